@@ -1,0 +1,1 @@
+//! `qaynar.toml`.

@@ -1,0 +1,1 @@
+//! What a caller meets: text to checked plan, plan to steps.

@@ -1,0 +1,181 @@
+//! Identities that every layer shares. None of them changes once it exists.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One telephone call: what gets exactly one record.
+///
+/// 41 bits of milliseconds since 2020-01-01 UTC, then 22 random bits, so that identities sort by
+/// arrival and stay unique across restarts without a stored counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct CallId(pub u64);
+
+/// Crockford's base 32: no letter that is read as a digit.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// 63 bits in groups of five.
+const CALL_ID_LENGTH: usize = 13;
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for place in (0..CALL_ID_LENGTH).rev() {
+            let digit = (self.0 >> (5 * place)) & 31;
+            write!(f, "{}", char::from(ALPHABET[digit as usize]))?;
+        }
+        Ok(())
+    }
+}
+
+/// The text is not the name of a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a call's id; ids have 13 letters and digits, as `qaynar calls` prints them")]
+pub struct NotACallId(String);
+
+impl std::str::FromStr for CallId {
+    type Err = NotACallId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fault = || NotACallId(text.to_owned());
+        if text.len() != CALL_ID_LENGTH {
+            return Err(fault());
+        }
+        let mut value: u64 = 0;
+        for byte in text.bytes() {
+            let digit = ALPHABET
+                .iter()
+                .position(|letter| *letter == byte.to_ascii_uppercase())
+                .ok_or_else(fault)?;
+            value = (value << 5) | digit as u64;
+        }
+        Ok(Self(value))
+    }
+}
+
+impl From<CallId> for String {
+    fn from(id: CallId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for CallId {
+    type Error = NotACallId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// A dialog with its media, belonging to one call. Unique within one run of the switch and its restores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LegId(pub u64);
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "leg-{}", self.0)
+    }
+}
+
+/// Makes a name that is one word of text, told apart from other names by its type.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+name! {
+    /// Who answers calls: `101`. Also the user part of the softphone's address of record.
+    OperatorId
+}
+name! {
+    /// A queue of the dialplan: `children`.
+    QueueName
+}
+name! {
+    /// A trunk of the configuration; `loopback` where none is configured.
+    TrunkName
+}
+name! {
+    /// A path of the dialplan: `welcome`.
+    PathName
+}
+name! {
+    /// A prompt without its language and ending: `greeting`.
+    PromptName
+}
+name! {
+    /// Who calls, by keyed HMAC (DOMAIN: a bare hash of a number falls to brute force). Not private.
+    Pseudonym
+}
+
+/// A language in which callers are spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Azerbaijani.
+    Az,
+    /// Russian.
+    Ru,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// All that the server speaks, in the order of the helpline.
+    pub const ALL: [Self; 3] = [Self::Az, Self::Ru, Self::En];
+
+    /// ISO 639-1.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Az => "az",
+            Self::Ru => "ru",
+            Self::En => "en",
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_id_survives_being_printed_and_read_by_a_person() {
+        let id = CallId(0x1234_5678_9abc_def0);
+        let printed = id.to_string();
+        assert_eq!(printed.len(), 13);
+        assert_eq!(printed.to_lowercase().parse(), Ok(id));
+        assert!("short".parse::<CallId>().is_err());
+        assert!(
+            "UUUUUUUUUUUUU".parse::<CallId>().is_err(),
+            "U is not in the alphabet"
+        );
+    }
+}

@@ -1,0 +1,2 @@
+//! The `qaynar` command.
+fn main() {}

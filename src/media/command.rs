@@ -1,0 +1,222 @@
+//! What the switch asks of media, and what media tells it. Messages alone: nothing is shared.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Language;
+use crate::ids::{LegId, PromptName};
+
+/// A G.711 variant (RFC 3551 §4.5.14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// A-law, static payload type 8.
+    Pcma,
+    /// µ-law, static payload type 0.
+    Pcmu,
+}
+
+/// Who may send, as negotiated, seen from us (RFC 3264 §6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Both.
+    SendRecv,
+    /// We send only: the peer holds us or listens.
+    SendOnly,
+    /// We listen only.
+    RecvOnly,
+    /// Neither.
+    Inactive,
+}
+
+impl Direction {
+    /// Whether we may send audio.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether we expect audio.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+}
+
+/// How a leg's RTP stream is to be written and read, from its offer and answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Where the peer's SDP wants RTP. Latching may move it (symmetric RTP).
+    pub remote: SocketAddr,
+    /// Where it wants RTCP: `a=rtcp`, else the next port, or the RTP port itself with `a=rtcp-mux`.
+    pub remote_rtcp: SocketAddr,
+    /// What we send.
+    pub codec: Codec,
+    /// The payload type that the peer gave `codec`: what we write.
+    pub payload_type: u8,
+    /// What we must be able to read: payload type (ours, in what we offered or answered) → codec.
+    pub accepts: Vec<(u8, Codec)>,
+    /// The payload type for telephone-events that we write; `None` where not negotiated.
+    pub event_type: Option<u8>,
+    /// The payload type under which the peer's telephone-events come.
+    pub event_type_in: Option<u8>,
+    /// How long the packets are that the peer wants (`a=ptime`, 10–60 ms, default 20).
+    pub packet_time: Duration,
+    /// Who may send.
+    pub direction: Direction,
+}
+
+/// One thing to hear out of the prompts' store. Missing prompts are silence and an alarm, never a stop.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Clip {
+    /// The language folder; `None`: music, the same in all languages.
+    pub language: Option<Language>,
+    /// The file's stem.
+    pub name: PromptName,
+}
+
+/// From the switch to media. A leg is opened once, closed once; commands for a leg that is not open
+/// are ignored (the close may have crossed them).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Take the port pair and be silent. RTP on `port`, RTCP on `port + 1`.
+    Open {
+        /// The leg.
+        leg: LegId,
+        /// Legs that will be bridged share a shard: one thread runs both.
+        shard: u32,
+        /// Our own address to bind.
+        address: IpAddr,
+        /// An even port, allocated by the switch.
+        port: u16,
+        /// Random start values of the outgoing stream (RFC 3550 §5.1).
+        ssrc: u32,
+        /// First sequence number.
+        sequence: u16,
+        /// First timestamp.
+        timestamp: u32,
+    },
+    /// The leg's stream was negotiated, or negotiated anew. Sending starts or goes on; the outgoing
+    /// SSRC, sequence and timestamp never restart.
+    Configure {
+        /// The leg.
+        leg: LegId,
+        /// Its stream.
+        stream: Stream,
+    },
+    /// Play these clips once, one after the other, instead of what the leg hears now.
+    /// `Event::Played` tells the end; a newer Play, Music, Bridge or Silence replaces it without an event.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// Comes back in `Event::Played`.
+        playback: u64,
+        /// What to hear.
+        clips: Vec<Clip>,
+    },
+    /// Play this clip again and again.
+    Music {
+        /// The leg.
+        leg: LegId,
+        /// What to hear.
+        clip: Clip,
+    },
+    /// Send nothing but keep the stream's clock running (timestamps go on).
+    Silence {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Two legs hear each other, transcoded where their codecs differ. Telephone-events go across
+    /// where both negotiated them. Ends what they heard before. Both are on one shard.
+    Bridge {
+        /// One.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// The leg leaves its bridge; both sides are silent until told otherwise.
+    Unbridge {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Give the port back. `Event::Closed` follows with the leg's quality.
+    Close {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// From media to the switch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The clips of `Play` are out.
+    Played {
+        /// The leg.
+        leg: LegId,
+        /// Of which `Play`.
+        playback: u64,
+    },
+    /// A telephone-event began: `0`–`9`, `*`, `#`, `A`–`D`. Once a key press, keyed on the RTP timestamp.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        digit: char,
+    },
+    /// The first packet of the peer came.
+    Heard {
+        /// The leg.
+        leg: LegId,
+    },
+    /// No RTP for the absence time (5 s by default) though the peer may send. An alarm and a reason
+    /// to probe the dialog; never a reason to end the call. Repeated each 30 s while it lasts.
+    Absent {
+        /// The leg.
+        leg: LegId,
+        /// For how long.
+        silent_for: Duration,
+    },
+    /// RTP is back after `Absent`.
+    Returned {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The port could not be opened, or the like: the leg has no sound.
+    Failed {
+        /// The leg.
+        leg: LegId,
+        /// What happened, without caller data.
+        reason: String,
+    },
+    /// After `Close`.
+    Closed {
+        /// The leg.
+        leg: LegId,
+        /// What the leg's streams were like.
+        quality: Quality,
+    },
+}
+
+/// What both directions of a leg were like; kept on the record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Packets that came.
+    pub received: u64,
+    /// Packets that went.
+    pub sent: u64,
+    /// Packets of the peer that never came (RFC 3550 §A.3), per 10,000 expected.
+    pub lost_per_10k: u32,
+    /// Packets of ours that the peer reported lost, per 10,000 sent; `None` without its reports.
+    pub remote_lost_per_10k: Option<u32>,
+    /// Interarrival jitter at its greatest (RFC 3550 §6.4.1).
+    pub jitter: Duration,
+    /// As the peer reported it.
+    pub remote_jitter: Option<Duration>,
+    /// Last round trip from RTCP (RFC 3550 §6.4.1).
+    pub round_trip: Option<Duration>,
+    /// How long altogether no audio came though it should have.
+    pub absent: Duration,
+    /// Packets refused: wrong source, wrong SSRC, not RTP.
+    pub refused: u64,
+}

@@ -1,0 +1,1 @@
+//! Simulated phones that speak through rsip: the other side of the wire.

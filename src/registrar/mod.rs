@@ -1,0 +1,1 @@
+//! Where operators' softphones are (RFC 3261 §10).

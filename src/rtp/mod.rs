@@ -1,0 +1,1 @@
+//! RTP, RTCP, G.711, telephone-events: what is on the wire between two voices.

@@ -1,0 +1,1 @@
+//! The shell around the switch: sockets, threads, clocks.

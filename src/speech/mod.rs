@@ -1,0 +1,1 @@
+//! Numbers spoken by grammar, from recorded words.

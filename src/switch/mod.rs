@@ -1,0 +1,1 @@
+//! The whole exchange as one pure value.
