@@ -1,1 +1,304 @@
-//! What happened: the shared vocabulary.
+//! What happened: the shared vocabulary of switch, journal, records and console.
+//!
+//! Events are journalled in the clear, so none may hold a caller's number: callers appear as
+//! [`Pseudonym`] alone.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CallId, Language, OperatorId, PathName, Pseudonym, QueueName, TrunkName};
+use crate::media::Quality;
+use crate::time::Wall;
+
+/// One thing that happened, once. The order of the journal is the order of the switch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, by the wall clock.
+    pub at: Wall,
+    /// To which call; `None`: to the exchange or to an operator.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub call: Option<CallId>,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// Kinds of events. Adding one is compatible; renaming one is not (old journals are read again).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    /// A call reached the switch; its record begins.
+    Arrived {
+        /// Who calls; `None`: no identity, and never merged with another such caller.
+        caller: Option<Pseudonym>,
+        /// The dialled number, normalised: a dimension of the reports, and ours, so not private.
+        dialled: String,
+        /// By which trunk.
+        trunk: TrunkName,
+        /// The hash of the dialplan that the call runs on to its end.
+        plan: String,
+        /// The language that it starts in.
+        language: Language,
+    },
+    /// Our 200 went out: the caller hears us from here on.
+    Answered,
+    /// The dialplan decided.
+    Step {
+        /// In which path.
+        path: PathName,
+        /// What and why, for people.
+        reason: String,
+    },
+    /// The caller chose a language.
+    Language {
+        /// Which.
+        language: Language,
+    },
+    /// The caller entered a queue: offered, in the words of the reports.
+    Queued {
+        /// Which.
+        queue: QueueName,
+    },
+    /// The caller left the queue without an operator.
+    LeftQueue {
+        /// Which.
+        queue: QueueName,
+        /// By which rule, for people.
+        reason: String,
+    },
+    /// An operator's phones ring for the call.
+    Ringing {
+        /// Who.
+        operator: OperatorId,
+        /// The queue's decision, for people: the rule and the figures behind it.
+        reason: String,
+    },
+    /// They ring no more, and the two are not connected.
+    RingEnded {
+        /// Who.
+        operator: OperatorId,
+        /// Why.
+        why: RingEnd,
+    },
+    /// Caller and operator hear each other.
+    Connected {
+        /// Who.
+        operator: OperatorId,
+    },
+    /// No audio comes from one side. An alarm, never an end.
+    AudioAbsent {
+        /// From whom.
+        side: Side,
+        /// For how long.
+        silent_for: Duration,
+    },
+    /// It came back.
+    AudioReturned {
+        /// From whom.
+        side: Side,
+    },
+    /// How a leg's streams were, once the leg is closed. May follow `Ended`.
+    Media {
+        /// Whose leg.
+        side: Side,
+        /// The figures.
+        quality: Quality,
+    },
+    /// The call is over; exactly once a call.
+    Ended {
+        /// Who ended it.
+        by: Side,
+        /// Why.
+        cause: Cause,
+    },
+    /// An operator's state changed.
+    Operator {
+        /// Who.
+        operator: OperatorId,
+        /// To what.
+        state: OperatorState,
+        /// Why, for people.
+        reason: String,
+    },
+    /// An operator's softphone came, refreshed too late, or went.
+    Binding {
+        /// Who.
+        operator: OperatorId,
+        /// How many contacts there are now.
+        contacts: usize,
+        /// What happened, for people; without addresses.
+        reason: String,
+    },
+    /// A person should look.
+    Alarm {
+        /// A stable name: `unknown-number`, `no-operator`, `audio-absent`, …
+        kind: String,
+        /// For people, with the remedy; no caller data.
+        text: String,
+    },
+    /// The switch began.
+    Started {
+        /// The hash of the dialplan.
+        plan: String,
+    },
+    /// Another dialplan is live.
+    Applied {
+        /// Its hash.
+        plan: String,
+    },
+}
+
+/// Why an operator's phones stopped ringing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum RingEnd {
+    /// All phones refused.
+    Declined {
+        /// The best SIP status (RFC 3261 §16.7).
+        status: u16,
+    },
+    /// `ring_for` is over.
+    NoAnswer,
+    /// No phone could be reached.
+    Unreachable,
+    /// The caller left first.
+    CallerLeft,
+    /// Another operator answered this call.
+    AnsweredElsewhere,
+    /// The operator was taken out of service, or the switch lost the ring.
+    Withdrawn,
+}
+
+/// A party of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Who called.
+    Caller,
+    /// Who answered.
+    Operator,
+    /// This exchange.
+    Server,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A party hung up after the two were connected.
+    HungUp,
+    /// The caller gave up before an operator was connected.
+    Abandoned,
+    /// The dialplan's path came to its end.
+    Completed,
+    /// A dialog died: probe unanswered, session timer, ACK never came.
+    Lost,
+    /// The caller's peer and we have no codec in common, or the request could not be served.
+    Refused,
+    /// The process ended under the call; closed at the next start.
+    Interrupted,
+    /// An administrator ended it (second SIGTERM).
+    ShutDown,
+}
+
+/// What an operator is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperatorState {
+    /// Not on shift.
+    LoggedOut,
+    /// On shift and may be rung.
+    Free,
+    /// A call was given to the operator; nothing has been sent yet.
+    Claimed,
+    /// The phones ring.
+    Ringing,
+    /// In a call.
+    Talking,
+    /// After a call, for a set time.
+    WrapUp,
+    /// On shift, does not want calls.
+    Paused,
+    /// On shift, but no softphone is registered or it did not answer.
+    Unreachable,
+}
+
+/// What `qaynar calls` prints: one finished (or running) call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Which call.
+    pub call: CallId,
+    /// Who called; `None`: no identity.
+    pub caller: Option<Pseudonym>,
+    /// The dialled number, normalised.
+    pub dialled: String,
+    /// By which trunk.
+    pub trunk: TrunkName,
+    /// The last queue that the caller waited in.
+    pub queue: Option<QueueName>,
+    /// Who talked with the caller last.
+    pub operator: Option<OperatorId>,
+    /// Spoken with the caller by the server.
+    pub language: Language,
+    /// The dialplan's hash.
+    pub plan: String,
+    /// INVITE received.
+    pub arrived: Wall,
+    /// 200 sent.
+    pub answered: Option<Wall>,
+    /// First queue entered.
+    pub queued: Option<Wall>,
+    /// An operator's phone rang first.
+    pub rung: Option<Wall>,
+    /// First connected with an operator.
+    pub connected: Option<Wall>,
+    /// Over.
+    pub ended: Option<Wall>,
+    /// Who hung up.
+    pub ended_by: Option<Side>,
+    /// Why.
+    pub cause: Option<Cause>,
+    /// The caller's leg.
+    pub caller_quality: Option<Quality>,
+    /// The last operator's leg.
+    pub operator_quality: Option<Quality>,
+}
+
+/// One line of the journal. Snapshots are sealed by the shell before they are written: they hold
+/// what is needed to speak to the peers again, and that includes numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// Something happened.
+    Event(Event),
+    /// The latest stable state of a call, sealed.
+    Snapshot {
+        /// Which call.
+        call: CallId,
+        /// Nonce and ciphertext, base64.
+        sealed: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_survives_the_journal() {
+        let event = Event {
+            at: Wall(1_795_000_000_000_000),
+            call: Some(CallId(7)),
+            what: What::RingEnded {
+                operator: "101".into(),
+                why: RingEnd::Declined { status: 486 },
+            },
+        };
+        let line = serde_json::to_string(&Entry::Event(event.clone())).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Entry>(&line).unwrap(),
+            Entry::Event(event)
+        );
+    }
+}
