@@ -1,0 +1,185 @@
+//! What the switch is told at start; `config` fills it.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{OperatorId, TrunkName};
+use crate::private::Private;
+use crate::sip::flow::Transport;
+
+/// A carrier's line to us.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    /// Its name on records.
+    pub name: TrunkName,
+    /// Addresses that its calls come from; these are trusted to assert identities (RFC 3325).
+    pub sources: Vec<IpNet>,
+    /// Where outgoing calls go; `None`: it only brings calls.
+    pub host: Option<TrunkHost>,
+    /// Who we are to the carrier, where it challenges us.
+    pub credentials: Option<Credentials>,
+    /// Our own number, shown on outgoing calls.
+    pub from: Option<String>,
+}
+
+/// Where a trunk takes our calls.
+#[derive(Debug, Clone)]
+pub struct TrunkHost {
+    /// A name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// By which transport.
+    pub transport: Transport,
+}
+
+/// A name and its password.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The digest user.
+    pub user: String,
+    /// Its password.
+    pub password: Private<String>,
+}
+
+/// Short codes that operators dial; each is spoken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureCodes {
+    /// Tells the operator's state.
+    pub status: String,
+    /// On shift.
+    pub log_in: String,
+    /// Off shift.
+    pub log_out: String,
+    /// No calls for a while.
+    pub pause: String,
+    /// Calls again; also ends wrap-up.
+    pub resume: String,
+}
+
+impl Default for FeatureCodes {
+    fn default() -> Self {
+        Self {
+            status: "*10".into(),
+            log_in: "*11".into(),
+            log_out: "*12".into(),
+            pause: "*13".into(),
+            resume: "*14".into(),
+        }
+    }
+}
+
+/// Everything that does not change while the switch runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The host part of our URIs, and the realm of digest.
+    pub domain: String,
+    /// Our address as peers outside see it (1:1 NAT); `None`: the socket's own.
+    pub advertise: Option<IpAddr>,
+    /// Peers in these see the socket's own address even where `advertise` is set.
+    pub local_networks: Vec<IpNet>,
+    /// With none, calls from loopback alone are taken.
+    pub trunks: Vec<Trunk>,
+    /// First and last media port.
+    pub media_ports: (u16, u16),
+    /// How many media threads there are.
+    pub media_shards: u32,
+    /// Our own listening sockets; the first of a transport sends what no flow names.
+    pub listeners: Vec<(Transport, SocketAddr)>,
+    /// Keys callers' pseudonyms.
+    pub pseudonym_key: Private<[u8; 32]>,
+    /// What operators dial.
+    pub codes: FeatureCodes,
+    /// The most calls at once; above it new ones get 503 with Retry-After.
+    pub max_calls: usize,
+    /// An INVITE that nobody answers is given up on after this (RFC 3261 §16.6 timer C is 3 min).
+    pub probe_after: Duration,
+}
+
+impl Settings {
+    /// The address that the peer at `remote` shall read in Via, Contact and SDP.
+    pub fn address_for(&self, remote: IpAddr, local: IpAddr) -> IpAddr {
+        let near = remote.is_loopback()
+            || remote == local
+            || self.local_networks.iter().any(|network| network.contains(&remote));
+        match self.advertise {
+            Some(outside) if !near => outside,
+            _ => local,
+        }
+    }
+
+    /// The trunk whose sources hold `remote`. Without any configured trunk, loopback is one.
+    pub fn trunk_of(&self, remote: IpAddr) -> Option<TrunkName> {
+        if self.trunks.is_empty() {
+            return remote.is_loopback().then(|| TrunkName::from("loopback"));
+        }
+        let holds = |trunk: &&Trunk| trunk.sources.iter().any(|network| network.contains(&remote));
+        self.trunks.iter().find(holds).map(|trunk| trunk.name.clone())
+    }
+}
+
+/// An operator as digest knows one: HA1 alone, never the password (RFC 7616 §3.4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Also the digest user.
+    pub operator: OperatorId,
+    /// `H(user:realm:password)` by MD5, hex.
+    pub ha1_md5: Private<String>,
+    /// The same by SHA-256.
+    pub ha1_sha256: Private<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            domain: "qaynar".into(),
+            advertise: Some(IpAddr::from([203, 0, 113, 5])),
+            local_networks: vec!["10.0.0.0/8".parse().unwrap()],
+            trunks: Vec::new(),
+            media_ports: (20_000, 20_100),
+            media_shards: 1,
+            listeners: Vec::new(),
+            pseudonym_key: Private::new([0; 32]),
+            codes: FeatureCodes::default(),
+            max_calls: 10,
+            probe_after: Duration::from_secs(15),
+        }
+    }
+
+    #[test]
+    fn each_peer_reads_the_address_that_it_can_reach() {
+        let (settings, local) = (settings(), IpAddr::from([10, 0, 0, 2]));
+        let seen_by = |peer: [u8; 4]| settings.address_for(IpAddr::from(peer), local);
+        assert_eq!(seen_by([198, 51, 100, 7]), IpAddr::from([203, 0, 113, 5]));
+        assert_eq!(seen_by([10, 0, 0, 9]), local, "on the local network");
+        assert_eq!(seen_by([127, 0, 0, 1]), local);
+    }
+
+    #[test]
+    fn without_a_trunk_loopback_alone_is_taken() {
+        let settings = settings();
+        assert_eq!(settings.trunk_of(IpAddr::from([127, 0, 0, 1])), Some("loopback".into()));
+        assert_eq!(settings.trunk_of(IpAddr::from([198, 51, 100, 7])), None);
+    }
+
+    #[test]
+    fn with_a_trunk_its_sources_alone_are_trusted() {
+        let mut settings = settings();
+        settings.trunks.push(Trunk {
+            name: "azercell".into(),
+            sources: vec!["198.51.100.0/24".parse().unwrap()],
+            host: None,
+            credentials: None,
+            from: None,
+        });
+        assert_eq!(settings.trunk_of(IpAddr::from([198, 51, 100, 7])), Some("azercell".into()));
+        assert_eq!(settings.trunk_of(IpAddr::from([127, 0, 0, 1])), None);
+    }
+}
