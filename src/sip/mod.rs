@@ -1,4 +1,12 @@
 //! SIP (RFC 3261): messages, transactions, dialogs.
+//!
+//! Reader and writer are our own: a message that is misread is a call that is lost.
 
+pub mod digest;
+pub mod fault;
 pub mod flow;
-pub mod transaction;
+pub mod headers;
+pub mod message;
+pub mod parse;
+pub mod uri;
+pub mod write;
