@@ -2,6 +2,7 @@
 //!
 //! Reader and writer are our own: a message that is misread is a call that is lost.
 
+pub mod dialog;
 pub mod digest;
 pub mod fault;
 pub mod flow;

@@ -1,0 +1,268 @@
+//! TCP: framing in, one bounded writer per connection out.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::sip::flow::{ConnectionId, Flow, Transport};
+use crate::sip::parse::{Framed, Framer};
+use crate::switch::Input;
+
+/// Messages that may wait for a peer who reads slowly; one more drops the connection, so that
+/// nobody else notices.
+const QUEUE: usize = 128;
+/// A peer that takes nothing for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connecting takes no longer (RFC 3261 §18.1.1 leaves it to us).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most connections at once; the answer to one more is a closed door.
+const MAX_CONNECTIONS: usize = 4_000;
+/// The most from one address, so that one stranger cannot take them all.
+const MAX_PER_ADDRESS: usize = 200;
+/// A connection that has sent nothing, not even a keep-alive, for so long is closed.
+const IDLE: Duration = Duration::from_secs(3_700);
+/// How much is read at a time.
+const READ: usize = 8 * 1024;
+/// What answers a ping of RFC 5626 §4.4.1.
+const PONG: &[u8] = b"\r\n";
+
+struct Connection {
+    remote: SocketAddr,
+    writer: mpsc::Sender<Arc<[u8]>>,
+}
+
+#[derive(Default)]
+struct Table {
+    by_id: HashMap<ConnectionId, Connection>,
+    by_remote: HashMap<SocketAddr, ConnectionId>,
+}
+
+/// All connections, shared by the acceptors and the driver. The lock is held for look-ups alone.
+#[derive(Clone)]
+pub struct Streams {
+    table: Arc<Mutex<Table>>,
+    next: Arc<AtomicU64>,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Streams {
+    /// None yet; what they read goes to `inputs`.
+    pub fn new(inputs: mpsc::Sender<Input>) -> Self {
+        Self { table: Arc::default(), next: Arc::new(AtomicU64::new(1)), inputs }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.with(|table| table.by_id.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends by the flow's connection, else by one to the same peer, else by a new one.
+    /// A connection that is gone or whose queue is full is reported to the switch, never waited for.
+    pub fn send(&self, flow: Flow, bytes: Arc<[u8]>) {
+        let existing = self.with(|table| {
+            let by_flow = flow.connection.filter(|id| table.by_id.contains_key(id));
+            let id = by_flow.or_else(|| table.by_remote.get(&flow.remote).copied())?;
+            table.by_id.get(&id).map(|connection| (id, connection.writer.clone()))
+        });
+        match existing {
+            Some((id, writer)) => {
+                if writer.try_send(bytes).is_err() {
+                    tracing::warn!(connection = id.0, "peer does not read; connection dropped");
+                    self.forget(id);
+                    self.report_failure(flow);
+                }
+            }
+            None => self.connect(flow, bytes),
+        }
+    }
+
+    /// Accepts for ever.
+    pub async fn accept(self, listener: TcpListener, local: SocketAddr) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, remote)) => {
+                    if self.is_full(remote) {
+                        tracing::warn!("too many connections; one refused");
+                        drop(stream);
+                        continue;
+                    }
+                    self.adopt(stream, local, remote, None);
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: let others finish first.
+                    tracing::warn!(%local, %error, "tcp accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn connect(&self, flow: Flow, first: Arc<[u8]>) {
+        let (streams, id) = (self.clone(), self.new_id());
+        let (writer, queue) = mpsc::channel(QUEUE);
+        if writer.try_send(first).is_err() || self.is_full(flow.remote) {
+            return self.report_failure(flow);
+        }
+        self.insert(id, Connection { remote: flow.remote, writer });
+        tokio::spawn(async move {
+            let attempt = TcpStream::connect(flow.remote);
+            match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
+                Ok(Ok(stream)) => {
+                    let local = stream.local_addr().unwrap_or(flow.local);
+                    streams.run(id, stream, local, flow.remote, queue);
+                }
+                _ => {
+                    streams.forget(id);
+                    let _ = streams.inputs.send(Input::SendFailed { flow }).await;
+                }
+            }
+        });
+    }
+
+    fn adopt(
+        &self,
+        stream: TcpStream,
+        local: SocketAddr,
+        remote: SocketAddr,
+        id: Option<ConnectionId>,
+    ) {
+        let id = id.unwrap_or_else(|| self.new_id());
+        let (writer, queue) = mpsc::channel(QUEUE);
+        self.insert(id, Connection { remote, writer });
+        self.run(id, stream, local, remote, queue);
+    }
+
+    fn run(
+        &self,
+        id: ConnectionId,
+        stream: TcpStream,
+        local: SocketAddr,
+        remote: SocketAddr,
+        queue: mpsc::Receiver<Arc<[u8]>>,
+    ) {
+        // Small messages that are answered at once: waiting for more would only delay a ring.
+        let _ = stream.set_nodelay(true);
+        let (reader, writer) = stream.into_split();
+        let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
+        let streams = self.clone();
+        tokio::spawn(async move {
+            // Whichever half ends first ends the other: a peer who does not read is not served.
+            tokio::select! {
+                outcome = streams.read_all(reader, flow) => {
+                    tracing::debug!(connection = id.0, ?outcome, "connection closed by peer");
+                }
+                () = write_all(writer, queue) => {
+                    tracing::debug!(connection = id.0, "connection closed by us");
+                }
+            }
+            streams.forget(id);
+            let _ = streams.inputs.send(Input::FlowClosed { connection: id }).await;
+        });
+    }
+
+    async fn read_all(&self, mut reader: OwnedReadHalf, flow: Flow) -> io::Result<()> {
+        let mut framer = Framer::default();
+        let mut buffer = vec![0; READ];
+        loop {
+            let length = match tokio::time::timeout(IDLE, reader.read(&mut buffer)).await {
+                Ok(read) => read?,
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            };
+            if length == 0 {
+                return Ok(());
+            }
+            framer.push(&buffer[..length]);
+            while let Some(framed) = framer.pull() {
+                let input = match framed {
+                    Framed::Message(message) => {
+                        Input::Message { flow, message: Box::new(message) }
+                    }
+                    Framed::Ping => {
+                        self.send(flow, Arc::from(PONG));
+                        continue;
+                    }
+                    Framed::Malformed(malformed) => {
+                        Input::Malformed { flow, malformed: Box::new(malformed) }
+                    }
+                    Framed::Lost(malformed) => {
+                        let malformed = Box::new(malformed);
+                        self.hand_over(Input::Malformed { flow, malformed }).await?;
+                        // Where the next message begins is not known: answer, then close.
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                        return Err(io::ErrorKind::InvalidData.into());
+                    }
+                };
+                self.hand_over(input).await?;
+            }
+        }
+    }
+
+    /// Waits while the switch is busy: the peer feels it as a slow reader, which is right.
+    async fn hand_over(&self, input: Input) -> io::Result<()> {
+        self.inputs.send(input).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn report_failure(&self, flow: Flow) {
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            let _ = inputs.send(Input::SendFailed { flow }).await;
+        });
+    }
+
+    fn is_full(&self, remote: SocketAddr) -> bool {
+        self.with(|table| {
+            let same = |connection: &&Connection| connection.remote.ip() == remote.ip();
+            table.by_id.len() >= MAX_CONNECTIONS
+                || table.by_id.values().filter(same).count() >= MAX_PER_ADDRESS
+        })
+    }
+
+    fn new_id(&self) -> ConnectionId {
+        ConnectionId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn insert(&self, id: ConnectionId, connection: Connection) {
+        self.with(|table| {
+            table.by_remote.insert(connection.remote, id);
+            table.by_id.insert(id, connection);
+        });
+    }
+
+    fn forget(&self, id: ConnectionId) {
+        self.with(|table| {
+            if let Some(connection) = table.by_id.remove(&id)
+                && table.by_remote.get(&connection.remote) == Some(&id)
+            {
+                table.by_remote.remove(&connection.remote);
+            }
+        });
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Table) -> T) -> T {
+        look(&mut self.table.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Writes what the queue brings until it is dropped or the peer stops reading.
+async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Arc<[u8]>>) {
+    while let Some(bytes) = queue.recv().await {
+        let written = tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            break;
+        }
+    }
+    let _ = writer.shutdown().await;
+}
