@@ -5,44 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Language;
-use crate::ids::{LegId, PromptName};
-
-/// A G.711 variant (RFC 3551 §4.5.14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Codec {
-    /// A-law, static payload type 8.
-    Pcma,
-    /// µ-law, static payload type 0.
-    Pcmu,
-}
-
-/// Who may send, as negotiated, seen from us (RFC 3264 §6.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// Both.
-    SendRecv,
-    /// We send only: the peer holds us or listens.
-    SendOnly,
-    /// We listen only.
-    RecvOnly,
-    /// Neither.
-    Inactive,
-}
-
-impl Direction {
-    /// Whether we may send audio.
-    pub fn sends(self) -> bool {
-        matches!(self, Self::SendRecv | Self::SendOnly)
-    }
-
-    /// Whether we expect audio.
-    pub fn receives(self) -> bool {
-        matches!(self, Self::SendRecv | Self::RecvOnly)
-    }
-}
+use crate::ids::{Language, LegId, PromptName};
+use crate::rtp::codec::{Codec, Direction};
 
 /// How a leg's RTP stream is to be written and read, from its offer and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,4 +2,5 @@
 
 pub mod command;
 
-pub use command::{Clip, Codec, Command, Direction, Event, Quality, Stream};
+pub use crate::rtp::codec::{Codec, Direction};
+pub use command::{Clip, Command, Event, Quality, Stream};

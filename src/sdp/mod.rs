@@ -1,1 +1,7 @@
-//! Session descriptions (RFC 8866) and the offer/answer model (RFC 3264).
+//! Descriptions of media (RFC 8866) and their negotiation by offer and answer (RFC 3264).
+
+pub mod description;
+pub mod negotiate;
+
+pub use description::{Description, MediaLine, SdpFault};
+pub use negotiate::{Local, Negotiated, NotAcceptable, answer, offer, read_answer};

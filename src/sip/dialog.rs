@@ -122,12 +122,21 @@ impl Dialog {
         headers.push(Name::To, self.remote.clone());
         headers.push(Name::CallId, self.id.call_id.clone());
         headers.push(Name::CSeq, format!("{number} {}", method.as_str()));
-        Request { method, uri: Uri::parse_lenient(&uri), headers, body: Vec::new() }
+        Request {
+            method,
+            uri: Uri::parse_lenient(&uri),
+            headers,
+            body: Vec::new(),
+        }
     }
 
     /// Request-URI and Route values; a strict router at the front (no `lr`) changes both (§12.2.1.1).
     fn next_hops(&self) -> (String, Vec<String>) {
-        let Some(first) = self.routes.first().and_then(|route| NameAddr::parse(route).ok()) else {
+        let Some(first) = self
+            .routes
+            .first()
+            .and_then(|route| NameAddr::parse(route).ok())
+        else {
             return (self.target.clone(), Vec::new());
         };
         if first.uri.has_parameter("lr") {
@@ -158,13 +167,19 @@ impl Dialog {
 
 /// The URI of the only Contact (§12.1.1; §8.1.1.8: exactly one).
 fn contact_uri(headers: &Headers) -> Result<String, Fault> {
-    let value = headers.all(Name::Contact).next().ok_or(Fault::MissingHeader(Name::Contact))?;
+    let value = headers
+        .all(Name::Contact)
+        .next()
+        .ok_or(Fault::MissingHeader(Name::Contact))?;
     Ok(NameAddr::parse(&value)?.uri.to_string())
 }
 
 /// All Record-Route values, in the order of the message.
 fn record_routes(headers: &Headers) -> Vec<String> {
-    headers.all(Name::RecordRoute).map(|value| value.into_owned()).collect()
+    headers
+        .all(Name::RecordRoute)
+        .map(|value| value.into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -178,7 +193,12 @@ mod tests {
 
     fn flow() -> Flow {
         let address: SocketAddr = "127.0.0.1:5060".parse().unwrap();
-        Flow { transport: Transport::Udp, local: address, remote: address, connection: None }
+        Flow {
+            transport: Transport::Udp,
+            local: address,
+            remote: address,
+            connection: None,
+        }
     }
 
     fn invite(routes: &str) -> Request {
@@ -230,10 +250,15 @@ mod tests {
     fn the_caller_reverses_the_recorded_route() {
         let ours = invite("");
         let mut answer = Response::to(&ours, 200).with_tag("theirs2");
-        answer.headers.push(Name::RecordRoute, "<sip:p1;lr>, <sip:p2;lr>");
+        answer
+            .headers
+            .push(Name::RecordRoute, "<sip:p1;lr>, <sip:p2;lr>");
         answer.headers.push(Name::Contact, "<sip:b@h2>");
         let dialog = Dialog::as_uac(&ours, &answer, flow()).unwrap();
         assert_eq!(dialog.routes, ["<sip:p2;lr>", "<sip:p1;lr>"]);
-        assert_eq!((dialog.target.as_str(), dialog.id.remote_tag.as_str()), ("sip:b@h2", "theirs2"));
+        assert_eq!(
+            (dialog.target.as_str(), dialog.id.remote_tag.as_str()),
+            ("sip:b@h2", "theirs2")
+        );
     }
 }
