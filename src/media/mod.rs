@@ -1,6 +1,13 @@
 //! What each leg hears: a pure engine; its threads are in `server::media`.
 
+pub mod clips;
 pub mod command;
+pub mod engine;
+mod incoming;
+pub mod leg;
+mod outgoing;
 
 pub use crate::rtp::codec::{Codec, Direction};
+pub use clips::{ClipFault, Clips, Sound};
 pub use command::{Clip, Command, Event, Quality, Stream};
+pub use engine::{Channel, Engine, Sink};

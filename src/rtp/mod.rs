@@ -1,3 +1,8 @@
 //! RTP, RTCP, G.711, telephone-events: what is on the wire between two voices.
 
 pub mod codec;
+pub mod dtmf;
+pub mod g711;
+pub mod packet;
+pub mod quality;
+pub mod rtcp;

@@ -12,7 +12,9 @@ impl Clock {
     /// Moments count from here.
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn start() -> Self {
-        Self { origin: std::time::Instant::now() }
+        Self {
+            origin: std::time::Instant::now(),
+        }
     }
 
     /// This moment.
@@ -22,9 +24,9 @@ impl Clock {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Now {
             at: Instant(u64::try_from(since_origin).unwrap_or(u64::MAX)),
-            wall: Wall(since_epoch.map_or(0, |age| {
-                i64::try_from(age.as_micros()).unwrap_or(i64::MAX)
-            })),
+            wall: Wall(
+                since_epoch.map_or(0, |age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX)),
+            ),
         }
     }
 

@@ -1,0 +1,316 @@
+//! All legs of one shard: commands and packets in, packets and events out. Pure, so that the
+//! simulator hears what the threads of the server would send.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::clips::Clips;
+use super::command::{Clip, Command, Event, Stream};
+use super::incoming::Taken;
+use super::leg::{Leg, Notice, Playing, Source};
+use crate::ids::LegId;
+use crate::rtp::packet::{self, Header};
+use crate::time::{Instant, Now};
+
+/// Comfort noise (RFC 3389): a sign of life, no audio.
+const COMFORT_NOISE: u8 = 13;
+
+/// One of a leg's two sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// Audio.
+    Rtp,
+    /// Reports.
+    Rtcp,
+}
+
+/// Where packets go.
+pub trait Sink {
+    /// Sends from the leg's socket. What cannot be sent is lost, as on any network.
+    fn send(&mut self, leg: LegId, channel: Channel, to: SocketAddr, bytes: &[u8]);
+}
+
+impl<F: FnMut(LegId, Channel, SocketAddr, &[u8])> Sink for F {
+    fn send(&mut self, leg: LegId, channel: Channel, to: SocketAddr, bytes: &[u8]) {
+        self(leg, channel, to, bytes);
+    }
+}
+
+/// The legs of one shard.
+#[derive(Debug)]
+pub struct Engine {
+    clips: Arc<Clips>,
+    legs: BTreeMap<LegId, Leg>,
+    events: VecDeque<Event>,
+}
+
+impl Engine {
+    /// No legs yet.
+    pub fn new(clips: Arc<Clips>) -> Self {
+        Self {
+            clips,
+            legs: BTreeMap::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Other sounds from now on; what plays goes on.
+    pub fn set_clips(&mut self, clips: Arc<Clips>) {
+        self.clips = clips;
+    }
+
+    /// Carries a command out.
+    pub fn handle(&mut self, command: Command, now: Now, sink: &mut impl Sink) {
+        match command {
+            Command::Open {
+                leg,
+                ssrc,
+                sequence,
+                timestamp,
+                ..
+            } => {
+                self.legs
+                    .entry(leg)
+                    .or_insert_with(|| Leg::new(ssrc, sequence, timestamp));
+            }
+            Command::Configure { leg, stream } => self.configure(leg, stream, now.at),
+            Command::Play {
+                leg,
+                playback,
+                clips,
+            } => self.play(leg, &clips, Some(playback), now.at),
+            Command::Music { leg, clip } => self.play(leg, &[clip], None, now.at),
+            Command::Silence { leg } => self.unbridge(leg, now.at),
+            Command::Bridge { a, b } => {
+                if self.legs.contains_key(&a) && self.legs.contains_key(&b) && a != b {
+                    self.unbridge(a, now.at);
+                    self.unbridge(b, now.at);
+                    self.set_source(a, Source::Bridge(b), now.at);
+                    self.set_source(b, Source::Bridge(a), now.at);
+                }
+            }
+            Command::Unbridge { leg } => self.unbridge(leg, now.at),
+            Command::Close { leg } => self.close(leg, now, sink),
+        }
+    }
+
+    fn configure(&mut self, id: LegId, stream: Stream, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let codec = stream.codec;
+        let changed = leg.stream.as_ref().is_some_and(|old| old.codec != codec);
+        leg.configure(stream, now);
+        if let (true, Source::Sound(playing)) = (changed, &mut leg.source) {
+            // The clips were taken in the other codec; both are as long, so the place stays.
+            for octets in &mut playing.clips {
+                let mut other = Vec::with_capacity(octets.len());
+                let before = match codec {
+                    super::Codec::Pcma => super::Codec::Pcmu,
+                    super::Codec::Pcmu => super::Codec::Pcma,
+                };
+                crate::rtp::g711::transcode(octets, before, codec, &mut other);
+                *octets = other.into();
+            }
+        }
+    }
+
+    fn play(&mut self, id: LegId, clips: &[Clip], playback: Option<u64>, now: Instant) {
+        self.unbridge(id, now);
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        // Before negotiation the codec is not known; A-law is converted by `configure` if need be.
+        let codec = leg
+            .stream
+            .as_ref()
+            .map_or(super::Codec::Pcma, |stream| stream.codec);
+        let mut octets = Vec::with_capacity(clips.len());
+        for clip in clips {
+            match self.clips.sound(clip) {
+                Some(sound) => octets.push(Arc::clone(sound.octets(codec))),
+                None => {
+                    let language = clip.language.map_or("music", |language| language.code());
+                    let reason = format!("no sound {language}/{}", clip.name);
+                    self.events.push_back(Event::Failed { leg: id, reason });
+                }
+            }
+        }
+        let playing = Playing {
+            clips: octets,
+            clip: 0,
+            offset: 0,
+            playback,
+        };
+        leg.set_source(Source::Sound(playing), now);
+    }
+
+    fn set_source(&mut self, id: LegId, source: Source, now: Instant) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.set_source(source, now);
+        }
+    }
+
+    /// Both ends of a bridge fall silent.
+    fn unbridge(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let peer = match leg.source {
+            Source::Bridge(peer) => Some(peer),
+            _ => None,
+        };
+        leg.set_source(Source::Silence, now);
+        if let Some(peer) = peer {
+            self.set_source(peer, Source::Silence, now);
+        }
+    }
+
+    fn close(&mut self, id: LegId, now: Now, sink: &mut impl Sink) {
+        self.unbridge(id, now.at);
+        let Some(mut leg) = self.legs.remove(&id) else {
+            return;
+        };
+        if let Some((to, bytes)) = leg.report(now, true) {
+            sink.send(id, Channel::Rtcp, to, &bytes);
+        }
+        self.events.push_back(Event::Closed {
+            leg: id,
+            quality: leg.quality(now.at),
+        });
+    }
+
+    /// A packet arrived on a leg's socket. What is not of its peer, or no RTP, is counted and dropped.
+    pub fn packet(
+        &mut self,
+        id: LegId,
+        channel: Channel,
+        source: SocketAddr,
+        bytes: &[u8],
+        now: Now,
+        sink: &mut impl Sink,
+    ) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        // RFC 5761 §4: with multiplexing the second octet tells them apart.
+        let is_report =
+            channel == Channel::Rtcp || bytes.get(1).is_some_and(|kind| (192..224).contains(kind));
+        if is_report {
+            if !leg.receive_report(bytes, source, now) {
+                leg.incoming.refused += 1;
+            }
+            return;
+        }
+        let Some(stream) = leg.stream.as_ref() else {
+            return;
+        };
+        let Some((header, payload)) = packet::read(bytes) else {
+            leg.incoming.refused += 1;
+            return;
+        };
+        let described = stream.remote;
+        let is_event = stream.event_type_in == Some(header.payload_type);
+        let listed = stream
+            .accepts
+            .iter()
+            .find(|(number, _)| *number == header.payload_type);
+        let codec = listed.map(|(_, codec)| *codec);
+        if codec.is_none() && !is_event && header.payload_type != COMFORT_NOISE {
+            leg.incoming.refused += 1;
+            return;
+        }
+        match leg.incoming.take(&header, source, described, now.at) {
+            Taken::Refused | Taken::Copy => return,
+            Taken::First => self.events.push_back(Event::Heard { leg: id }),
+            Taken::Next => {}
+        }
+        if leg.end_absence(now.at) {
+            self.events.push_back(Event::Returned { leg: id });
+        }
+        if is_event && let Some(digit) = leg.incoming.events.packet(header.timestamp, payload) {
+            self.events.push_back(Event::Digit { leg: id, digit });
+        }
+        let receives = leg
+            .stream
+            .as_ref()
+            .is_some_and(|stream| stream.direction.receives());
+        if let (Source::Bridge(peer), true) = (&leg.source, receives) {
+            let peer = *peer;
+            self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
+        }
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the hot path: one call a packet, nothing boxed"
+    )]
+    fn pass_on(
+        &mut self,
+        to: LegId,
+        is_event: bool,
+        codec: Option<super::Codec>,
+        header: &Header,
+        payload: &[u8],
+        now: Instant,
+        sink: &mut impl Sink,
+    ) {
+        let Some(leg) = self.legs.get_mut(&to) else {
+            return;
+        };
+        let send = |at: SocketAddr, bytes: &[u8]| sink.send(to, Channel::Rtp, at, bytes);
+        match codec {
+            _ if is_event => leg.hear_event(header, payload, now, send),
+            Some(codec) if payload.len() <= packet::MAX_PAYLOAD => {
+                leg.hear(header, codec, payload, now, send);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends what is due. Call it at [`Engine::next_timeout`]; later is caught up, not lost.
+    pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
+        for (id, leg) in &mut self.legs {
+            if let Some((to, bytes)) = leg.report(now, false) {
+                sink.send(*id, Channel::Rtcp, to, &bytes);
+            }
+            if leg.next_timeout().is_none_or(|due| due > now.at) {
+                continue;
+            }
+            let notice = leg.tick(now.at, |to, bytes| sink.send(*id, Channel::Rtp, to, bytes));
+            match notice {
+                Some(Notice::Played(playback)) => {
+                    self.events.push_back(Event::Played { leg: *id, playback });
+                }
+                Some(Notice::Absent(silent_for)) => {
+                    self.events.push_back(Event::Absent {
+                        leg: *id,
+                        silent_for,
+                    });
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// When [`Engine::tick`] has something to do; `None`: not before the next command.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.legs.values().filter_map(Leg::next_timeout).min()
+    }
+
+    /// The next thing to tell the switch.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How many legs are open.
+    pub fn len(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+}

@@ -1,0 +1,485 @@
+//! One leg: the stream that goes out, the stream that comes in, and what the leg hears.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::command::{Quality, Stream};
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use crate::ids::LegId;
+use crate::rtp::codec::Codec;
+use crate::rtp::packet::MAX_PACKET;
+use crate::rtp::quality::samples;
+use crate::rtp::{g711, rtcp};
+use crate::time::{Instant, Now};
+
+/// No audio for so long, though it should come, is an alarm.
+pub const ABSENCE: Duration = Duration::from_secs(5);
+/// How often the alarm is repeated.
+const ABSENCE_AGAIN: Duration = Duration::from_secs(30);
+/// RFC 3550 §6.2: five seconds, for two parties without reduction.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// Frames begin on this grid, so that one wake-up serves all legs.
+const GRID: u64 = 5_000;
+/// A thread that was held up sends at most so many frames at once; older ones are let go.
+const MAX_BACKLOG: u32 = 5;
+/// The longest pause inside which pieces of a frame are put together.
+const MAX_PIECE_GAP: Duration = Duration::from_millis(100);
+
+/// One sound being played.
+#[derive(Debug, Clone)]
+pub(super) struct Playing {
+    /// Octets in the leg's codec, clip after clip.
+    pub(super) clips: Vec<Arc<[u8]>>,
+    pub(super) clip: usize,
+    pub(super) offset: usize,
+    /// `None`: music, again and again.
+    pub(super) playback: Option<u64>,
+}
+
+impl Playing {
+    /// Fills `frame`; `true`: nothing is left.
+    fn fill(&mut self, frame: &mut [u8]) -> bool {
+        let mut filled = 0;
+        // A music of empty clips must not turn for ever.
+        let mut turns = 0;
+        while filled < frame.len() {
+            let Some(octets) = self.clips.get(self.clip) else {
+                if self.playback.is_some() || self.clips.is_empty() || turns > 1 {
+                    return true;
+                }
+                (self.clip, self.offset, turns) = (0, 0, turns + 1);
+                continue;
+            };
+            let left = octets.get(self.offset..).unwrap_or_default();
+            let count = left.len().min(frame.len() - filled);
+            if let (Some(to), Some(from)) =
+                (frame.get_mut(filled..filled + count), left.get(..count))
+            {
+                to.copy_from_slice(from);
+            }
+            filled += count;
+            self.offset += count;
+            if count == left.len() {
+                (self.clip, self.offset) = (self.clip + 1, 0);
+            }
+        }
+        self.playback.is_some() && self.clip >= self.clips.len()
+    }
+}
+
+/// What the leg hears.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Silence,
+    Sound(Playing),
+    Bridge(LegId),
+}
+
+/// Pieces of a frame, where the two ends of a bridge pack differently.
+#[derive(Debug, Clone, Default)]
+struct Pieces {
+    octets: Vec<u8>,
+    timestamp: u32,
+    last: Instant,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Absence {
+    since: Option<Instant>,
+    reported: Option<Instant>,
+    total: Duration,
+}
+
+/// What the clock tells of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notice {
+    Played(u64),
+    Absent(Duration),
+}
+
+/// A leg.
+#[derive(Debug, Clone)]
+pub(super) struct Leg {
+    pub(super) stream: Option<Stream>,
+    pub(super) out: Outgoing,
+    pub(super) incoming: Incoming,
+    pub(super) source: Source,
+    next_frame: Option<Instant>,
+    pieces: Pieces,
+    listening_since: Option<Instant>,
+    absence: Absence,
+    next_report: Option<Instant>,
+    rtcp_source: Option<SocketAddr>,
+    last_sender_report: Option<(u32, Instant)>,
+    remote_lost: Option<u32>,
+    remote_jitter: Option<u32>,
+    round_trip: Option<Duration>,
+}
+
+impl Leg {
+    pub(super) fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+        Self {
+            stream: None,
+            out: Outgoing::new(ssrc, sequence, timestamp),
+            incoming: Incoming::default(),
+            source: Source::Silence,
+            next_frame: None,
+            pieces: Pieces::default(),
+            listening_since: None,
+            absence: Absence::default(),
+            next_report: None,
+            rtcp_source: None,
+            last_sender_report: None,
+            remote_lost: None,
+            remote_jitter: None,
+            round_trip: None,
+        }
+    }
+
+    /// The stream was negotiated, perhaps anew.
+    pub(super) fn configure(&mut self, stream: Stream, now: Instant) {
+        let moved = self
+            .stream
+            .as_ref()
+            .is_some_and(|old| old.remote != stream.remote);
+        if moved {
+            self.incoming.unlatch();
+            self.rtcp_source = None;
+        }
+        let grid = Instant(now.0.div_ceil(GRID) * GRID);
+        self.out.start(grid);
+        self.next_frame.get_or_insert(grid);
+        self.next_report.get_or_insert(now + REPORT_INTERVAL);
+        let listened = self
+            .stream
+            .as_ref()
+            .is_some_and(|old| old.direction.receives());
+        match (listened, stream.direction.receives()) {
+            (false, true) => self.listening_since = Some(now),
+            (true, false) => {
+                self.end_absence(now);
+                self.listening_since = None;
+            }
+            _ => {}
+        }
+        self.stream = Some(stream);
+    }
+
+    /// Where our packets go.
+    pub(super) fn destination(&self) -> Option<SocketAddr> {
+        let stream = self.stream.as_ref()?;
+        let to = self.incoming.source().unwrap_or(stream.remote);
+        // The null address is a hold of old (RFC 3264 §8.4): nothing can be sent there.
+        (!to.ip().is_unspecified() && to.port() != 0).then_some(to)
+    }
+
+    fn rtcp_destination(&self) -> Option<SocketAddr> {
+        let stream = self.stream.as_ref()?;
+        let to = self.rtcp_source.or_else(|| {
+            // Behind a NAT the described address leads nowhere; the source of RTP may.
+            let source = self
+                .incoming
+                .source()
+                .filter(|source| *source != stream.remote);
+            let mux = stream.remote_rtcp == stream.remote;
+            source.map(|at| {
+                if mux {
+                    at
+                } else {
+                    SocketAddr::new(at.ip(), at.port().saturating_add(1))
+                }
+            })
+        });
+        let to = to.unwrap_or(stream.remote_rtcp);
+        (!to.ip().is_unspecified() && to.port() != 0).then_some(to)
+    }
+
+    /// When [`Leg::tick`] has something to do.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let frame = self
+            .next_frame
+            .filter(|_| matches!(self.source, Source::Sound(_)));
+        let absence = self.absence_due();
+        [frame, self.next_report, absence]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn absence_due(&self) -> Option<Instant> {
+        let since = self.listening_since?;
+        let last = self
+            .incoming
+            .heard()
+            .map_or(since, |heard| heard.max(since));
+        Some(match self.absence.reported {
+            Some(reported) => reported + ABSENCE_AGAIN,
+            None => last + ABSENCE,
+        })
+    }
+
+    /// Sends the frames that are due; tells what ended or is missing.
+    pub(super) fn tick(
+        &mut self,
+        now: Instant,
+        mut send: impl FnMut(SocketAddr, &[u8]),
+    ) -> Option<Notice> {
+        if self.absence_due().is_some_and(|due| due <= now) {
+            return Some(self.report_absence(now));
+        }
+        let (Some(stream), Some(mut frame_at)) = (self.stream.as_ref(), self.next_frame) else {
+            return None;
+        };
+        let frame_time = stream.packet_time;
+        let (codec, payload_type) = (stream.codec, stream.payload_type);
+        let destination = self.destination().filter(|_| stream.direction.sends());
+        if now.since(frame_at) > frame_time * MAX_BACKLOG {
+            let missed = now.since(frame_at).as_micros() / frame_time.as_micros();
+            frame_at = frame_at + frame_time * u32::try_from(missed).unwrap_or(u32::MAX);
+        }
+        let mut ended = None;
+        let length = samples(frame_time) as usize;
+        while frame_at <= now && ended.is_none() {
+            if let Source::Sound(playing) = &mut self.source {
+                let mut frame = [0; 480];
+                let frame = frame.get_mut(..length).unwrap_or_default();
+                frame.fill(g711::silence(codec));
+                if playing.fill(frame) {
+                    ended = playing.playback.map(Notice::Played);
+                    self.source = Source::Silence;
+                }
+                let timestamp = self.out.timestamp(frame_at);
+                let mut buffer = [0; MAX_PACKET];
+                if let Some(to) = destination {
+                    if let Some(bytes) =
+                        self.out.packet(payload_type, timestamp, frame, &mut buffer)
+                    {
+                        send(to, bytes);
+                    }
+                } else {
+                    self.out.pause();
+                }
+            } else if matches!(self.source, Source::Silence) {
+                self.out.pause();
+            }
+            frame_at = frame_at + frame_time;
+        }
+        self.next_frame = Some(frame_at);
+        ended
+    }
+
+    /// Sound of the other leg of a bridge, to be heard here.
+    pub(super) fn hear(
+        &mut self,
+        theirs: &crate::rtp::packet::Header,
+        codec: Codec,
+        payload: &[u8],
+        now: Instant,
+        mut send: impl FnMut(SocketAddr, &[u8]),
+    ) {
+        let Some(stream) = self
+            .stream
+            .as_ref()
+            .filter(|stream| stream.direction.sends())
+        else {
+            return;
+        };
+        let Some(to) = self.destination() else { return };
+        let length = samples(stream.packet_time) as usize;
+        let (own, payload_type) = (stream.codec, stream.payload_type);
+        let mut buffer = [0; MAX_PACKET];
+        if payload.len() == length && self.pieces.octets.is_empty() {
+            let mut other = Vec::new();
+            let payload = if own == codec {
+                payload
+            } else {
+                g711::transcode(payload, codec, own, &mut other);
+                &other
+            };
+            let packet = self.out.relay(
+                theirs,
+                payload_type,
+                length as u32,
+                payload,
+                now,
+                &mut buffer,
+            );
+            if let Some(bytes) = packet {
+                send(to, bytes);
+            }
+            return;
+        }
+        if now.since(self.pieces.last) > MAX_PIECE_GAP {
+            self.pieces.octets.clear();
+        }
+        if self.pieces.octets.is_empty() {
+            self.pieces.timestamp = self.out.timestamp(now);
+        }
+        self.pieces.last = now;
+        g711::transcode(payload, codec, own, &mut self.pieces.octets);
+        while let Some(frame) = self.pieces.octets.get(..length).filter(|_| length > 0) {
+            let timestamp = self.pieces.timestamp;
+            if let Some(bytes) = self.out.packet(payload_type, timestamp, frame, &mut buffer) {
+                send(to, bytes);
+            }
+            self.pieces.timestamp = timestamp.wrapping_add(length as u32);
+            self.pieces.octets.drain(..length);
+        }
+    }
+
+    /// A telephone-event of the other leg of a bridge.
+    pub(super) fn hear_event(
+        &mut self,
+        theirs: &crate::rtp::packet::Header,
+        payload: &[u8],
+        now: Instant,
+        mut send: impl FnMut(SocketAddr, &[u8]),
+    ) {
+        let stream = self
+            .stream
+            .as_ref()
+            .filter(|stream| stream.direction.sends());
+        let (Some(to), Some(event_type)) = (
+            self.destination(),
+            stream.and_then(|stream| stream.event_type),
+        ) else {
+            return;
+        };
+        let mut buffer = [0; MAX_PACKET];
+        if let Some(bytes) = self
+            .out
+            .relay(theirs, event_type, 0, payload, now, &mut buffer)
+        {
+            send(to, bytes);
+        }
+    }
+
+    /// What the leg hears from now on.
+    pub(super) fn set_source(&mut self, source: Source, now: Instant) {
+        self.pieces.octets.clear();
+        self.source = source;
+        // Frames that nobody was to hear are not made up for in a burst.
+        if let (Some(stream), Some(frame_at)) = (&self.stream, &mut self.next_frame) {
+            let behind = now
+                .since(*frame_at)
+                .as_micros()
+                .div_ceil(stream.packet_time.as_micros());
+            *frame_at = *frame_at + stream.packet_time * u32::try_from(behind).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn report_absence(&mut self, now: Instant) -> Notice {
+        let since = self.listening_since.unwrap_or(now);
+        let last = self
+            .incoming
+            .heard()
+            .map_or(since, |heard| heard.max(since));
+        self.absence.since.get_or_insert(last);
+        self.absence.reported = Some(now);
+        Notice::Absent(now.since(last))
+    }
+
+    /// A packet came: `true`, if it ends an absence that was reported.
+    pub(super) fn end_absence(&mut self, now: Instant) -> bool {
+        self.absence.reported = None;
+        match self.absence.since.take() {
+            Some(since) => {
+                self.absence.total += now.since(since);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Reads a report of the peer.
+    pub(super) fn receive_report(&mut self, bytes: &[u8], source: SocketAddr, now: Now) -> bool {
+        let Some(compound) = rtcp::read(bytes) else {
+            return false;
+        };
+        let known = self.incoming.ssrc();
+        if known.is_some_and(|ssrc| compound.ssrc != 0 && compound.ssrc != ssrc) {
+            return false;
+        }
+        self.rtcp_source = Some(source);
+        if let Some(info) = compound.sender {
+            self.last_sender_report = Some((rtcp::middle(info.ntp), now.at));
+        }
+        for report in compound
+            .reports
+            .iter()
+            .filter(|report| report.ssrc == self.out.ssrc())
+        {
+            self.remote_lost = Some(report.lost);
+            self.remote_jitter = Some(report.jitter.max(self.remote_jitter.unwrap_or(0)));
+            self.round_trip = rtcp::round_trip(report, now.wall).or(self.round_trip);
+        }
+        true
+    }
+
+    /// Our report, when it is due, or at the end with BYE.
+    pub(super) fn report(&mut self, now: Now, bye: bool) -> Option<(SocketAddr, Vec<u8>)> {
+        let due = self.next_report.is_some_and(|due| due <= now.at);
+        if !due && !bye {
+            return None;
+        }
+        self.next_report = Some(now.at + REPORT_INTERVAL);
+        let to = self.rtcp_destination()?;
+        let sender = (self.out.packets > 0).then(|| rtcp::SenderInfo {
+            ntp: rtcp::ntp(now.wall),
+            timestamp: self.out.timestamp(now.at),
+            packets: self.out.packets as u32,
+            octets: self.out.octets as u32,
+        });
+        let block = self.incoming.ssrc().map(|ssrc| {
+            let figures = &mut self.incoming.figures;
+            rtcp::Report {
+                ssrc,
+                fraction_lost: figures.fraction_lost(),
+                lost: u32::try_from(figures.lost()).unwrap_or(u32::MAX),
+                highest: figures.extended_highest(),
+                jitter: figures.jitter_samples(),
+                last_report: self.last_sender_report.map_or(0, |(middle, _)| middle),
+                delay: self
+                    .last_sender_report
+                    .map_or(0, |(_, heard)| rtcp::delay_since(heard, now.at)),
+            }
+        });
+        Some((to, rtcp::write(self.out.ssrc(), sender, block, bye)))
+    }
+
+    /// The leg's figures.
+    pub(super) fn quality(&mut self, now: Instant) -> Quality {
+        if self.absence.since.is_none()
+            && let Some(since) = self.listening_since
+        {
+            let last = self
+                .incoming
+                .heard()
+                .map_or(since, |heard| heard.max(since));
+            if now.since(last) >= ABSENCE {
+                self.absence.since = Some(last);
+            }
+        }
+        self.end_absence(now);
+        let per_10k = |lost: u64, of: u64| {
+            u32::try_from((lost * 10_000).checked_div(of).unwrap_or(0)).unwrap_or(u32::MAX)
+        };
+        let figures = &self.incoming.figures;
+        let in_time = |jitter: u32| Duration::from_micros(u64::from(jitter) * 125);
+        Quality {
+            received: figures.received,
+            sent: self.out.packets,
+            lost_per_10k: per_10k(figures.lost(), figures.expected()),
+            remote_lost_per_10k: self
+                .remote_lost
+                .map(|lost| per_10k(u64::from(lost), self.out.packets)),
+            jitter: figures.greatest_jitter(),
+            remote_jitter: self.remote_jitter.map(in_time),
+            round_trip: self.round_trip,
+            absent: self.absence.total,
+            refused: self.incoming.refused,
+        }
+    }
+}
