@@ -42,7 +42,7 @@ impl Incoming {
                 if ahead != 0 && ahead < MAX_DROPOUT {
                     self.cycles += u32::from(sequence < self.highest);
                     self.highest = sequence;
-                } else if ahead >= MAX_DROPOUT && ahead < u16::MAX - 100 {
+                } else if (MAX_DROPOUT..u16::MAX - 100).contains(&ahead) {
                     self.expected_before = self.expected();
                     self.restart(sequence);
                 }

@@ -92,9 +92,9 @@ impl Description {
         }
         let text = String::from_utf8_lossy(bytes);
         let mut lines = text.lines().enumerate();
-        if !lines
+        if lines
             .next()
-            .is_some_and(|(_, line)| line.trim_end() == "v=0")
+            .is_none_or(|(_, line)| line.trim_end() != "v=0")
         {
             return Err(SdpFault::BadVersion);
         }

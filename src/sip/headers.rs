@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::message::{Headers, Method, Name, required};
+use super::reliable::RAck;
+use super::session_timer::{Refresher, SessionExpires};
 use super::uri::{Host, Parameter, Uri, host_and_port};
 
 /// The most Via values that are read; more is a loop or an attack (§16.3 has 70 hops).
@@ -277,15 +279,6 @@ pub struct CSeq {
     pub method: Method,
 }
 
-/// What a reliable provisional response is acknowledged by (RFC 3262 §7.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RAck {
-    /// The response's RSeq.
-    pub response: u32,
-    /// The request's CSeq.
-    pub request: CSeq,
-}
-
 /// The Contact headers of a REGISTER (§10.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contacts {
@@ -293,24 +286,6 @@ pub enum Contacts {
     All,
     /// These; may be none.
     List(Vec<NameAddr>),
-}
-
-/// Who refreshes (RFC 4028 §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Refresher {
-    /// Who sent the request.
-    Uac,
-    /// Who answers it.
-    Uas,
-}
-
-/// Session-Expires (RFC 4028 §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionExpires {
-    /// How long the dialog lives without a refresh.
-    pub interval: Duration,
-    /// Who refreshes, where it is said.
-    pub refresher: Option<Refresher>,
 }
 
 fn number(text: &str, name: &Name) -> Result<u32, Fault> {
@@ -476,11 +451,9 @@ impl Headers {
             return Err(bad(&Name::RAck, "three words are needed"));
         };
         Ok(RAck {
-            response: number(response, &Name::RAck)?,
-            request: CSeq {
-                number: number(request, &Name::RAck)?,
-                method: Method::from(method),
-            },
+            rseq: number(response, &Name::RAck)?,
+            cseq: number(request, &Name::RAck)?,
+            method: method.to_owned(),
         })
     }
 

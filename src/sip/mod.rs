@@ -2,6 +2,7 @@
 //!
 //! Reader and writer are our own: a message that is misread is a call that is lost.
 
+pub mod acceptance;
 pub mod dialog;
 pub mod digest;
 pub mod fault;
@@ -9,5 +10,8 @@ pub mod flow;
 pub mod headers;
 pub mod message;
 pub mod parse;
+pub mod reliable;
+pub mod session_timer;
+pub mod transaction;
 pub mod uri;
 pub mod write;

@@ -1,0 +1,193 @@
+//! A checked dialplan: plain data, never changed once it is made.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::fault::Place;
+use super::number::Number;
+use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName};
+use crate::time::Wall;
+
+/// One version of the dialplan.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// First half of the SHA-256 of the files' names and texts, hex.
+    pub hash: String,
+    /// In which the plan's moments are meant.
+    pub zone: TimeZone,
+    /// The helpline's numbers.
+    pub numbers: Vec<Number>,
+    /// Where any other number on a trusted trunk goes.
+    pub otherwise: PathName,
+    /// What is spoken; the first unless a key is pressed.
+    pub languages: Vec<Language>,
+    /// Keys that choose a language at any moment.
+    pub language_keys: BTreeMap<char, Language>,
+    /// Where the helpline's numbers go.
+    pub start: PathName,
+    /// All paths.
+    pub paths: BTreeMap<PathName, Vec<Step>>,
+    /// All queues.
+    pub queues: BTreeMap<QueueName, Queue>,
+    /// Times when calls go elsewhere; those that are over do nothing.
+    pub closed: Vec<Closed>,
+    /// The plan's own tests.
+    pub expectations: Vec<Expectation>,
+}
+
+impl Plan {
+    /// Whether the number is one of the helpline's.
+    pub fn has_number(&self, number: &Number) -> bool {
+        self.numbers.contains(number)
+    }
+
+    /// The language of a caller who pressed nothing.
+    pub fn first_language(&self) -> Language {
+        self.languages.first().copied().unwrap_or(Language::Az)
+    }
+}
+
+/// One line of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Where it stands.
+    pub place: Place,
+    /// When it is done; `None`: always.
+    pub condition: Option<Condition>,
+    /// What is done.
+    pub action: Action,
+}
+
+/// `if = "…"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// No operator who is logged in has a phone that can ring.
+    NobodyOnShift,
+    /// At least one has.
+    SomebodyOnShift,
+}
+
+impl Condition {
+    /// All, with their words.
+    pub const ALL: [(&'static str, Self); 2] =
+        [("nobody on shift", Self::NobodyOnShift), ("somebody on shift", Self::SomebodyOnShift)];
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// `play`.
+    Play(Vec<PromptName>),
+    /// `queue`, with what is heard while the phones ring already.
+    Queue {
+        /// Which.
+        queue: QueueName,
+        /// `greet`.
+        greet: Vec<PromptName>,
+    },
+    /// `ring`: an operator or an outside number, for a time.
+    Ring {
+        /// Whom.
+        target: Target,
+        /// `for`.
+        wait: Duration,
+    },
+    /// `go`: on with another path.
+    Go(PathName),
+    /// `hang_up = true`.
+    HangUp,
+}
+
+/// Whom a `ring` step rings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An operator, whether logged in or not.
+    Operator(OperatorId),
+    /// A number outside, by a trunk.
+    Outside(Number),
+}
+
+/// A queue's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// Where it stands.
+    pub place: Place,
+    /// How long an operator's phones ring.
+    pub ring_for: Duration,
+    /// How long an operator rests after a call.
+    pub wrap_up: Duration,
+    /// Who answers; `None`: everybody.
+    pub operators: Option<Vec<OperatorId>>,
+    /// Whether and how often callers are told their position.
+    pub say_position: Option<Duration>,
+    /// What callers are told now and then.
+    pub comfort: Option<Comfort>,
+    /// What they hear otherwise.
+    pub music: PromptName,
+    /// Where they go after a time, in rising order.
+    pub if_waiting: Vec<Waiting>,
+}
+
+/// `comfort`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comfort {
+    /// What.
+    pub play: PromptName,
+    /// How often.
+    pub every: Duration,
+}
+
+/// One entry of `if_waiting`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// After how long.
+    pub after: Duration,
+    /// Where to.
+    pub go: PathName,
+}
+
+/// `[[closed]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Where it stands.
+    pub place: Place,
+    /// From when.
+    pub from: Wall,
+    /// Until when.
+    pub until: Wall,
+    /// Where calls go meanwhile.
+    pub go: PathName,
+}
+
+/// `[[expect]]`: a test that the plan carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// Where it stands.
+    pub place: Place,
+    /// The numbers dialled, as written.
+    pub dial: Vec<String>,
+    /// When; `None`: at any moment.
+    pub at: Option<Wall>,
+    /// How many operators are on shift.
+    pub operators: usize,
+    /// Keys pressed at once.
+    pub keys: Vec<char>,
+    /// Where the call ends.
+    pub ends: Ends,
+    /// In which language; `None`: any.
+    pub language: Option<Language>,
+}
+
+/// Where a call ends, as far as the plan decides.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ends {
+    /// Waits for an operator.
+    Queue(QueueName),
+    /// Hears this last, then the line is closed.
+    Heard(PromptName),
+    /// The line is closed and nothing was said.
+    HungUp,
+}
