@@ -20,7 +20,9 @@ impl fmt::Display for Place {
 }
 
 /// One mistake.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
+)]
 #[error("{place}: {what}; {remedy}")]
 pub struct Fault {
     /// Where.
@@ -48,7 +50,11 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone)
         Some(one) => format!("did you mean {one:?}?"),
         None => {
             let all: Vec<&str> = known.into_iter().collect();
-            if all.is_empty() { "there is none yet".into() } else { format!("there are: {}", all.join(", ")) }
+            if all.is_empty() {
+                "there is none yet".into()
+            } else {
+                format!("there are: {}", all.join(", "))
+            }
         }
     }
 }
@@ -62,7 +68,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = i;
         for (j, y) in b.iter().enumerate() {
             let above = row.get(j + 1).copied().unwrap_or(usize::MAX);
-            let next = (diagonal + usize::from(x != *y)).min(left + 1).min(above + 1);
+            let next = (diagonal + usize::from(x != *y))
+                .min(left + 1)
+                .min(above + 1);
             diagonal = above;
             if let Some(cell) = row.get_mut(j) {
                 *cell = left;
@@ -82,7 +90,10 @@ mod tests {
 
     #[test]
     fn slips_of_the_finger_are_recognised() {
-        assert_eq!(nearest("grreting", ["greeting", "closed"]), Some("greeting"));
+        assert_eq!(
+            nearest("grreting", ["greeting", "closed"]),
+            Some("greeting")
+        );
         assert_eq!(nearest("sale", ["sales", "support"]), Some("sales"));
         assert_eq!(nearest("zebra", ["sales", "support"]), None);
         assert_eq!((distance("kitten", "sitting"), distance("", "abc")), (3, 3));

@@ -1,1 +1,16 @@
-//! What a caller meets: text to checked plan, plan to steps.
+//! What a caller meets: text to checked plan, plan to steps, and the dry run of the whole way.
+
+pub mod expect;
+pub mod fault;
+pub mod load;
+pub mod number;
+pub mod plan;
+pub mod read;
+pub mod route;
+pub mod run;
+
+pub use fault::{Fault, Place};
+pub use load::{Catalogue, load};
+pub use number::Number;
+pub use plan::Plan;
+pub use run::{Facts, Instruction, Run};

@@ -41,7 +41,11 @@ impl Number {
         if !plus && SHORT.contains(&digits) {
             return Some(Self(digits.to_owned()));
         }
-        let international = if plus { Some(digits) } else { digits.strip_prefix("00") };
+        let international = if plus {
+            Some(digits)
+        } else {
+            digits.strip_prefix("00")
+        };
         match international {
             Some(full) => Self::international(full),
             None => Self::national(digits),
@@ -69,7 +73,10 @@ impl Number {
                 return Some(Self(rest.to_owned()));
             }
             // Some carriers leave the trunk prefix in: +994 0 50 …
-            let rest = rest.strip_prefix('0').filter(|r| r.len() == NATIONAL).unwrap_or(rest);
+            let rest = rest
+                .strip_prefix('0')
+                .filter(|r| r.len() == NATIONAL)
+                .unwrap_or(rest);
             return (rest.len() == NATIONAL).then(|| Self(format!("+{COUNTRY}{rest}")));
         }
         let fits = (SHORTEST_FOREIGN..=LONGEST).contains(&full.len()) && !full.starts_with('0');
@@ -103,8 +110,16 @@ impl fmt::Display for Number {
 /// Whether a user part or display name says that there is no identity.
 pub fn is_anonymous(text: &str) -> bool {
     let text = text.trim().to_ascii_lowercase();
-    ["", "anonymous", "unavailable", "restricted", "unknown", "private", "withheld"]
-        .contains(&text.as_str())
+    [
+        "",
+        "anonymous",
+        "unavailable",
+        "restricted",
+        "unknown",
+        "private",
+        "withheld",
+    ]
+    .contains(&text.as_str())
 }
 
 #[cfg(test)]
@@ -123,9 +138,19 @@ mod tests {
             "+9940506802280",
             "506802280",
         ] {
-            assert_eq!(Number::parse(text).unwrap().as_str(), "+994506802280", "{text}");
+            assert_eq!(
+                Number::parse(text).unwrap().as_str(),
+                "+994506802280",
+                "{text}"
+            );
         }
-        for text in ["116111", "+994116111", "116 111", "00994116111", "994116111"] {
+        for text in [
+            "116111",
+            "+994116111",
+            "116 111",
+            "00994116111",
+            "994116111",
+        ] {
             assert_eq!(Number::parse(text).unwrap().as_str(), "116111", "{text}");
         }
         for short in SHORT {
@@ -145,8 +170,19 @@ mod tests {
 
     #[test]
     fn foreign_numbers_are_kept_and_words_are_none() {
-        assert_eq!(Number::parse("0090 212 555 12 34").unwrap().as_str(), "+902125551234");
-        for text in ["", "+", "alice", "12", "*11", "+1234567890123456", "05068022801"] {
+        assert_eq!(
+            Number::parse("0090 212 555 12 34").unwrap().as_str(),
+            "+902125551234"
+        );
+        for text in [
+            "",
+            "+",
+            "alice",
+            "12",
+            "*11",
+            "+1234567890123456",
+            "05068022801",
+        ] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }

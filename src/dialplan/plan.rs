@@ -71,8 +71,10 @@ pub enum Condition {
 
 impl Condition {
     /// All, with their words.
-    pub const ALL: [(&'static str, Self); 2] =
-        [("nobody on shift", Self::NobodyOnShift), ("somebody on shift", Self::SomebodyOnShift)];
+    pub const ALL: [(&'static str, Self); 2] = [
+        ("nobody on shift", Self::NobodyOnShift),
+        ("somebody on shift", Self::SomebodyOnShift),
+    ];
 }
 
 /// What a step does.

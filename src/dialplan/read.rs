@@ -29,18 +29,30 @@ impl<'a> Source<'a> {
     pub fn new(file: &'a str, text: &'a str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = breaks.map(|(at, _)| at).collect();
-        Self { file, text, lines, faults: RefCell::default() }
+        Self {
+            file,
+            text,
+            lines,
+            faults: RefCell::default(),
+        }
     }
 
     /// The whole file as a table; syntax errors become faults, and what could be read is returned.
     pub fn parse(&self) -> Spanned<DeTable<'a>> {
         if self.text.len() > MAX_LENGTH {
-            self.fault(0..0, "the file is larger than 4 MiB", "split it, or move data elsewhere");
+            self.fault(
+                0..0,
+                "the file is larger than 4 MiB",
+                "split it, or move data elsewhere",
+            );
             return Spanned::new(0..0, DeTable::new());
         }
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
-            let what = format!("not TOML: {}", error.message().lines().next().unwrap_or_default());
+            let what = format!(
+                "not TOML: {}",
+                error.message().lines().next().unwrap_or_default()
+            );
             self.fault(error.span().unwrap_or(0..0), what, "correct the line");
         }
         table
@@ -49,7 +61,10 @@ impl<'a> Source<'a> {
     /// The line of a span.
     pub fn place(&self, span: &Range<usize>) -> Place {
         let line = 1 + self.lines.partition_point(|end| *end < span.start);
-        Place { file: self.file.to_owned(), line }
+        Place {
+            file: self.file.to_owned(),
+            line,
+        }
     }
 
     /// Notes a fault.
@@ -57,7 +72,11 @@ impl<'a> Source<'a> {
         let mut faults = self.faults.borrow_mut();
         if faults.len() < MAX_FAULTS {
             let place = self.place(&span);
-            faults.push(Fault { place, what: what.into(), remedy: remedy.into() });
+            faults.push(Fault {
+                place,
+                what: what.into(),
+                remedy: remedy.into(),
+            });
         }
     }
 
@@ -89,7 +108,13 @@ impl<'s, 'a> Table<'s, 'a> {
         what: impl Into<String>,
         table: &'s DeTable<'a>,
     ) -> Self {
-        Self { source, span, what: what.into(), table, asked: RefCell::default() }
+        Self {
+            source,
+            span,
+            what: what.into(),
+            table,
+            asked: RefCell::default(),
+        }
     }
 
     /// Notes a fault at the table itself.
@@ -115,7 +140,8 @@ impl<'s, 'a> Table<'s, 'a> {
 
     fn wrong(&self, key: &str, value: &Spanned<DeValue<'a>>, wanted: &str) {
         let what = format!("{key} of {} is a {}", self.what, value.get_ref().type_str());
-        self.source.fault(value.span(), what, format!("write {wanted}"));
+        self.source
+            .fault(value.span(), what, format!("write {wanted}"));
     }
 
     /// A text with its place.
@@ -178,7 +204,11 @@ impl<'s, 'a> Table<'s, 'a> {
             Some(time) if zero || !time.is_zero() => Some(time),
             _ => {
                 let what = format!("{key} of {}: {text:?} is no time", self.what);
-                self.source.fault(span, what, "write a number with its unit: \"20s\", \"3m\", \"1h\"");
+                self.source.fault(
+                    span,
+                    what,
+                    "write a number with its unit: \"20s\", \"3m\", \"1h\"",
+                );
                 None
             }
         }
@@ -201,7 +231,9 @@ impl<'s, 'a> Table<'s, 'a> {
 
     /// A list of tables.
     pub fn tables(&self, key: &'static str, what: &str) -> Vec<Table<'s, 'a>> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
         let Some(list) = value.get_ref().as_array() else {
             self.wrong(key, value, "a list of tables");
             return Vec::new();
@@ -217,8 +249,12 @@ impl<'s, 'a> Table<'s, 'a> {
     }
 
     /// All entries, for tables whose keys are names: nothing in them is unknown.
-    pub fn entries(&self) -> impl Iterator<Item = (&'s str, Range<usize>, &'s Spanned<DeValue<'a>>)> {
-        self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
+    pub fn entries(
+        &self,
+    ) -> impl Iterator<Item = (&'s str, Range<usize>, &'s Spanned<DeValue<'a>>)> {
+        self.table
+            .iter()
+            .map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
     }
 
     /// Every key that nobody asked for is a fault.
@@ -228,7 +264,8 @@ impl<'s, 'a> Table<'s, 'a> {
             let name: &str = key.get_ref().as_ref();
             if !asked.contains(name) {
                 let what = format!("{} has no key {name:?}", self.what);
-                self.source.fault(key.span(), what, suggest(name, asked.iter().copied()));
+                self.source
+                    .fault(key.span(), what, suggest(name, asked.iter().copied()));
             }
         }
     }
@@ -259,7 +296,14 @@ mod tests {
     fn times_have_units() {
         assert_eq!(duration("20s"), Some(Duration::from_secs(20)));
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
-        for text in ["20", "s", "-1s", "1.5s", "20 fortnights", "99999999999999999999s"] {
+        for text in [
+            "20",
+            "s",
+            "-1s",
+            "1.5s",
+            "20 fortnights",
+            "99999999999999999999s",
+        ] {
             assert_eq!(duration(text), None, "{text}");
         }
     }
@@ -274,6 +318,10 @@ mod tests {
         assert_eq!(table.text("c"), None);
         table.finish();
         let lines: Vec<usize> = source.into_faults().iter().map(|f| f.place.line).collect();
-        assert_eq!(lines, [2, 2, 3, 4], "syntax, the rest of it, wrong type, unknown key");
+        assert_eq!(
+            lines,
+            [2, 2, 3, 4],
+            "syntax, the rest of it, wrong type, unknown key"
+        );
     }
 }

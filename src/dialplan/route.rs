@@ -1,0 +1,96 @@
+//! The dry run: what would happen to a call, step by step, and why.
+
+use serde::Serialize;
+
+use super::number::Number;
+use super::plan::{Ends, Plan};
+use super::run::{Facts, Instruction, Note, Run};
+use crate::ids::Language;
+use crate::time::Wall;
+
+/// What is assumed of the call and of the moment.
+#[derive(Debug, Clone)]
+pub struct Assumed {
+    /// When.
+    pub at: Wall,
+    /// Operators on shift.
+    pub operators: usize,
+    /// Keys that the caller presses at once.
+    pub keys: Vec<char>,
+}
+
+/// A call's whole way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The number in its one form; `None`: it is none.
+    pub dialled: Option<Number>,
+    /// The plan's hash.
+    pub plan: String,
+    /// Each decision with its reason.
+    pub steps: Vec<Note>,
+    /// Where it ends.
+    pub ends: Ends,
+    /// In which language.
+    pub language: Language,
+}
+
+/// Follows a call. A queue with somebody on shift is an end, since a person answers there; a ring is
+/// taken to be unanswered, since the worst way is what one wants to know.
+pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
+    let number = Number::parse(dialled);
+    let (mut run, first) = Run::start(plan, number.as_ref(), assumed.at);
+    let mut steps = vec![first];
+    for key in &assumed.keys {
+        if let Some(language) = run.press(plan, *key) {
+            let reason = format!("key {key}: {language}");
+            steps.push(Note {
+                path: run.path().clone(),
+                place: String::new(),
+                reason,
+            });
+        }
+    }
+    let facts = Facts {
+        on_shift: assumed.operators,
+    };
+    let mut ends = Ends::HungUp;
+    loop {
+        let (instruction, mut notes) = run.next(plan, facts);
+        steps.append(&mut notes);
+        match instruction {
+            Instruction::Play(prompts) => {
+                ends = prompts
+                    .last()
+                    .map_or(ends, |last| Ends::Heard(last.clone()));
+            }
+            Instruction::Queue { queue, .. } if assumed.operators > 0 => {
+                ends = Ends::Queue(queue);
+                break;
+            }
+            Instruction::Queue { queue, .. } => {
+                let reason = format!("queue {queue} is left: nobody is on shift");
+                steps.push(Note {
+                    path: run.path().clone(),
+                    place: String::new(),
+                    reason,
+                });
+            }
+            Instruction::Ring { .. } => {
+                let reason = "nobody answers (assumed)".to_owned();
+                steps.push(Note {
+                    path: run.path().clone(),
+                    place: String::new(),
+                    reason,
+                });
+            }
+            Instruction::HangUp => break,
+        }
+    }
+    Route {
+        dialled: number,
+        plan: plan.hash.clone(),
+        steps,
+        ends,
+        language: run.language(),
+    }
+}
