@@ -1,5 +1,7 @@
 //! The dialplan as its editors meet it: every mistake with its line, and the shipped plan's promises.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
+
 use std::collections::BTreeSet;
 
 use qaynar::dialplan::plan::{Ends, Plan};

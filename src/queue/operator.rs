@@ -1,0 +1,109 @@
+//! What an operator is doing: an explicit machine. Being busy is a live claim with an end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::OperatorState;
+use crate::ids::{CallId, OperatorId, QueueName};
+use crate::time::{Instant, Wall};
+
+/// A claim on an operator: taken before anything is sent, so that two calls never ring one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClaimId(pub u64);
+
+/// What a claim is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) id: ClaimId,
+    pub(super) call: CallId,
+    /// `None`: a direct ring.
+    pub(super) queue: Option<QueueName>,
+    pub(super) progress: Progress,
+}
+
+/// How far a claim is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Given, nothing heard of the phones yet.
+    Claimed { until: Instant },
+    /// The phones ring.
+    Ringing { until: Instant },
+    /// Caller and operator talk; ends with the call, not with a clock.
+    Talking,
+}
+
+/// One operator.
+#[derive(Debug, Clone)]
+pub(super) struct Operator {
+    pub(super) logged_in: bool,
+    pub(super) paused: bool,
+    /// Has a registered phone.
+    pub(super) reachable: bool,
+    pub(super) claim: Option<Claim>,
+    pub(super) wrap_up_until: Option<Instant>,
+    /// Since when the operator has had no call: the longest idle rings first.
+    pub(super) idle_since: Wall,
+    /// Was removed while talking.
+    pub(super) leaving: bool,
+    /// What was told last.
+    pub(super) told: OperatorState,
+}
+
+impl Operator {
+    pub(super) fn new(now: Wall) -> Self {
+        Self {
+            logged_in: false,
+            paused: false,
+            reachable: false,
+            claim: None,
+            wrap_up_until: None,
+            idle_since: now,
+            leaving: false,
+            told: OperatorState::LoggedOut,
+        }
+    }
+
+    /// The one state that all the facts come to.
+    pub(super) fn state(&self) -> OperatorState {
+        match self.claim.as_ref().map(|claim| claim.progress) {
+            Some(Progress::Claimed { .. }) => OperatorState::Claimed,
+            Some(Progress::Ringing { .. }) => OperatorState::Ringing,
+            Some(Progress::Talking) => OperatorState::Talking,
+            None if !self.logged_in => OperatorState::LoggedOut,
+            None if self.wrap_up_until.is_some() => OperatorState::WrapUp,
+            None if self.paused => OperatorState::Paused,
+            None if !self.reachable => OperatorState::Unreachable,
+            None => OperatorState::Free,
+        }
+    }
+
+    pub(super) fn is_free(&self) -> bool {
+        self.state() == OperatorState::Free && !self.leaving
+    }
+
+    /// Logged in with a phone that can ring: counts as somebody on shift.
+    pub(super) fn is_on_shift(&self) -> bool {
+        self.logged_in && self.reachable
+    }
+}
+
+/// What of an operator survives a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorSnapshot {
+    /// Who.
+    pub operator: OperatorId,
+    /// On shift.
+    pub logged_in: bool,
+    /// Wants no calls.
+    pub paused: bool,
+    /// For the longest idle.
+    pub idle_since: Wall,
+    /// Rests until then.
+    pub wrap_up_until: Option<Wall>,
+}
+
+/// All operators' states.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// In the order of their ids.
+    pub operators: Vec<OperatorSnapshot>,
+}
