@@ -1,1 +1,8 @@
 //! What is kept of a call.
+
+pub mod build;
+pub mod durations;
+pub mod pseudonym;
+
+pub use build::{Applied, Builder};
+pub use pseudonym::pseudonym;

@@ -1,1 +1,22 @@
-//! Journal and database.
+//! Journal, database, keys, and what nodes share.
+//!
+//! An event is written to the [`journal`] before the packets that it explains go out; the
+//! [`database`] follows the journal on a thread of its own. Nothing here ever stops a call: what goes
+//! wrong while the server runs is told to [`health`], and made good when the fault is gone.
+
+pub mod bindings;
+pub mod calls;
+pub mod cursor;
+pub mod database;
+pub mod disk;
+pub mod health;
+pub mod journal;
+pub mod line;
+mod migrations;
+pub mod operators;
+pub mod recover;
+mod rows;
+pub mod seal;
+// pub mod shared;
+pub mod signal;
+pub mod writer;

@@ -1,1 +1,4 @@
 //! The whole exchange as one pure value.
+
+pub mod ports;
+pub mod settings;

@@ -1,0 +1,95 @@
+//! All records, also of what the database does not hold yet: its rows, and the journal after them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::cursor::{Cursor, Found};
+use super::database::{DatabaseError, Reader};
+use super::line::Numbered;
+use super::writer;
+use crate::event::{CallRecord, Entry};
+use crate::ids::CallId;
+use crate::records::Builder;
+use crate::time::Wall;
+
+/// Records cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CallsError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The journal.
+    #[error("{}: {source}; let this user read the journal", folder.display())]
+    Journal {
+        /// Its folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Calls that arrived at or after `from` and before `to`, by arrival; where they are more than `limit`,
+/// the latest. Works beside a running server and without one.
+///
+/// # Errors
+/// See [`CallsError`].
+pub fn calls(
+    database: &Path,
+    journal: &Path,
+    from: Option<Wall>,
+    to: Option<Wall>,
+    limit: usize,
+) -> Result<Vec<CallRecord>, CallsError> {
+    // Before the first start of a server there is neither, and the answer is: none.
+    let reader = if database.exists() || !journal.exists() {
+        Some(Reader::open(database)?)
+    } else {
+        None
+    };
+    let fault = |source| CallsError::Journal {
+        folder: journal.to_owned(),
+        source,
+    };
+    // Rows and checkpoint of one moment.
+    let frozen = reader.as_ref().map(Reader::freeze).transpose()?;
+    let mut records: BTreeMap<CallId, CallRecord> = BTreeMap::new();
+    let mut applied = 0;
+    if let Some(reader) = &reader {
+        applied = reader.checkpoint()?;
+        records.extend(
+            reader
+                .calls(from, to, limit)?
+                .into_iter()
+                .map(|record| (record.call, record)),
+        );
+    }
+    let mut cursor = Cursor::new(journal, applied);
+    let mut builder = Builder::default();
+    while let Some(found) = cursor.advance().map_err(fault)? {
+        let Found::Entry(Numbered {
+            entry: Entry::Event(event),
+            ..
+        }) = found
+        else {
+            continue;
+        };
+        let stored = |call| match (records.get(&call), &reader) {
+            (Some(record), _) => Ok(Some(record.clone())),
+            (None, Some(reader)) => reader.call(call),
+            (None, None) => Ok(None),
+        };
+        if let Some(record) = writer::fold(&mut builder, &event, stored)? {
+            records.insert(record.call, record);
+        }
+    }
+    drop(frozen);
+    let wanted = |record: &CallRecord| {
+        from.is_none_or(|from| record.arrived >= from) && to.is_none_or(|to| record.arrived < to)
+    };
+    let mut records: Vec<CallRecord> = records.into_values().filter(wanted).collect();
+    records.sort_by_key(|record| (record.arrived, record.call));
+    let surplus = records.len().saturating_sub(limit);
+    records.drain(..surplus);
+    Ok(records)
+}

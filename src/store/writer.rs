@@ -1,0 +1,633 @@
+//! The thread that carries the journal into the database.
+//!
+//! The journal is its queue: it reads on from the last entry that the tables hold, so live
+//! operation, catching up at the start and catching up after an outage are one and the same. Rows and
+//! checkpoint are committed together; whatever fails, it begins again from the checkpoint.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::bindings::{self, BindingRow};
+use super::cursor::{Cursor, Damage, Found};
+use super::database::{self, CHECKPOINT, Trouble};
+use super::health::{Health, Part};
+use super::journal::Journal;
+use super::line::Numbered;
+use super::rows;
+use super::signal::Signal;
+use crate::event::{CallRecord, Entry, Event, What};
+use crate::ids::{CallId, OperatorId};
+use crate::records::{Applied, Builder};
+
+/// The most entries of one commit.
+const BATCH: usize = 2_000;
+
+/// How long entries gather before they are committed together.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How long the thread sleeps when nobody rings.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How soon a failed commit is tried again at first; doubled up to [`MAX_BACK_OFF`].
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// The longest wait before the next try: an outage that ends is noticed within it.
+const MAX_BACK_OFF: Duration = Duration::from_secs(5);
+
+/// The most operators whose contacts wait to be written.
+const MAX_PENDING: usize = 10_000;
+
+type Opener = Box<dyn Fn(&Path) -> Result<Connection, Trouble> + Send>;
+
+/// Writes the database until dropped. Clones are one.
+#[derive(Clone)]
+pub struct Writer {
+    owner: Arc<Owner>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("applied", &self.applied())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Starts the thread. A database that cannot be used is an alarm, and is tried again; it is
+    /// never a reason not to answer calls.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(path: &Path, journal: &Journal, health: &Health) -> io::Result<Self> {
+        Self::start_with(Box::new(database::open_to_write), path, journal, health)
+    }
+
+    fn start_with(
+        open: Opener,
+        path: &Path,
+        journal: &Journal,
+        health: &Health,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        journal.subscribe(shared.signal.clone());
+        let work = Work {
+            open,
+            path: path.to_owned(),
+            journal: journal.clone(),
+            health: health.clone(),
+            shared: shared.clone(),
+            builder: Builder::default(),
+            place: None,
+            reported: None,
+        };
+        shared.signal.ring();
+        let thread = std::thread::Builder::new()
+            .name("database".into())
+            .spawn(move || work.run())?;
+        Ok(Self {
+            owner: Arc::new(Owner {
+                shared,
+                thread: Some(thread),
+            }),
+        })
+    }
+
+    /// Keeps these contacts in the place of all that the operator had.
+    pub fn bindings(&self, operator: OperatorId, contacts: Vec<BindingRow>) {
+        let shared = &self.owner.shared;
+        let mut state = shared.lock();
+        // Only registered operators get here, and beyond this many the phones register again anyway.
+        if state.pending.len() < MAX_PENDING || state.pending.contains_key(&operator) {
+            state.pending.insert(operator, contacts);
+            drop(state);
+            shared.signal.ring();
+        }
+    }
+
+    /// The number of the last journal entry that was committed, as far as this run knows.
+    pub fn applied(&self) -> u64 {
+        self.owner.shared.lock().applied
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    signal: Arc<Signal>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    applied: u64,
+    pending: BTreeMap<OperatorId, Vec<BindingRow>>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Owner {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.signal.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was already printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An open database and the place in the journal that belongs to it.
+struct Place {
+    connection: Connection,
+    cursor: Cursor,
+}
+
+struct Work {
+    open: Opener,
+    path: PathBuf,
+    journal: Journal,
+    health: Health,
+    shared: Arc<Shared>,
+    builder: Builder,
+    place: Option<Place>,
+    reported: Option<(PathBuf, u64)>,
+}
+
+impl Work {
+    fn run(mut self) {
+        let mut back_off = BACK_OFF;
+        let mut more = false;
+        loop {
+            if !more && self.shared.signal.wait(IDLE) {
+                self.shared.signal.pause(GATHER);
+            }
+            let stopped = self.shared.signal.stopped();
+            match self.round() {
+                Ok(full) => {
+                    self.health.well(Part::Database);
+                    back_off = BACK_OFF;
+                    more = full;
+                }
+                Err(fault) => {
+                    self.place = None;
+                    self.builder.clear();
+                    let text = format!(
+                        "{}: {fault}. Calls go on, the journal keeps their records until then",
+                        self.path.display()
+                    );
+                    self.health.fault(Part::Database, text);
+                    if stopped {
+                        return;
+                    }
+                    self.shared.signal.pause(back_off);
+                    back_off = (back_off * 2).min(MAX_BACK_OFF);
+                    more = true;
+                }
+            }
+            if stopped && !more {
+                return;
+            }
+        }
+    }
+
+    /// One commit; tells whether there may be more to do at once.
+    fn round(&mut self) -> Result<bool, Trouble> {
+        let mut place = match self.place.take() {
+            Some(place) => place,
+            None => self.enter()?,
+        };
+        let (batch, full) = self.read(&mut place.cursor)?;
+        let pending = std::mem::take(&mut self.shared.lock().pending);
+        if batch.is_empty() && pending.is_empty() {
+            self.place = Some(place);
+            return Ok(full);
+        }
+        let committed = self.commit(&mut place.connection, &batch, &pending);
+        if let Err(fault) = committed {
+            let mut state = self.shared.lock();
+            for (operator, contacts) in pending {
+                // What came in meanwhile is newer.
+                state.pending.entry(operator).or_insert(contacts);
+            }
+            return Err(fault);
+        }
+        if let Some(last) = batch.last() {
+            self.shared.lock().applied = last.sequence;
+            self.journal.applied(last.sequence);
+        }
+        self.place = Some(place);
+        Ok(full)
+    }
+
+    fn enter(&mut self) -> Result<Place, Trouble> {
+        let connection = (self.open)(&self.path)?;
+        let applied = rows::meta(&connection, CHECKPOINT)?.unwrap_or_default();
+        self.builder.clear();
+        self.shared.lock().applied = applied;
+        Ok(Place {
+            connection,
+            cursor: self.journal.cursor(applied),
+        })
+    }
+
+    fn read(&mut self, cursor: &mut Cursor) -> Result<(Vec<Numbered>, bool), Trouble> {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
+            match cursor.advance()? {
+                Some(Found::Entry(entry)) => batch.push(entry),
+                Some(Found::Damage(damage)) => self.report(damage),
+                None => return Ok((batch, false)),
+            }
+        }
+        Ok((batch, true))
+    }
+
+    fn report(&mut self, damage: Damage) {
+        let at = Some((damage.path.clone(), damage.line));
+        if at > self.reported {
+            tracing::warn!("{damage}");
+            self.reported = at;
+        }
+    }
+
+    fn commit(
+        &mut self,
+        connection: &mut Connection,
+        batch: &[Numbered],
+        pending: &BTreeMap<OperatorId, Vec<BindingRow>>,
+    ) -> Result<(), Trouble> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut changed: BTreeMap<CallId, CallRecord> = BTreeMap::new();
+        for Numbered { sequence, entry } in batch {
+            let Entry::Event(event) = entry else { continue };
+            rows::insert_event(&transaction, *sequence, event)?;
+            note_operator(&transaction, event)?;
+            let stored = |call| match changed.get(&call) {
+                Some(record) => Ok(Some(record.clone())),
+                None => rows::one(&transaction, call),
+            };
+            if let Some(record) = fold(&mut self.builder, event, stored)? {
+                changed.insert(record.call, record);
+            }
+        }
+        for record in changed.values() {
+            rows::upsert(&transaction, record)?;
+        }
+        for (operator, contacts) in pending {
+            bindings::replace(&transaction, operator, contacts)?;
+        }
+        if let Some(last) = batch.last() {
+            rows::set_meta(&transaction, CHECKPOINT, last.sequence)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// Applies an event to the records; one that is not held is looked up with `stored` first. Gives the
+/// record where it changed.
+pub(crate) fn fold<E>(
+    builder: &mut Builder,
+    event: &Event,
+    stored: impl Fn(CallId) -> Result<Option<CallRecord>, E>,
+) -> Result<Option<CallRecord>, E> {
+    let call = match (builder.apply(event), &event.what) {
+        // An arrival that is applied again, after a checkpoint was lost, must not begin a new record.
+        (Applied::Changed(record), What::Arrived { .. }) => record.call,
+        (Applied::Changed(record), _) => return Ok(Some(record.clone())),
+        (Applied::Unchanged, _) => return Ok(None),
+        (Applied::Unknown(call), _) => call,
+    };
+    match stored(call)? {
+        Some(record) => {
+            builder.resume(record);
+            match builder.apply(event) {
+                Applied::Changed(record) => Ok(Some(record.clone())),
+                _ => Ok(None),
+            }
+        }
+        // Without its arrival, which was on a damaged line, a call has no record; its timeline stands.
+        None => Ok(builder.record(call).cloned()),
+    }
+}
+
+fn note_operator(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
+    let What::Operator {
+        operator, state, ..
+    } = &event.what
+    else {
+        return Ok(());
+    };
+    let sql = "INSERT OR REPLACE INTO operator_states VALUES (?1, ?2, ?3)";
+    let state = rows::word(state)?;
+    transaction
+        .prepare_cached(sql)?
+        .execute(params![operator.as_str(), state, event.at.0])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::event::{Cause, OperatorState, Side};
+    use crate::records::build::samples::{arrived, call, event, folded};
+    use crate::store::database::Reader;
+    use crate::store::journal::Settings;
+    use crate::time::Wall;
+    use rusqlite::OpenFlags;
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        journal: Journal,
+        health: Health,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let health = Health::logged();
+            let journal = open(folder.path(), &health);
+            Self {
+                folder,
+                journal,
+                health,
+            }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("qaynar.db")
+        }
+
+        fn start(&self) -> Writer {
+            Writer::start(&self.path(), &self.journal, &self.health).unwrap()
+        }
+
+        fn append(&self, events: Vec<Event>) {
+            let entries: Vec<Entry> = events.into_iter().map(Entry::Event).collect();
+            self.journal.append(&entries);
+        }
+
+        fn reader(&self) -> Reader {
+            Reader::open(&self.path()).unwrap()
+        }
+
+        fn caught_up(&self, writer: &Writer) {
+            eventually(|| writer.applied() == self.journal.last());
+        }
+    }
+
+    fn open(folder: &Path, health: &Health) -> Journal {
+        let settings = Settings {
+            reserve: 0,
+            segment_size: 4_000,
+            ..Settings::in_folder(&folder.join("journal"))
+        };
+        Journal::open(settings, 0, health.clone()).unwrap().0
+    }
+
+    fn eventually(holds: impl Fn() -> bool) {
+        let bell = Signal::default();
+        for _ in 0..3_000 {
+            if holds() {
+                return;
+            }
+            bell.wait(Duration::from_millis(10));
+        }
+        panic!("never came");
+    }
+
+    #[test]
+    fn calls_and_their_timelines_reach_the_database() {
+        let bench = Bench::new();
+        let writer = bench.start();
+        bench.append(call(7, 1_000));
+        bench.append(call(8, 2_000));
+        bench.caught_up(&writer);
+        let reader = bench.reader();
+        assert_eq!(
+            reader.calls(None, None, 10).unwrap(),
+            [folded(&call(7, 1_000)), folded(&call(8, 2_000))]
+        );
+        let second = Wall(2_000_000_000);
+        assert_eq!(reader.calls(None, Some(second), 10).unwrap().len(), 1);
+        assert_eq!(
+            reader.calls(Some(second), None, 10).unwrap()[0].call,
+            CallId(8)
+        );
+        assert_eq!(
+            reader.calls(None, None, 1).unwrap()[0].call,
+            CallId(8),
+            "the latest"
+        );
+        let timeline: Vec<Event> = reader
+            .timeline(CallId(8))
+            .unwrap()
+            .into_iter()
+            .map(|(_, event)| event)
+            .collect();
+        assert_eq!(timeline, call(8, 2_000));
+    }
+
+    #[test]
+    fn a_call_that_lasts_over_a_restart_keeps_its_record() {
+        let bench = Bench::new();
+        let events = call(7, 1_000);
+        let writer = bench.start();
+        bench.append(events[..4].to_vec());
+        bench.caught_up(&writer);
+        drop(writer);
+        assert_eq!(bench.reader().unended(10).unwrap().len(), 1);
+        bench.append(events[4..].to_vec());
+        let writer = bench.start();
+        bench.caught_up(&writer);
+        assert_eq!(
+            bench.reader().calls(None, None, 10).unwrap(),
+            [folded(&events)]
+        );
+        assert_eq!(bench.reader().unended(10).unwrap(), []);
+    }
+
+    #[test]
+    fn the_whole_journal_applied_twice_changes_nothing() {
+        let bench = Bench::new();
+        bench.append(call(7, 1_000));
+        drop(bench.start());
+        let before = (
+            bench.reader().calls(None, None, 10).unwrap(),
+            bench.reader().timeline(CallId(7)).unwrap(),
+        );
+        database::open_to_write(&bench.path())
+            .unwrap()
+            .execute("DELETE FROM meta", [])
+            .unwrap();
+        drop(bench.start());
+        let after = (
+            bench.reader().calls(None, None, 10).unwrap(),
+            bench.reader().timeline(CallId(7)).unwrap(),
+        );
+        assert_eq!(after, before);
+        assert_eq!(after.1.len(), 9);
+    }
+
+    #[test]
+    fn stopping_writes_what_is_left() {
+        let bench = Bench::new();
+        let writer = bench.start();
+        bench.append(call(7, 1_000));
+        drop(writer);
+        assert_eq!(bench.reader().checkpoint().unwrap(), bench.journal.last());
+    }
+
+    #[test]
+    fn a_locked_database_is_an_alarm_and_is_made_good() {
+        let bench = Bench::new();
+        let writer = bench.start();
+        bench.append(call(7, 1_000));
+        bench.caught_up(&writer);
+        let other = database::open_to_write(&bench.path()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        bench.append(call(8, 2_000));
+        eventually(|| bench.health.report().faults.contains_key(&Part::Database));
+        let told = bench.health.report().faults[&Part::Database].clone();
+        assert!(told.contains("another program has it locked"), "{told}");
+        other.execute_batch("COMMIT").unwrap();
+        bench.caught_up(&writer);
+        eventually(|| bench.health.report().faults.is_empty());
+        assert_eq!(bench.reader().calls(None, None, 10).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_read_only_database_is_an_alarm_and_is_made_good() {
+        let bench = Bench::new();
+        drop(bench.start());
+        let writable = Arc::new(AtomicBool::new(false));
+        let now = writable.clone();
+        // Rights do not bind the superuser, so the connection itself is made to refuse.
+        let open: Opener = Box::new(move |path| match now.load(Ordering::SeqCst) {
+            true => database::open_to_write(path),
+            false => Ok(Connection::open_with_flags(
+                path,
+                OpenFlags::SQLITE_OPEN_READ_ONLY,
+            )?),
+        });
+        let writer =
+            Writer::start_with(open, &bench.path(), &bench.journal, &bench.health).unwrap();
+        bench.append(call(7, 1_000));
+        eventually(|| bench.health.report().faults.contains_key(&Part::Database));
+        let told = bench.health.report().faults[&Part::Database].clone();
+        assert!(told.contains("the right to write"), "{told}");
+        writable.store(true, Ordering::SeqCst);
+        bench.caught_up(&writer);
+        assert_eq!(bench.reader().calls(None, None, 10).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_damaged_database_is_an_alarm_and_a_restored_one_catches_up() {
+        let bench = Bench::new();
+        std::fs::write(
+            bench.path(),
+            "this is no database, however long it may be. ".repeat(100),
+        )
+        .unwrap();
+        let writer = bench.start();
+        bench.append(call(7, 1_000));
+        eventually(|| bench.health.report().faults.contains_key(&Part::Database));
+        std::fs::remove_file(bench.path()).unwrap();
+        bench.caught_up(&writer);
+        assert_eq!(
+            bench.reader().calls(None, None, 10).unwrap(),
+            [folded(&call(7, 1_000))]
+        );
+    }
+
+    #[test]
+    fn operators_and_their_phones_are_found_again() {
+        let bench = Bench::new();
+        let writer = bench.start();
+        let state = |state| What::Operator {
+            operator: "101".into(),
+            state,
+            reason: String::new(),
+        };
+        let at = |moment, what| Event {
+            at: Wall(moment),
+            call: None,
+            what,
+        };
+        bench.append(vec![
+            at(1, state(OperatorState::Free)),
+            at(2, state(OperatorState::Paused)),
+        ]);
+        let row = |contact: &str| BindingRow {
+            operator: "101".into(),
+            contact: contact.into(),
+            body: "{}".into(),
+            expires: Wall(9),
+        };
+        writer.bindings("101".into(), vec![row("one"), row("two")]);
+        writer.bindings("101".into(), vec![row("two")]);
+        drop(writer);
+        let reader = bench.reader();
+        assert_eq!(reader.bindings().unwrap(), [row("two")]);
+        assert_eq!(
+            reader.operator_states().unwrap(),
+            [("101".into(), OperatorState::Paused, Wall(2))]
+        );
+    }
+
+    #[test]
+    fn a_call_whose_arrival_was_lost_stops_nothing() {
+        let bench = Bench::new();
+        let writer = bench.start();
+        bench.append(vec![event(5, 6, What::Answered), event(6, 7, arrived())]);
+        bench.caught_up(&writer);
+        assert_eq!(bench.reader().calls(None, None, 10).unwrap().len(), 1);
+        assert_eq!(bench.reader().timeline(CallId(6)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn ten_thousand_events_pass_and_old_segments_go() {
+        let bench = Bench::new();
+        let writer = bench.start();
+        for id in 0..1_250 {
+            bench.append(call(id, 1_000));
+        }
+        bench.caught_up(&writer);
+        let reader = bench.reader();
+        assert_eq!(reader.calls(None, None, usize::MAX).unwrap().len(), 1_250);
+        let ended = (Some(Side::Caller), Some(Cause::HungUp));
+        let records = reader.calls(None, None, 1).unwrap();
+        assert_eq!((records[0].ended_by, records[0].cause), ended);
+        let folder = bench.folder.path().join("journal");
+        eventually(|| crate::store::cursor::segments(&folder).unwrap().len() <= 4);
+    }
+
+    #[test]
+    fn commands_see_what_the_database_does_not_hold_yet() {
+        let bench = Bench::new();
+        let events = call(7, 1_000);
+        bench.append(events[..4].to_vec());
+        let folder = bench.folder.path().join("journal");
+        let calls = || crate::store::calls::calls(&bench.path(), &folder, None, None, 10).unwrap();
+        assert_eq!(calls().len(), 1, "from the journal alone");
+        drop(bench.start());
+        bench.append(events[4..].to_vec());
+        assert_eq!(calls(), [folded(&events)], "from both");
+    }
+}
