@@ -1,1 +1,9 @@
-//! `qaynar.toml`.
+//! `qaynar.toml`: text to settings, with all mistakes at once.
+
+pub mod check;
+pub mod load;
+pub mod settings;
+
+pub use check::check;
+pub use load::{ConfigError, EXAMPLE, load};
+pub use settings::{Apply, LogFormat, Settings};

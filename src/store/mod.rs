@@ -17,6 +17,6 @@ pub mod operators;
 pub mod recover;
 mod rows;
 pub mod seal;
-// pub mod shared;
+pub mod shared;
 pub mod signal;
 pub mod writer;

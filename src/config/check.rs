@@ -1,0 +1,587 @@
+//! Text to settings. Every mistake becomes a fault with its line and remedy; none hides another.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::ops::Range;
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use super::settings::{Apply, Dialplans, LogFormat, MAX_THREADS, Media, Settings, Sip};
+use crate::dialplan::Fault;
+use crate::dialplan::read::{Source, Table};
+use crate::ids::TrunkName;
+use crate::private::Private;
+use crate::sip::flow::Transport;
+use crate::switch::settings::{Credentials, FeatureCodes, Trunk, TrunkHost};
+
+/// The port of SIP where none is said (RFC 3261 §19.1.2).
+const SIP_PORT: u16 = 5060;
+
+/// Reads the text of a configuration file named `file`; relative paths are taken from `base`.
+///
+/// # Errors
+/// All mistakes, in the order of the file.
+pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>> {
+    let source = Source::new(file, text);
+    let parsed = source.parse();
+    let top = Table::new(&source, 0..0, "the configuration", parsed.get_ref());
+    let mut settings = Settings::defaults(base);
+    section(&top, "sip", |table| sip(table, &mut settings.sip));
+    section(&top, "media", |table| media(table, &mut settings.media));
+    section(&top, "dialplans", |table| {
+        dialplans(table, base, &mut settings.dialplans)
+    });
+    section(&top, "storage", |table| storage(table, base, &mut settings));
+    section(&top, "cluster", |table| cluster(table, &mut settings));
+    section(&top, "privacy", |table| {
+        set(
+            &mut settings.privacy.keys,
+            table.text("keys").map(|(folder, _)| base.join(folder)),
+        );
+    });
+    section(&top, "log", |table| log(table, &mut settings));
+    section(&top, "codes", |table| codes(table, &mut settings.codes));
+    settings.trunks = trunks(&top);
+    top.finish();
+    let faults = source.into_faults();
+    if faults.is_empty() {
+        Ok(settings)
+    } else {
+        Err(faults)
+    }
+}
+
+fn section<'s, 'a>(top: &Table<'s, 'a>, key: &'static str, read: impl FnOnce(&Table<'s, 'a>)) {
+    if let Some(table) = top.table(key) {
+        read(&table);
+        table.finish();
+    }
+}
+
+fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
+    }
+}
+
+/// Reads each text of a key with `read`; what it does not understand is a fault.
+fn each<T>(
+    table: &Table<'_, '_>,
+    key: &'static str,
+    what: &str,
+    remedy: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<Vec<T>> {
+    let texts = table.texts(key)?;
+    let mut values = Vec::new();
+    for (text, span) in texts {
+        match read(&text) {
+            Some(value) => values.push(value),
+            None => table
+                .source
+                .fault(span, format!("{text:?} is no {what}"), remedy),
+        }
+    }
+    Some(values)
+}
+
+/// Reads the text of a key with `read`; what it does not understand is a fault.
+fn one<T>(
+    table: &Table<'_, '_>,
+    key: &'static str,
+    what: &str,
+    remedy: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let (text, span) = table.text(key)?;
+    let value = read(&text);
+    if value.is_none() {
+        table
+            .source
+            .fault(span, format!("{text:?} is no {what}"), remedy);
+    }
+    value
+}
+
+fn sip(table: &Table<'_, '_>, sip: &mut Sip) {
+    let remedy = "write udp:// or tcp://, an address and a port: \"udp://0.0.0.0:5060\", \"tcp://[::]:5060\"";
+    let listen = each(table, "listen", "place to listen", remedy, listener);
+    if table.texts("listen").is_some_and(|texts| texts.is_empty()) {
+        table.fault("[sip] listen is empty: no call could come in", remedy);
+    }
+    set(&mut sip.listen, listen);
+    let remedy = "write the address that peers outside reach: \"203.0.113.5\"";
+    sip.advertise = one(table, "advertise", "address", remedy, |text| {
+        text.parse().ok()
+    });
+    set(&mut sip.local_networks, networks(table, "local_networks"));
+    let remedy = "write a host name: letters, digits, '-' and '.'";
+    set(
+        &mut sip.domain,
+        one(table, "domain", "host name", remedy, |text| {
+            host(text).map(str::to_owned)
+        }),
+    );
+    let limit = table.count("max_calls");
+    if limit == Some(0) {
+        table.fault(
+            "[sip] max_calls is 0: no call would be taken",
+            "write at least 1",
+        );
+    }
+    set(&mut sip.max_calls, limit);
+    set(&mut sip.probe_after, table.duration("probe_after", false));
+}
+
+fn listener(text: &str) -> Option<(Transport, SocketAddr)> {
+    let (transport, address) = transport(text)?;
+    let bare = address
+        .strip_prefix('[')
+        .and_then(|inner| inner.strip_suffix(']'))
+        .unwrap_or(address);
+    let on_sip_port = |_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, SIP_PORT));
+    Some((transport, address.parse().or_else(on_sip_port).ok()?))
+}
+
+fn transport(text: &str) -> Option<(Transport, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    match scheme {
+        "udp" => Some((Transport::Udp, rest)),
+        "tcp" => Some((Transport::Tcp, rest)),
+        _ => None,
+    }
+}
+
+fn host(text: &str) -> Option<&str> {
+    let allowed = |letter: u8| letter.is_ascii_alphanumeric() || b"-.".contains(&letter);
+    let address = text.parse::<IpAddr>().is_ok();
+    let name = (1..=253).contains(&text.len())
+        && text.bytes().all(allowed)
+        && !text.starts_with(['-', '.']);
+    (address || name).then_some(text)
+}
+
+fn networks(table: &Table<'_, '_>, key: &'static str) -> Option<Vec<IpNet>> {
+    let read = |text: &str| {
+        let address = |_| text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().or_else(address).ok()
+    };
+    each(
+        table,
+        key,
+        "network",
+        "write an address or a network: \"203.0.113.7\", \"203.0.113.0/24\"",
+        read,
+    )
+}
+
+fn media(table: &Table<'_, '_>, media: &mut Media) {
+    let remedy = "write first and last port, at least two, from 1024 on: \"20000-29999\"";
+    set(
+        &mut media.ports,
+        one(table, "ports", "range of ports", remedy, ports),
+    );
+    if let Some(threads) = table.count("threads") {
+        let threads = u32::try_from(threads)
+            .ok()
+            .filter(|threads| *threads <= MAX_THREADS);
+        match threads.and_then(NonZeroU32::new) {
+            Some(threads) => media.threads = threads,
+            None => table.fault(
+                "[media] threads is out of range",
+                format!("write a number from 1 to {MAX_THREADS}, about the number of cores"),
+            ),
+        }
+    }
+}
+
+fn ports(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    // RTP takes an even port and RTCP the odd one after it (RFC 3550 §11).
+    let pairs = last.saturating_sub(first.next_multiple_of(2));
+    (first >= 1024 && pairs >= 1).then_some((first, last))
+}
+
+fn dialplans(table: &Table<'_, '_>, base: &Path, dialplans: &mut Dialplans) {
+    set(
+        &mut dialplans.folder,
+        table.text("dir").map(|(folder, _)| base.join(folder)),
+    );
+    let apply = one(
+        table,
+        "apply",
+        "way to apply",
+        "write \"by-command\" or \"on-save\"",
+        |text| match text {
+            "by-command" => Some(Apply::ByCommand),
+            "on-save" => Some(Apply::OnSave),
+            _ => None,
+        },
+    );
+    set(&mut dialplans.apply, apply);
+}
+
+fn storage(table: &Table<'_, '_>, base: &Path, settings: &mut Settings) {
+    if let Some((folder, _)) = table.text("data") {
+        let data = base.join(folder);
+        settings.storage.database = data.join("qaynar.db");
+        settings.privacy.keys = data.join("keys");
+        settings.storage.data = data;
+    }
+    let remedy = "write sqlite:// and the path of a file: \"sqlite://data/qaynar.db\", \"sqlite:///var/lib/qaynar/qaynar.db\"";
+    let database = one(
+        table,
+        "url",
+        "database that this version can use",
+        remedy,
+        |text| {
+            text.strip_prefix("sqlite://")
+                .filter(|path| !path.is_empty())
+                .map(|path| base.join(path))
+        },
+    );
+    set(&mut settings.storage.database, database);
+}
+
+fn cluster(table: &Table<'_, '_>, settings: &mut Settings) {
+    if let Some((url, span)) = table.text("redis") {
+        // The text is not repeated: it may hold a password.
+        if url
+            .strip_prefix("redis://")
+            .is_some_and(|rest| !rest.is_empty())
+        {
+            settings.cluster.redis = Some(Private::new(url));
+        } else {
+            table.source.fault(
+                span,
+                "[cluster] redis is no address of a Redis",
+                "write \"redis://host:6379\"",
+            );
+        }
+    }
+    let remedy = "write 1 to 64 letters, digits, '-', '_' and '.'";
+    let node = one(table, "node", "name of a node", remedy, |text| {
+        name(text).map(str::to_owned)
+    });
+    set(&mut settings.cluster.node, node);
+}
+
+fn name(text: &str) -> Option<&str> {
+    let allowed = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter);
+    ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then_some(text)
+}
+
+fn log(table: &Table<'_, '_>, settings: &mut Settings) {
+    let format = one(
+        table,
+        "format",
+        "format of logs",
+        "write \"text\" or \"json\"",
+        |text| match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        },
+    );
+    set(&mut settings.log.format, format);
+    let remedy = "write a level: \"error\", \"warn\", \"info\", \"debug\", or one with parts: \"info,qaynar::switch=debug\"";
+    let filter = one(table, "filter", "filter of logs", remedy, |text| {
+        let filter: Result<tracing_subscriber::EnvFilter, _> = text.parse();
+        filter.ok().map(|_| text.to_owned())
+    });
+    set(&mut settings.log.filter, filter);
+}
+
+fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
+    let keys: [(&'static str, &mut String); 5] = [
+        ("status", &mut codes.status),
+        ("log_in", &mut codes.log_in),
+        ("log_out", &mut codes.log_out),
+        ("pause", &mut codes.pause),
+        ("resume", &mut codes.resume),
+    ];
+    let mut taken: Vec<String> = Vec::new();
+    for (key, code) in keys {
+        let remedy = "write '*' and digits, as operators dial it: \"*11\"";
+        set(
+            code,
+            one(table, key, "feature code", remedy, |text| {
+                feature_code(text).map(str::to_owned)
+            }),
+        );
+        if taken.contains(code) {
+            table.fault(
+                format!("[codes] {key}: {code:?} is another code already"),
+                "give each its own",
+            );
+        }
+        taken.push(code.clone());
+    }
+}
+
+fn feature_code(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix('*')?;
+    let fits =
+        (1..=6).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    fits.then_some(text)
+}
+
+fn trunks(top: &Table<'_, '_>) -> Vec<Trunk> {
+    let mut trunks: Vec<Trunk> = Vec::new();
+    for table in top.tables("trunks", "a trunk") {
+        if let Some(trunk) = trunk(&table) {
+            if trunks.iter().any(|other| other.name == trunk.name) {
+                table.fault(
+                    format!("there are two trunks called {:?}", trunk.name.as_str()),
+                    "give each its own name",
+                );
+            }
+            trunks.push(trunk);
+        }
+        table.finish();
+    }
+    trunks
+}
+
+fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
+    let remedy = "write 1 to 64 letters, digits, '-', '_' and '.'";
+    let named = one(table, "name", "name of a trunk", remedy, |text| {
+        name(text).map(TrunkName::from)
+    });
+    if !table.has("name") {
+        table.fault(
+            "a trunk without a name",
+            "write name = \"…\": it stands on each record",
+        );
+    }
+    let sources = networks(table, "sources");
+    let host = one(
+        table,
+        "host",
+        "host of a trunk",
+        "write a host or an address: \"sip.example.net\", \"udp://203.0.113.7:5060\", \"tcp://[2001:db8::1]:5060\"",
+        trunk_host,
+    );
+    if sources.as_ref().is_none_or(Vec::is_empty) && !table.has("host") {
+        table.fault(
+            "a trunk with neither sources nor host: no call could come or go",
+            "write sources = [\"203.0.113.0/24\"] with the addresses of the carrier",
+        );
+    }
+    let credentials = credentials(table);
+    let remedy = "write the number as the carrier knows it: \"+994501234567\"";
+    let from = one(table, "from", "number", remedy, |text| {
+        number(text).map(str::to_owned)
+    });
+    Some(Trunk {
+        name: named?,
+        sources: sources.unwrap_or_default(),
+        host,
+        credentials,
+        from,
+    })
+}
+
+fn credentials(table: &Table<'_, '_>) -> Option<Credentials> {
+    match (table.text("user"), table.text("password")) {
+        (Some((user, _)), Some((password, _))) => Some(Credentials {
+            user,
+            password: Private::new(password),
+        }),
+        (None, None) => None,
+        (Some((_, span)), None) | (None, Some((_, span))) => {
+            missing_half(table, span);
+            None
+        }
+    }
+}
+
+fn missing_half(table: &Table<'_, '_>, span: Range<usize>) {
+    table.source.fault(
+        span,
+        "a trunk with only one of user and password",
+        "write both, or neither",
+    );
+}
+
+fn trunk_host(text: &str) -> Option<TrunkHost> {
+    let (transport, rest) = if text.contains("://") {
+        transport(text)?
+    } else {
+        (Transport::Udp, text)
+    };
+    if let Ok(address) = rest.parse::<SocketAddr>() {
+        return Some(TrunkHost {
+            host: address.ip().to_string(),
+            port: address.port(),
+            transport,
+        });
+    }
+    if rest.parse::<IpAddr>().is_ok() {
+        return Some(TrunkHost {
+            host: rest.to_owned(),
+            port: SIP_PORT,
+            transport,
+        });
+    }
+    let (name, port) = match rest.split_once(':') {
+        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)?),
+        None => (rest, SIP_PORT),
+    };
+    Some(TrunkHost {
+        host: host(name)?.to_owned(),
+        port,
+        transport,
+    })
+}
+
+fn number(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let fits =
+        (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    fits.then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::EXAMPLE;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn checked(text: &str) -> Result<Settings, Vec<String>> {
+        check("qaynar.toml", text, Path::new("/srv"))
+            .map_err(|faults| faults.iter().map(Fault::to_string).collect())
+    }
+
+    #[test]
+    fn the_example_is_valid_and_shows_the_defaults() {
+        let settings = checked(EXAMPLE).unwrap();
+        let defaults = Settings::defaults(Path::new("/srv"));
+        assert_eq!(settings.sip.listen, defaults.sip.listen);
+        assert_eq!(settings.sip.domain, defaults.sip.domain);
+        assert_eq!(settings.sip.probe_after, defaults.sip.probe_after);
+        assert_eq!(settings.media.ports, defaults.media.ports);
+        assert_eq!(settings.storage.database, defaults.storage.database);
+        assert_eq!(settings.privacy.keys, defaults.privacy.keys);
+        assert_eq!(settings.log, defaults.log);
+        assert_eq!(settings.codes, defaults.codes);
+        assert!(settings.trunks.is_empty() && settings.cluster.redis.is_none());
+    }
+
+    #[test]
+    fn every_line_that_the_example_comments_out_is_valid_too() {
+        let setting = |line: &&str| {
+            line.contains(" = ") || line.trim_start_matches(['#', ' ']).starts_with("[[")
+        };
+        let open: Vec<&str> = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if setting(&rest) => rest,
+                _ => line,
+            })
+            .collect();
+        let settings = checked(&open.join("\n")).unwrap();
+        assert_eq!(settings.trunks.len(), 1);
+        assert!(settings.trunks[0].host.is_some() && settings.trunks[0].credentials.is_some());
+        assert!(settings.cluster.redis.is_some() && settings.sip.advertise.is_some());
+    }
+
+    #[test]
+    fn all_mistakes_appear_at_once_each_with_its_line() {
+        let text = "\
+[sip]
+listen = [\"tls://0.0.0.0:5061\", \"udp://0.0.0.0\"]
+adverise = \"203.0.113.5\"
+probe_after = 15
+[media]
+ports = \"30000-20000\"
+[cluster]
+redis = \"http://:secret@host\"
+[[trunks]]
+sources = [\"203.0.113.0/33\"]
+user = \"us\"
+[web]
+";
+        let faults = checked(text).unwrap_err();
+        let lines: Vec<&str> = faults
+            .iter()
+            .filter_map(|fault| fault.split(':').nth(1))
+            .collect();
+        assert_eq!(
+            lines,
+            ["2", "3", "4", "6", "8", "9", "9", "10", "11", "12"],
+            "{faults:#?}"
+        );
+        assert!(
+            faults[1].contains("did you mean \"advertise\"?"),
+            "{}",
+            faults[1]
+        );
+        assert!(
+            !faults.concat().contains("secret"),
+            "a password is never printed"
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_what_holds() {
+        let text = "\
+[sip]
+listen = \"tcp://[::1]\"
+local_networks = [\"10.0.0.0/8\", \"192.0.2.7\"]
+max_calls = 5
+probe_after = \"1m\"
+[media]
+ports = \"20001-20004\"
+threads = 3
+[storage]
+url = \"sqlite:///var/lib/qaynar.db\"
+[[trunks]]
+name = \"azercell\"
+host = \"tcp://sip.example.net:5080\"
+user = \"helpline\"
+password = \"opensesame\"
+from = \"+994506802280\"
+";
+        let settings = checked(text).unwrap();
+        assert_eq!(
+            settings.sip.listen,
+            [(Transport::Tcp, "[::1]:5060".parse().unwrap())]
+        );
+        assert_eq!(
+            settings.sip.local_networks[1],
+            "192.0.2.7/32".parse().unwrap()
+        );
+        assert_eq!(settings.sip.probe_after, Duration::from_secs(60));
+        assert_eq!(settings.media.ports, (20_001, 20_004));
+        assert_eq!(settings.storage.database, Path::new("/var/lib/qaynar.db"));
+        let host = settings.trunks[0].host.as_ref().unwrap();
+        assert_eq!((host.host.as_str(), host.port), ("sip.example.net", 5080));
+        assert!(!format!("{settings:?}").contains("opensesame"));
+    }
+
+    #[test]
+    fn a_later_database_kind_is_refused_with_what_works() {
+        let faults = checked("[storage]\nurl = \"postgres://db\"").unwrap_err();
+        assert!(faults[0].contains("sqlite://"), "{faults:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_checking_panic(text in "(?s).{0,200}") {
+            let _ = checked(&text);
+        }
+
+        #[test]
+        fn no_value_makes_checking_panic(value in "\\PC{0,40}", place in 0_usize..8) {
+            let (section, key) = [
+                ("sip", "listen"), ("sip", "advertise"), ("sip", "domain"), ("media", "ports"),
+                ("storage", "url"), ("log", "filter"), ("codes", "pause"), ("cluster", "redis"),
+            ][place];
+            let _ = checked(&format!("[{section}]\n{key} = {value:?}"));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What the server is told, and what it does where nothing is said.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::private::Private;
+use crate::sip::flow::Transport;
+use crate::switch;
+use crate::switch::settings::{FeatureCodes, Trunk};
+
+/// Everything of `qaynar.toml`. Paths are as they are to be opened.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[media]`
+    pub media: Media,
+    /// `[dialplans]`
+    pub dialplans: Dialplans,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[cluster]`
+    pub cluster: Cluster,
+    /// `[privacy]`
+    pub privacy: Privacy,
+    /// `[log]`
+    pub log: Log,
+    /// `[codes]`
+    pub codes: FeatureCodes,
+    /// `[[trunks]]`; none: calls from loopback alone are taken.
+    pub trunks: Vec<Trunk>,
+}
+
+/// Signalling.
+#[derive(Debug, Clone)]
+pub struct Sip {
+    /// Where to listen.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// Our address as peers outside see it.
+    pub advertise: Option<IpAddr>,
+    /// Peers in these see the socket's own address.
+    pub local_networks: Vec<IpNet>,
+    /// The host part of our URIs and the realm of digest.
+    pub domain: String,
+    /// The most calls at once.
+    pub max_calls: usize,
+    /// After how much silence on an established dialog it is probed.
+    pub probe_after: Duration,
+}
+
+/// Audio.
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// First and last UDP port.
+    pub ports: (u16, u16),
+    /// How many threads.
+    pub threads: NonZeroU32,
+}
+
+/// Where dialplans are.
+#[derive(Debug, Clone)]
+pub struct Dialplans {
+    /// The folder of `*.toml` and `prompts/`.
+    pub folder: PathBuf,
+    /// When a changed one goes live.
+    pub apply: Apply,
+}
+
+/// When a changed dialplan goes live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apply {
+    /// With `qaynar apply`.
+    ByCommand,
+    /// As soon as it is saved and passes its checks.
+    OnSave,
+}
+
+/// What is kept where.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// The folder of journal and keys.
+    pub data: PathBuf,
+    /// The database file.
+    pub database: PathBuf,
+}
+
+impl Storage {
+    /// The folder of the journal.
+    pub fn journal(&self) -> PathBuf {
+        self.data.join("journal")
+    }
+}
+
+/// More than one node.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// `redis://…`; none: this node is alone.
+    pub redis: Option<Private<String>>,
+    /// The name of this node.
+    pub node: String,
+}
+
+/// What protects callers.
+#[derive(Debug, Clone)]
+pub struct Privacy {
+    /// The folder of the keys.
+    pub keys: PathBuf,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// How lines look.
+    pub format: LogFormat,
+    /// Which lines: `info`, `qaynar=debug,warn`.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: a JSON object a line.
+    Json,
+}
+
+/// The most media threads: beyond it the cores are busy with waking each other.
+pub(crate) const MAX_THREADS: u32 = 64;
+
+impl Settings {
+    /// What holds without a file; relative paths are taken from `base`.
+    pub fn defaults(base: &Path) -> Self {
+        let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
+        let threads = u32::try_from(cores).ok().and_then(NonZeroU32::new);
+        let data = base.join("data");
+        Self {
+            sip: Sip {
+                listen: vec![(Transport::Udp, any(5060)), (Transport::Tcp, any(5060))],
+                advertise: None,
+                local_networks: Vec::new(),
+                domain: "qaynar".into(),
+                max_calls: 1_000,
+                probe_after: Duration::from_secs(15),
+            },
+            media: Media {
+                ports: (20_000, 29_999),
+                threads: threads.unwrap_or(NonZeroU32::MIN),
+            },
+            dialplans: Dialplans {
+                folder: base.join("dialplans"),
+                apply: Apply::ByCommand,
+            },
+            storage: Storage {
+                database: data.join("qaynar.db"),
+                data: data.clone(),
+            },
+            cluster: Cluster {
+                redis: None,
+                node: "qaynar-1".into(),
+            },
+            privacy: Privacy {
+                keys: data.join("keys"),
+            },
+            log: Log {
+                format: LogFormat::Text,
+                filter: "info".into(),
+            },
+            codes: FeatureCodes::default(),
+            trunks: Vec::new(),
+        }
+    }
+
+    /// What the switch is told. `listeners` are the sockets as they were bound.
+    pub fn switch(
+        &self,
+        listeners: Vec<(Transport, SocketAddr)>,
+        pseudonym_key: Private<[u8; 32]>,
+    ) -> switch::settings::Settings {
+        switch::settings::Settings {
+            domain: self.sip.domain.clone(),
+            advertise: self.sip.advertise,
+            local_networks: self.sip.local_networks.clone(),
+            trunks: self.trunks.clone(),
+            media_ports: self.media.ports,
+            media_shards: self.media.threads.get(),
+            listeners,
+            pseudonym_key,
+            codes: self.codes.clone(),
+            max_calls: self.sip.max_calls,
+            probe_after: self.sip.probe_after,
+        }
+    }
+}
