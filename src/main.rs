@@ -1,2 +1,5 @@
 //! The `qaynar` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    qaynar::cli::main()
+}

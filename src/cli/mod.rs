@@ -1,1 +1,95 @@
-//! The commands.
+//! The commands: arguments in, text and an exit code out.
+//!
+//! Exit codes: 0: done; 1: it could not be done, or the check found mistakes; 2: the arguments are wrong.
+
+pub mod args;
+pub mod calls;
+pub mod operator;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{self, ConfigError, LogFormat, Settings};
+use crate::observe::{self, ObserveError};
+use crate::store::calls::CallsError;
+use crate::store::database::DatabaseError;
+use crate::store::operators::OperatorError;
+use args::{Arguments, Command};
+
+/// Why a command could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Accounts.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// Records.
+    #[error(transparent)]
+    Calls(#[from] CallsError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Logs.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// The arguments fit their types but not each other or the installation.
+    #[error("{0}")]
+    Arguments(String),
+    /// The command is named, and is not in this build.
+    #[error("`qaynar {0}` is not part of this build")]
+    NotBuilt(&'static str),
+    /// Reading or writing the terminal.
+    #[error("{0}")]
+    Terminal(#[from] io::Error),
+}
+
+/// Runs the command of the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut out = io::stdout().lock();
+    let done = run(&arguments, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?));
+    match done {
+        Ok(code) => code,
+        // `qaynar calls | head` ends like this; the reader has what it wanted.
+        Err(CliError::Terminal(fault)) if fault.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(io::stderr(), "{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError> {
+    let settings = || config::load(arguments.config.as_deref());
+    match &arguments.command {
+        Command::Operator(command) => operator::run(command, &settings()?, out)?,
+        Command::Calls(arguments) => calls::run(arguments, &settings()?, out)?,
+        Command::Serve(_) => return Err(CliError::NotBuilt("serve")),
+        Command::Demo(_) => return Err(CliError::NotBuilt("demo")),
+        Command::Check(_) => return Err(CliError::NotBuilt("check")),
+        Command::Route(_) => return Err(CliError::NotBuilt("route")),
+        Command::Apply(_) => return Err(CliError::NotBuilt("apply")),
+        Command::Dialplan(_) => return Err(CliError::NotBuilt("dialplan")),
+        Command::Status(_) => return Err(CliError::NotBuilt("status")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Begins to log as the settings say; for commands that run for long.
+///
+/// # Errors
+/// `RUST_LOG` is not understood.
+pub fn start_logs(settings: &Settings) -> Result<(), ObserveError> {
+    let format = match settings.log.format {
+        LogFormat::Text => observe::Format::Text,
+        LogFormat::Json => observe::Format::Json,
+    };
+    observe::start(format, &settings.log.filter)
+}

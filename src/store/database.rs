@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::bindings::{self, BindingRow};
+use super::journal::private_folder;
 use super::migrations;
 use super::rows::{self, Wanted};
 use crate::event::{CallRecord, Event, OperatorState};
@@ -103,7 +104,7 @@ fn remedy(fault: &rusqlite::Error) -> &'static str {
 /// Opens for reading and writing, makes what is missing, and brings the tables up to date.
 pub(crate) fn open_to_write(path: &Path) -> Result<Connection, Trouble> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        private_folder(folder)?;
     }
     // SQLite would make the file readable for all; it holds what opens the operators' accounts.
     let made = OpenOptions::new()

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -123,7 +124,7 @@ impl Journal {
             path: folder.clone(),
             source,
         };
-        fs::create_dir_all(&folder).map_err(fault)?;
+        private_folder(&folder).map_err(fault)?;
         let lock = lock(&folder)?;
         let segments = cursor::segments(&folder).map_err(fault)?;
         let (active, truncated) = reopen(&*disk, &folder, segments.last().copied())?;
@@ -245,6 +246,14 @@ pub(crate) fn report(health: &Health, damage: &[Damage]) {
         );
         health.alarm(Part::JournalLine, text);
     }
+}
+
+/// Makes a folder that this user alone may enter, where it is missing.
+pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }
 
 const RESERVE: &str = "reserve";

@@ -1,0 +1,240 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::EXAMPLE;
+use crate::ids::OperatorId;
+
+/// The telephone exchange of a helpline.
+#[derive(Debug, Parser)]
+#[command(name = "qaynar", version)]
+pub struct Arguments {
+    /// The configuration; left out: qaynar.toml of this folder where there is one, else the defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    ///
+    /// Without a configuration: SIP on UDP and TCP 5060, dialplans in ./dialplans, data in ./data.
+    /// SIGTERM takes no new calls and waits for those in progress; a second one ends them.
+    #[command(after_long_help = format!("The configuration, with every setting:\n\n{EXAMPLE}"))]
+    Serve(Serve),
+    /// Watch simulated callers and operators on loopback, in a temporary folder.
+    Demo(Demo),
+    /// Check configuration and dialplans, and run the dialplans' own tests.
+    Check(Check),
+    /// Tell what would happen to a call, step by step, and why.
+    Route(Route),
+    /// Make the checked dialplans live.
+    Apply(Apply),
+    /// Versions of the dialplans that were live.
+    #[command(subcommand)]
+    Dialplan(Dialplan),
+    /// Operators' accounts.
+    #[command(subcommand)]
+    Operator(Operator),
+    /// Print call records, by arrival.
+    Calls(Calls),
+    /// Tell how the running server is.
+    Status(Status),
+}
+
+/// `qaynar serve`
+#[derive(Debug, Args)]
+pub struct Serve {}
+
+/// `qaynar demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many callers call.
+    #[arg(long, default_value_t = 6, value_name = "COUNT")]
+    pub callers: u32,
+    /// How many operators are on shift.
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    pub operators: u32,
+}
+
+/// `qaynar check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Check this folder, not the configured one.
+    #[arg(long, value_name = "DIR")]
+    pub dialplans: Option<PathBuf>,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `qaynar route`
+#[derive(Debug, Args)]
+pub struct Route {
+    /// The dialled number, in any form.
+    pub number: String,
+    /// The caller's number; left out: no identity.
+    #[arg(long, value_name = "NUMBER")]
+    pub from: Option<String>,
+    /// When, in the dialplan's time zone: 2026-11-23T03:00; left out: now.
+    #[arg(long, value_name = "MOMENT")]
+    pub at: Option<String>,
+    /// How many operators are on shift.
+    #[arg(long, value_name = "COUNT")]
+    pub operators: Option<usize>,
+    /// Use this folder, not the configured one.
+    #[arg(long, value_name = "DIR")]
+    pub dialplans: Option<PathBuf>,
+    /// Print the way as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `qaynar apply`
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// Print the outcome as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `qaynar dialplan …`
+#[derive(Debug, Subcommand)]
+pub enum Dialplan {
+    /// List the versions that were live, the newest first.
+    History {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what differs between a version and the folder.
+    Diff {
+        /// The version; left out: the live one.
+        version: Option<String>,
+    },
+    /// Make an earlier version live.
+    Rollback {
+        /// The version; left out: the one before the live one.
+        version: Option<String>,
+    },
+}
+
+/// `qaynar operator …`
+#[derive(Debug, Subcommand)]
+pub enum Operator {
+    /// Add an account; a running server takes it up by itself.
+    Add {
+        /// The extension, and the user of the softphone: 101.
+        id: String,
+        /// The name, for people.
+        #[arg(long)]
+        name: String,
+        /// Read the password from standard input; left out: one is made and printed.
+        #[arg(long)]
+        password_stdin: bool,
+        /// Print the account as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the accounts.
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove an account; its calls stay on record.
+    Remove {
+        /// Whose.
+        id: String,
+    },
+    /// Set another password.
+    Password {
+        /// Whose.
+        id: String,
+        /// Read the password from standard input; left out: one is made and printed.
+        #[arg(long)]
+        password_stdin: bool,
+        /// Print the account as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `qaynar calls`
+#[derive(Debug, Args)]
+pub struct Calls {
+    /// Calls that arrived at or after this: 2026-11-23, 2026-11-23T03:00, with or without an offset;
+    /// without one, in the dialplan's time zone.
+    #[arg(long, value_name = "MOMENT")]
+    pub from: Option<String>,
+    /// Calls that arrived before this; a day alone is meant with its whole length.
+    #[arg(long, value_name = "MOMENT")]
+    pub to: Option<String>,
+    /// The most calls to print: where there are more, the latest.
+    #[arg(long, default_value_t = 1_000, value_name = "COUNT")]
+    pub limit: usize,
+    /// Calls of this operator alone.
+    #[arg(long, value_name = "ID", value_parser = operator_id)]
+    pub operator: Option<OperatorId>,
+    /// How.
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub format: Form,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+fn operator_id(text: &str) -> Result<OperatorId, std::convert::Infallible> {
+    Ok(OperatorId::from(text))
+}
+
+/// How records are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// A table for people.
+    Text,
+    /// A JSON array, one object a call.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// `qaynar status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print it as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_serve_shows_every_setting() {
+        let mut serve = Arguments::command();
+        let serve = serve.find_subcommand_mut("serve").unwrap();
+        let help = serve.render_long_help().to_string();
+        assert!(help.contains("[sip]") && help.contains("probe_after = \"15s\""));
+    }
+
+    #[test]
+    fn the_configuration_may_be_named_anywhere() {
+        let typed =
+            Arguments::try_parse_from(["qaynar", "calls", "--config", "x.toml", "--json"]).unwrap();
+        assert_eq!(typed.config, Some(PathBuf::from("x.toml")));
+    }
+}

@@ -1,0 +1,483 @@
+//! `qaynar calls`: the records as a table, JSON or CSV.
+//!
+//! Works beside a running server and without one, and shows also what the journal holds alone.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::Serialize;
+
+use super::CliError;
+use super::args::{Calls, Form};
+use crate::config::Settings;
+use crate::event::CallRecord;
+use crate::ids::{OperatorId, QueueName};
+use crate::media::Quality;
+use crate::store::calls::calls;
+use crate::time::Wall;
+
+/// The zone of dialplans that name none.
+const ZONE: &str = "Asia/Baku";
+
+/// Does it.
+///
+/// # Errors
+/// A moment that is none, or records that cannot be read.
+pub fn run(arguments: &Calls, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    let zone = zone_of(&settings.dialplans.folder);
+    let read = |option: &str, text: &Option<String>, end: bool| {
+        match text {
+        None => Ok(None),
+        Some(text) => moment(text, &zone, end).map(Some).ok_or_else(|| {
+            CliError::Arguments(format!(
+                "{option} {text:?} is no moment; write 2026-11-23, 2026-11-23T03:00 or 2026-11-23T03:00+04:00"
+            ))
+        }),
+    }
+    };
+    let from = read("--from", &arguments.from, false)?;
+    let to = read("--to", &arguments.to, true)?;
+    let limit = if arguments.operator.is_some() {
+        usize::MAX
+    } else {
+        arguments.limit
+    };
+    let mut records = calls(
+        &settings.storage.database,
+        &settings.storage.journal(),
+        from,
+        to,
+        limit,
+    )?;
+    if let Some(operator) = &arguments.operator {
+        records.retain(|record| record.operator.as_ref() == Some(operator));
+        records.drain(..records.len().saturating_sub(arguments.limit));
+    }
+    let rows: Vec<Line<'_>> = records
+        .iter()
+        .map(|record| Line::new(record, &zone))
+        .collect();
+    match (arguments.format, arguments.json) {
+        (Form::Json, _) | (_, true) => json(out, &rows)?,
+        (Form::Csv, false) => csv(out, &rows)?,
+        (Form::Text, false) => table(out, &rows, &zone)?,
+    }
+    Ok(())
+}
+
+/// The time zone that the dialplans of a folder name. Found also where they have mistakes: records must
+/// be readable then too.
+fn zone_of(folder: &Path) -> TimeZone {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let toml = files.filter(|file| {
+        file.path()
+            .extension()
+            .is_some_and(|ending| ending == "toml")
+    });
+    let named = toml.filter_map(|file| {
+        let text = std::fs::read_to_string(file.path()).ok()?;
+        let table: toml::Table = text.parse().ok()?;
+        TimeZone::get(table.get("time_zone")?.as_str()?).ok()
+    });
+    named
+        .last()
+        .or_else(|| TimeZone::get(ZONE).ok())
+        .unwrap_or(TimeZone::UTC)
+}
+
+/// A moment as it is typed. A day alone begins at its first moment; as an end, at the first of the next.
+fn moment(text: &str, zone: &TimeZone, end: bool) -> Option<Wall> {
+    let text = text.trim();
+    let wall = |moment: Timestamp| Wall(moment.as_microsecond());
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(wall(moment));
+    }
+    let mut local: DateTime = text.parse().ok()?;
+    if end && text.len() <= "2026-11-23".len() && text.parse::<Date>().is_ok() {
+        local = local.checked_add(1.day()).ok()?;
+    }
+    Some(wall(
+        zone.to_ambiguous_zoned_datetime(local)
+            .compatible()
+            .ok()?
+            .timestamp(),
+    ))
+}
+
+/// One record as it is printed. The names are stable: programs read them.
+#[derive(Serialize)]
+struct Line<'a> {
+    call: String,
+    caller: Option<&'a str>,
+    dialled: &'a str,
+    trunk: &'a str,
+    queue: Option<&'a str>,
+    operator: Option<&'a str>,
+    language: &'static str,
+    /// Moments: RFC 3339 in the dialplan's time zone.
+    arrived: String,
+    answered: Option<String>,
+    queued: Option<String>,
+    rung: Option<String>,
+    connected: Option<String>,
+    ended: Option<String>,
+    ended_by: Option<String>,
+    cause: Option<String>,
+    /// Seconds.
+    waited: Option<f64>,
+    talked: Option<f64>,
+    lasted: Option<f64>,
+    plan: &'a str,
+    caller_quality: Option<Figures>,
+    operator_quality: Option<Figures>,
+}
+
+/// What a leg's streams were like. Times in milliseconds.
+#[derive(Serialize)]
+struct Figures {
+    received: u64,
+    sent: u64,
+    lost_per_10k: u32,
+    remote_lost_per_10k: Option<u32>,
+    jitter_ms: f64,
+    round_trip_ms: Option<f64>,
+    absent_ms: f64,
+}
+
+impl Figures {
+    fn new(quality: &Quality) -> Self {
+        Self {
+            received: quality.received,
+            sent: quality.sent,
+            lost_per_10k: quality.lost_per_10k,
+            remote_lost_per_10k: quality.remote_lost_per_10k,
+            jitter_ms: milliseconds(quality.jitter),
+            round_trip_ms: quality.round_trip.map(milliseconds),
+            absent_ms: milliseconds(quality.absent),
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+impl<'a> Line<'a> {
+    fn new(record: &'a CallRecord, zone: &TimeZone) -> Self {
+        let moment = |moment: Option<Wall>| moment.map(|moment| rfc3339(moment, zone));
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        Self {
+            call: record.call.to_string(),
+            caller: record.caller.as_ref().map(|caller| caller.as_str()),
+            dialled: &record.dialled,
+            trunk: record.trunk.as_str(),
+            queue: record.queue.as_ref().map(QueueName::as_str),
+            operator: record.operator.as_ref().map(OperatorId::as_str),
+            language: record.language.code(),
+            arrived: rfc3339(record.arrived, zone),
+            answered: moment(record.answered),
+            queued: moment(record.queued),
+            rung: moment(record.rung),
+            connected: moment(record.connected),
+            ended: moment(record.ended),
+            ended_by: record.ended_by.map(word),
+            cause: record.cause.map(word),
+            waited: seconds(record.waited()),
+            talked: seconds(record.talked()),
+            lasted: seconds(record.lasted()),
+            plan: &record.plan,
+            caller_quality: record.caller_quality.as_ref().map(Figures::new),
+            operator_quality: record.operator_quality.as_ref().map(Figures::new),
+        }
+    }
+}
+
+/// The word that serde writes: `hung_up`.
+fn word<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn rfc3339(moment: Wall, zone: &TimeZone) -> String {
+    let Ok(stamp) = Timestamp::from_microsecond(moment.0) else {
+        return String::new();
+    };
+    stamp
+        .to_zoned_datetime(zone.clone())
+        .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
+        .to_string()
+}
+
+fn json(out: &mut dyn Write, rows: &[Line<'_>]) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, rows)?;
+    writeln!(out)
+}
+
+/// RFC 4180, but with plain line ends. The columns are the keys of the JSON form; figures of media are spread
+/// over columns of their own.
+fn csv(out: &mut dyn Write, rows: &[Line<'_>]) -> io::Result<()> {
+    const COLUMNS: [&str; 19] = [
+        "call",
+        "caller",
+        "dialled",
+        "trunk",
+        "queue",
+        "operator",
+        "language",
+        "arrived",
+        "answered",
+        "queued",
+        "rung",
+        "connected",
+        "ended",
+        "ended_by",
+        "cause",
+        "waited",
+        "talked",
+        "lasted",
+        "plan",
+    ];
+    const FIGURES: [&str; 7] = [
+        "received",
+        "sent",
+        "lost_per_10k",
+        "remote_lost_per_10k",
+        "jitter_ms",
+        "round_trip_ms",
+        "absent_ms",
+    ];
+    let mut header: Vec<String> = COLUMNS.iter().map(ToString::to_string).collect();
+    for side in ["caller", "operator"] {
+        header.extend(FIGURES.iter().map(|figure| format!("{side}_{figure}")));
+    }
+    writeln!(out, "{}", header.join(","))?;
+    for row in rows {
+        let row = serde_json::to_value(row)?;
+        let mut cells: Vec<String> = COLUMNS.iter().map(|column| cell(&row[*column])).collect();
+        for side in ["caller_quality", "operator_quality"] {
+            cells.extend(FIGURES.iter().map(|figure| cell(&row[side][*figure])));
+        }
+        writeln!(out, "{}", cells.join(","))?;
+    }
+    Ok(())
+}
+
+fn cell(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => escaped(text),
+        other => other.to_string(),
+    }
+}
+
+/// Quotes what needs it. What a spreadsheet would take for a formula is made a text: dialled
+/// numbers come from outside.
+fn escaped(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
+    let text = if formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+fn table(out: &mut dyn Write, rows: &[Line<'_>], zone: &TimeZone) -> io::Result<()> {
+    if rows.is_empty() {
+        return writeln!(out, "no calls");
+    }
+    let header = [
+        "arrived", "call", "caller", "dialled", "queue", "operator", "waited", "talked", "end",
+    ];
+    let mut lines: Vec<[String; 9]> = vec![header.map(str::to_owned)];
+    let text = |value: Option<&str>| value.unwrap_or("–").to_owned();
+    for row in rows {
+        let end = match (&row.cause, &row.ended_by) {
+            (Some(cause), Some(by)) => format!("{} ({by})", cause.replace('_', " ")),
+            _ => "in progress".into(),
+        };
+        lines.push([
+            row.arrived.get(..19).unwrap_or_default().replace('T', " "),
+            row.call.clone(),
+            text(row.caller),
+            row.dialled.to_owned(),
+            text(row.queue),
+            text(row.operator),
+            clock(row.waited),
+            clock(row.talked),
+            end,
+        ]);
+    }
+    let widths: Vec<usize> = (0..header.len())
+        .map(|column| {
+            lines
+                .iter()
+                .filter_map(|line| line.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{}{}", cell, " ".repeat(width - cell.chars().count())))
+            .collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    let name = zone.iana_name().unwrap_or("UTC");
+    writeln!(out, "{} calls; moments in {name}", rows.len())
+}
+
+/// Minutes and seconds.
+fn clock(seconds: Option<f64>) -> String {
+    seconds.map_or("–".into(), |seconds| {
+        let seconds = Duration::from_secs_f64(seconds.max(0.0)).as_secs();
+        format!("{}:{:02}", seconds / 60, seconds % 60)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Entry;
+    use crate::records::build::samples::call;
+    use crate::store::health::Health;
+    use crate::store::journal::{Journal, Settings as JournalSettings};
+
+    fn baku() -> TimeZone {
+        TimeZone::get(ZONE).unwrap()
+    }
+
+    fn printed(settings: &Settings, form: Form, from: Option<&str>, to: Option<&str>) -> String {
+        let arguments = Calls {
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+            limit: 100,
+            operator: None,
+            format: form,
+            json: false,
+        };
+        let mut out = Vec::new();
+        run(&arguments, settings, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// Two calls, at 03:00 and 23:59:30 of a day in Baku, in the journal alone.
+    fn two_calls() -> (tempfile::TempDir, Settings) {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::defaults(folder.path());
+        let journal = JournalSettings {
+            reserve: 0,
+            ..JournalSettings::in_folder(&settings.storage.journal())
+        };
+        let (journal, _) = Journal::open(journal, 0, Health::logged()).unwrap();
+        for (id, at) in [(1, "2026-11-23T03:00"), (2, "2026-11-23T23:59:30")] {
+            let start = moment(at, &baku(), false).unwrap().0 / 1_000_000;
+            let entries: Vec<Entry> = call(id, start).into_iter().map(Entry::Event).collect();
+            journal.append(&entries);
+        }
+        (folder, settings)
+    }
+
+    #[test]
+    fn a_table_is_read_by_people() {
+        let (_folder, settings) = two_calls();
+        let text = printed(&settings, Form::Text, None, None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("arrived"), "{text}");
+        assert!(
+            lines[1].starts_with("2026-11-23 03:00:00  0000000000001  C-A1"),
+            "{text}"
+        );
+        assert!(
+            lines[1].ends_with("0:10    1:00    hung up (caller)"),
+            "{text}"
+        );
+        assert_eq!(lines[3], "2 calls; moments in Asia/Baku");
+    }
+
+    #[test]
+    fn a_day_is_meant_with_its_whole_length_in_the_zone_of_the_dialplan() {
+        let (folder, settings) = two_calls();
+        let count = |from, to| printed(&settings, Form::Csv, from, to).lines().count() - 1;
+        assert_eq!(count(Some("2026-11-23"), Some("2026-11-23")), 2);
+        assert_eq!(count(Some("2026-11-24"), None), 0);
+        assert_eq!(count(None, Some("2026-11-23T03:00")), 0);
+        assert_eq!(
+            count(Some("2026-11-22T23:00:00Z"), Some("2026-11-22T23:00:01Z")),
+            1
+        );
+        let plans = folder.path().join("dialplans");
+        std::fs::create_dir(&plans).unwrap();
+        std::fs::write(
+            plans.join("main.toml"),
+            "time_zone = \"UTC\"\nnonsense = 1\n",
+        )
+        .unwrap();
+        assert_eq!(count(Some("2026-11-23"), None), 1);
+    }
+
+    #[test]
+    fn json_and_csv_carry_the_same_figures() {
+        let (_folder, settings) = two_calls();
+        let rows: serde_json::Value =
+            serde_json::from_str(&printed(&settings, Form::Json, None, None)).unwrap();
+        assert_eq!(rows[0]["arrived"], "2026-11-23T03:00:00.000+04:00");
+        assert_eq!(
+            (&rows[0]["waited"], &rows[0]["talked"]),
+            (&10.0.into(), &60.0.into())
+        );
+        assert_eq!(rows[0]["operator_quality"]["received"], 3_000);
+        let text = printed(&settings, Form::Csv, None, None);
+        let (header, first) = (text.lines().next().unwrap(), text.lines().nth(1).unwrap());
+        let columns: Vec<(&str, &str)> = header.split(',').zip(first.split(',')).collect();
+        assert_eq!(header.split(',').count(), first.split(',').count());
+        assert!(columns.contains(&("talked", "60.0")));
+        assert!(columns.contains(&("operator_received", "3000")));
+        assert!(columns.contains(&("cause", "hung_up")));
+    }
+
+    #[test]
+    fn cells_from_outside_break_neither_the_csv_nor_a_spreadsheet() {
+        assert_eq!(escaped("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(escaped("=cmd()"), "'=cmd()");
+        assert_eq!(escaped("+994501234567"), "+994501234567");
+    }
+
+    #[test]
+    fn a_moment_that_is_none_is_told_with_ones_that_are() {
+        let (_folder, settings) = two_calls();
+        let arguments = Calls {
+            from: Some("yesterday".into()),
+            to: None,
+            limit: 1,
+            operator: None,
+            format: Form::Text,
+            json: false,
+        };
+        let told = run(&arguments, &settings, &mut Vec::new())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.contains("--from \"yesterday\"") && told.contains("2026-11-23T03:00"),
+            "{told}"
+        );
+    }
+}
