@@ -6,8 +6,9 @@
 )]
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -279,6 +280,48 @@ fn entries_are_synced_soon() {
     let (journal, _) = open(folder.path());
     let last = journal.append(&[arrived(1)]);
     eventually("the sync", || journal.synced() == last);
+}
+
+const CHILD_FOLDER: &str = "QAYNAR_TEST_JOURNAL";
+
+/// Appends without end and tells the number of each entry; run by the test after it.
+#[test]
+#[ignore = "a part of `an_entry_that_was_acknowledged_survives_kill_9`, which runs it"]
+fn child_that_appends() {
+    let Ok(folder) = std::env::var(CHILD_FOLDER) else {
+        return;
+    };
+    let (journal, _) = open(Path::new(&folder));
+    loop {
+        let last = journal.append(&[arrived(1), snapshot(1, "state"), ended(1)]);
+        println!("\nwritten {last}");
+    }
+}
+
+#[test]
+fn an_entry_that_was_acknowledged_survives_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    for run in 1..=5 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_appends", "--ignored", "--nocapture"])
+            .env(CHILD_FOLDER, folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let told =
+            lines.filter_map(|line| line.unwrap().strip_prefix("written ")?.parse::<u64>().ok());
+        let acknowledged = told.take(200 * run).last().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (_, recovered) = open(folder.path());
+        assert!(
+            recovered.last >= acknowledged,
+            "{} < {acknowledged}",
+            recovered.last
+        );
+        assert!(recovered.damage.is_empty());
+    }
 }
 
 /// A disk with so many free bytes; what the reserve takes, it gives back.
