@@ -1,1 +1,7 @@
-//! Calls and their legs.
+//! Calls and their legs: what is known of each. What is done with them is `switch`.
+
+pub mod leg;
+pub mod stage;
+
+pub use leg::{Leg, Media, Owner, Progress};
+pub use stage::{Call, Stage};

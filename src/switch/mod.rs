@@ -1,4 +1,28 @@
-//! The whole exchange as one pure value.
+//! The whole exchange as one pure value: messages, media events and commands in; messages, media
+//! commands and events out.
+//!
+//! [`Switch::handle`] takes an input, [`Switch::poll`] gives what is to be done, and
+//! [`Switch::next_timeout`] tells when [`Switch::handle_timeout`] is due. Nothing here reads a clock,
+//! opens a socket or draws randomness; the seed comes in at start and at restore.
 
-pub mod ports;
+mod answers;
+mod arrive;
+mod calls;
+mod dialogs;
+mod dispatch;
+mod errands;
+pub mod input;
+mod legs;
+mod outgoing;
+mod pbx;
+mod ports;
+mod register;
+mod rings;
 pub mod settings;
+pub mod snapshot;
+mod violations;
+
+pub use input::{Command, Counts, Input, Output};
+pub use pbx::Switch;
+pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk, TrunkHost};
+pub use snapshot::CallSnapshot;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::time::Instant;
 
 /// How long a port pair rests, so that late packets of one call are not heard in the next.
-pub const REST: Duration = Duration::from_secs(10);
+pub(super) const REST: Duration = Duration::from_secs(10);
 
 /// The even ports of a range, in use, at rest or free.
 #[derive(Debug, Clone)]
-pub struct PortPool {
+pub(super) struct PortPool {
     free: VecDeque<u16>,
     resting: VecDeque<(Instant, u16)>,
     used: BTreeSet<u16>,
@@ -18,13 +18,17 @@ pub struct PortPool {
 
 impl PortPool {
     /// All even ports `p` with `first ≤ p` and `p + 1 ≤ last`.
-    pub fn new(first: u16, last: u16) -> Self {
+    pub(super) fn new(first: u16, last: u16) -> Self {
         let free = (first..last).filter(|port| port % 2 == 0).collect();
-        Self { free, resting: VecDeque::new(), used: BTreeSet::new() }
+        Self {
+            free,
+            resting: VecDeque::new(),
+            used: BTreeSet::new(),
+        }
     }
 
     /// Takes the pair that has been free for longest; `None`: the range is exhausted.
-    pub fn take(&mut self, now: Instant) -> Option<u16> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<u16> {
         while let Some((until, port)) = self.resting.front().copied() {
             if until > now {
                 break;
@@ -38,20 +42,20 @@ impl PortPool {
     }
 
     /// Marks a pair as used that a restored leg holds; tells whether it was free to take.
-    pub fn claim(&mut self, port: u16) -> bool {
+    pub(super) fn claim(&mut self, port: u16) -> bool {
         self.free.retain(|free| *free != port);
         self.used.insert(port)
     }
 
     /// Gives a pair back, to rest first. Ports that are not in use are ignored.
-    pub fn give_back(&mut self, port: u16, now: Instant) {
+    pub(super) fn give_back(&mut self, port: u16, now: Instant) {
         if self.used.remove(&port) {
             self.resting.push_back((now + REST, port));
         }
     }
 
     /// How many pairs are in use.
-    pub fn in_use(&self) -> usize {
+    pub(super) fn in_use(&self) -> usize {
         self.used.len()
     }
 }

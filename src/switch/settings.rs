@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
+use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 
 /// A carrier's line to us.
@@ -92,12 +92,12 @@ pub struct Settings {
     pub listeners: Vec<(Transport, SocketAddr)>,
     /// Keys callers' pseudonyms.
     pub pseudonym_key: Private<[u8; 32]>,
+    /// What digest offers, in this order; phones that know one alone are confused by two.
+    pub digest: Vec<Algorithm>,
     /// What operators dial.
     pub codes: FeatureCodes,
     /// The most calls at once; above it new ones get 503 with Retry-After.
     pub max_calls: usize,
-    /// An INVITE that nobody answers is given up on after this (RFC 3261 §16.6 timer C is 3 min).
-    pub probe_after: Duration,
 }
 
 impl Settings {
@@ -105,7 +105,10 @@ impl Settings {
     pub fn address_for(&self, remote: IpAddr, local: IpAddr) -> IpAddr {
         let near = remote.is_loopback()
             || remote == local
-            || self.local_networks.iter().any(|network| network.contains(&remote));
+            || self
+                .local_networks
+                .iter()
+                .any(|network| network.contains(&remote));
         match self.advertise {
             Some(outside) if !near => outside,
             _ => local,
@@ -117,8 +120,16 @@ impl Settings {
         if self.trunks.is_empty() {
             return remote.is_loopback().then(|| TrunkName::from("loopback"));
         }
-        let holds = |trunk: &&Trunk| trunk.sources.iter().any(|network| network.contains(&remote));
-        self.trunks.iter().find(holds).map(|trunk| trunk.name.clone())
+        let holds = |trunk: &&Trunk| {
+            trunk
+                .sources
+                .iter()
+                .any(|network| network.contains(&remote))
+        };
+        self.trunks
+            .iter()
+            .find(holds)
+            .map(|trunk| trunk.name.clone())
     }
 }
 
@@ -147,9 +158,9 @@ mod tests {
             media_shards: 1,
             listeners: Vec::new(),
             pseudonym_key: Private::new([0; 32]),
+            digest: vec![Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,
-            probe_after: Duration::from_secs(15),
         }
     }
 
@@ -165,7 +176,10 @@ mod tests {
     #[test]
     fn without_a_trunk_loopback_alone_is_taken() {
         let settings = settings();
-        assert_eq!(settings.trunk_of(IpAddr::from([127, 0, 0, 1])), Some("loopback".into()));
+        assert_eq!(
+            settings.trunk_of(IpAddr::from([127, 0, 0, 1])),
+            Some("loopback".into())
+        );
         assert_eq!(settings.trunk_of(IpAddr::from([198, 51, 100, 7])), None);
     }
 
@@ -179,7 +193,10 @@ mod tests {
             credentials: None,
             from: None,
         });
-        assert_eq!(settings.trunk_of(IpAddr::from([198, 51, 100, 7])), Some("azercell".into()));
+        assert_eq!(
+            settings.trunk_of(IpAddr::from([198, 51, 100, 7])),
+            Some("azercell".into())
+        );
         assert_eq!(settings.trunk_of(IpAddr::from([127, 0, 0, 1])), None);
     }
 }

@@ -1,0 +1,125 @@
+//! A leg: a dialog and its media, seen by a call.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Side;
+use crate::ids::{CallId, LegId, OperatorId};
+use crate::media::Stream;
+use crate::sip::acceptance::Acceptance;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::message::Request;
+use crate::sip::reliable::Reliable;
+use crate::sip::session_timer::SessionTimer;
+use crate::sip::transaction::layer::{ClientId, ServerId};
+
+/// To whom a leg belongs. No leg is without an owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Owner {
+    /// A call of the helpline.
+    Call(CallId),
+    /// An operator who dialled a feature code.
+    Errand(OperatorId),
+}
+
+/// How far the leg's INVITE is.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// We were called and have not answered.
+    Invited {
+        /// The transaction to answer in.
+        server: ServerId,
+        /// What was asked.
+        invite: Box<Request>,
+        /// A reliable provisional response that waits for its PRACK (RFC 3262).
+        reliable: Option<Reliable>,
+    },
+    /// We called and wait.
+    Calling {
+        /// The transaction.
+        client: ClientId,
+        /// What we asked: for digest, CANCEL and ACK.
+        invite: Box<Request>,
+        /// A provisional response came: phones ring.
+        ringing: bool,
+        /// We gave up and wait for the final answer (§9.1).
+        cancelled: bool,
+    },
+    /// 2xx is out or in.
+    Up {
+        /// Our 2xx, until its ACK comes.
+        acceptance: Option<Acceptance>,
+        /// The peer owes an SDP answer in its ACK (late offer).
+        answer_due: bool,
+        /// Our ACK of the peer's 2xx, for its retransmissions.
+        ack: Option<Arc<[u8]>>,
+    },
+}
+
+/// Our side of the leg's media.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Media {
+    /// What we bind.
+    pub address: IpAddr,
+    /// What the peer reads in our SDP.
+    pub advertised: IpAddr,
+    /// RTP; RTCP is one above.
+    pub port: u16,
+    /// `o=` id of our descriptions; never changes in a leg (RFC 3264 §8).
+    pub description_id: u64,
+    /// `o=` version of our next description.
+    pub description_version: u64,
+    /// As negotiated; `None`: not yet.
+    pub stream: Option<Stream>,
+    /// The peer holds us: who it is connected with hears music.
+    pub held: bool,
+}
+
+/// A dialog with its media.
+#[derive(Debug, Clone)]
+pub struct Leg {
+    /// Which.
+    pub id: LegId,
+    /// Whose.
+    pub owner: Owner,
+    /// Caller, or operator (also: an outside number that was rung).
+    pub side: Side,
+    /// Who is at the other end, where it is an operator.
+    pub operator: Option<OperatorId>,
+    /// How far.
+    pub progress: Progress,
+    /// The dialog, once there is one.
+    pub dialog: Option<Dialog>,
+    /// The way to the peer.
+    pub flow: Flow,
+    /// Our Contact.
+    pub contact: String,
+    /// Our media.
+    pub media: Media,
+    /// Keeps the dialog's life in sight (RFC 4028); off where the peer cannot.
+    pub timer: SessionTimer,
+    /// An in-dialog OPTIONS is out.
+    pub probing: bool,
+    /// A re-INVITE or UPDATE of ours is out: one of the peer's gets 491 (RFC 3261 §14.2).
+    pub refreshing: bool,
+    /// Our 2xx to a re-INVITE of the peer, until its ACK comes.
+    pub reinvite: Option<Acceptance>,
+}
+
+impl Leg {
+    /// The call that it belongs to, unless it is an errand.
+    pub fn call(&self) -> Option<CallId> {
+        match self.owner {
+            Owner::Call(call) => Some(call),
+            Owner::Errand(_) => None,
+        }
+    }
+
+    /// Whether both ends agreed on the dialog.
+    pub fn is_up(&self) -> bool {
+        matches!(self.progress, Progress::Up { .. })
+    }
+}

@@ -1,0 +1,314 @@
+//! An INVITE outside any dialog: a caller, or an operator who dials a code.
+
+use rand_chacha::rand_core::RngCore;
+
+use super::legs::asked;
+use super::pbx::{PlannedCall, Switch};
+use super::register::Gate;
+use crate::call::{Owner, Progress, Stage};
+use crate::dialplan::number::is_anonymous;
+use crate::dialplan::{Number, Run};
+use crate::event::{Cause, Side, What};
+use crate::ids::{CallId, LegId, Pseudonym, TrunkName};
+use crate::private::Private;
+use crate::records::pseudonym;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::headers::NameAddr;
+use crate::sip::message::{Name, Request, Response};
+use crate::sip::reliable::Reliable;
+use crate::sip::session_timer;
+use crate::sip::transaction::layer::ServerId;
+use crate::sip::uri::Uri;
+use crate::time::Now;
+
+impl Switch {
+    /// Takes an INVITE to its operator or its call, or refuses it.
+    pub(super) fn invited(&mut self, id: ServerId, request: Request, flow: Flow, now: Now) {
+        let user = request.uri.user().unwrap_or_default();
+        let trunk = self.settings.trunk_of(flow.remote.ip());
+        if user.starts_with('*') || trunk.is_none() {
+            return match self.authenticate(&request, Gate::Proxy, now) {
+                Ok(operator) if user.starts_with('*') => {
+                    self.errand(id, request, flow, operator, now);
+                }
+                Ok(_) if dialled(&request).is_some_and(|number| self.plan.has_number(&number)) => {
+                    self.take_call(id, request, flow, TrunkName::from("operators"), now);
+                }
+                Ok(_) => self.respond_status(id, &request, 404, now),
+                Err(challenge) => self.respond(id, &request, *challenge, now),
+            };
+        }
+        if let Some(trunk) = trunk {
+            self.take_call(id, request, flow, trunk, now);
+        }
+    }
+
+    /// The checks that both kinds of calls share; `false`: refused already.
+    pub(super) fn can_take(&mut self, id: ServerId, request: &Request, now: Now) -> bool {
+        if let Err(too_small) =
+            session_timer::answer(&asked(request), &session_timer::Settings::default())
+        {
+            let least = too_small.minimum.as_secs().to_string();
+            let response = Response::to(request, 422).with(Name::MinSe, least);
+            self.respond(id, request, response, now);
+            return false;
+        }
+        if self.draining || self.legs.len() >= self.settings.max_calls * 4 {
+            self.refuse_for_load(id, request, now);
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn refuse_for_load(&mut self, id: ServerId, request: &Request, now: Now) {
+        let wait = Self::RETRY_AFTER.as_secs().to_string();
+        let response = Response::to(request, 503).with(Name::RetryAfter, wait);
+        self.respond(id, request, response, now);
+    }
+
+    fn take_call(
+        &mut self,
+        id: ServerId,
+        request: Request,
+        flow: Flow,
+        trunk: TrunkName,
+        now: Now,
+    ) {
+        if !self.can_take(id, &request, now) {
+            return;
+        }
+        if self.calls.len() >= self.settings.max_calls {
+            let text = format!("{} calls at once; one was refused", self.calls.len());
+            self.alarm(None, "too-many-calls", text, now);
+            return self.refuse_for_load(id, &request, now);
+        }
+        let call = self.new_call_id(now);
+        let Some(leg) = self.invited_leg(id, &request, flow, Owner::Call(call), now) else {
+            return;
+        };
+        let number = dialled(&request);
+        let plan = self.plan.clone();
+        let (run, note) = Run::start(&plan, number.as_ref(), now.wall);
+        let dialled = match &number {
+            Some(number) => number.to_string(),
+            None => "other".to_owned(),
+        };
+        let known = number
+            .as_ref()
+            .is_some_and(|number| plan.has_number(number));
+        let caller = self.caller(&request);
+        let what = What::Arrived {
+            caller: caller.clone(),
+            dialled: dialled.clone(),
+            trunk: trunk.clone(),
+            plan: plan.hash.clone(),
+            language: run.language(),
+        };
+        self.emit(Some(call), what, now);
+        if !known {
+            let text = format!("{dialled} is not in the dialplan; add it to numbers");
+            self.alarm(Some(call), "unknown-number", text, now);
+        }
+        self.emit(
+            Some(call),
+            What::Step {
+                path: note.path,
+                reason: note.reason,
+            },
+            now,
+        );
+        let planned = PlannedCall {
+            id: call,
+            caller,
+            dialled,
+            trunk,
+            plan,
+            resume: run.clone(),
+            run,
+            said: Vec::new(),
+            stage: Stage::Arriving,
+            caller_leg: leg,
+            partner: None,
+            rings: std::collections::BTreeSet::new(),
+            operator: None,
+            best_refusal: None,
+        };
+        self.calls.insert(call, planned);
+        if request.headers.lists(Name::Require, "100rel") {
+            self.ring_reliably(leg, &request, now);
+        } else {
+            self.answer_call(leg, now);
+        }
+    }
+
+    /// A leg for an INVITE that came in, with its early dialog; `None`: refused already.
+    pub(super) fn invited_leg(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        flow: Flow,
+        owner: Owner,
+        now: Now,
+    ) -> Option<LegId> {
+        let tag = self.token();
+        let contact = self.our_contact(flow);
+        let dialog = match Dialog::as_uas(request, &tag, contact, flow) {
+            Ok(dialog) => dialog,
+            Err(fault) => {
+                self.respond_status(id, request, fault.status(), now);
+                return None;
+            }
+        };
+        let (side, operator, shard) = match &owner {
+            Owner::Call(call) => (Side::Caller, None, shard_of(*call)),
+            Owner::Errand(operator) => (Side::Operator, Some(operator.clone()), 0),
+        };
+        let Some(media) = self.open_media(flow, shard, now) else {
+            let text = "no media port is free; widen [media] ports".to_owned();
+            self.alarm(None, "ports-exhausted", text, now);
+            self.refuse_for_load(id, request, now);
+            return None;
+        };
+        let invite = Box::new(request.clone());
+        let progress = Progress::Invited {
+            server: id,
+            invite,
+            reliable: None,
+        };
+        let leg = self.new_leg(media, owner, side, operator, progress, flow);
+        self.dialogs.insert(dialog.id.clone(), leg);
+        if let Some(one) = self.legs.get_mut(&leg) {
+            one.dialog = Some(dialog);
+        }
+        self.servers.insert(id, leg);
+        Some(leg)
+    }
+
+    /// A trunk that requires reliable responses gets a 180 to acknowledge, then the 200 (RFC 3262).
+    fn ring_reliably(&mut self, id: LegId, request: &Request, now: Now) {
+        let random = self.random.next_u32();
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let contact = leg.contact.clone();
+        let tag = leg
+            .dialog
+            .as_ref()
+            .map(|dialog| dialog.id.local_tag.clone());
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let mut machine = Reliable::new(cseq, random);
+        let Ok(number) = machine.next_rseq() else {
+            return;
+        };
+        let response = Response::to(request, 180)
+            .with_record_route(request)
+            .with_tag(&tag.unwrap_or_default())
+            .with(Name::Contact, contact)
+            .with(Name::Require, "100rel")
+            .with(Name::RSeq, number.to_string());
+        let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
+        if machine.sent(bytes.clone(), now.at).is_err() {
+            return;
+        }
+        if let Progress::Invited {
+            server, reliable, ..
+        } = &mut leg.progress
+        {
+            let server = *server;
+            *reliable = Some(machine);
+            let _ = self.layer.respond(server, 180, bytes, now.at);
+        }
+        self.arm_leg(id);
+    }
+
+    /// Answers a caller, and begins the dialplan's path.
+    pub(super) fn answer_call(&mut self, leg: LegId, now: Now) {
+        self.answer_invite(leg, now);
+        let Some(one) = self.legs.get(&leg).filter(|one| one.is_up()) else {
+            return;
+        };
+        match one.owner.clone() {
+            Owner::Call(call) => {
+                self.emit(Some(call), What::Answered, now);
+                self.advance(call, now);
+            }
+            Owner::Errand(operator) => self.run_errand(leg, &operator, now),
+        }
+    }
+
+    /// The caller gave up before our answer went out.
+    pub(super) fn caller_cancelled(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let Progress::Invited { server, invite, .. } = &leg.progress else {
+            return;
+        };
+        let (server, invite, call) = (*server, invite.clone(), leg.call());
+        self.respond_status(server, &invite, 487, now);
+        self.forget_leg(id);
+        if let Some(call) = call {
+            self.end_call(call, Side::Caller, Cause::Abandoned, now);
+        }
+    }
+
+    /// Who calls (DOMAIN: identity): asserted by the trunk, or else From; hidden wins over both.
+    fn caller(&self, request: &Request) -> Option<Pseudonym> {
+        let headers = &request.headers;
+        let hides = |token: &str| {
+            let privacy = headers.text(Name::Privacy).unwrap_or_default();
+            privacy
+                .split(';')
+                .any(|one| one.trim().eq_ignore_ascii_case(token))
+        };
+        if hides("id") || hides("user") || hides("header") {
+            return None;
+        }
+        let from = headers.from().ok()?;
+        if from
+            .uri
+            .host()
+            .is_some_and(|host| host.to_string() == "anonymous.invalid")
+        {
+            return None;
+        }
+        let asserted = headers.all(Name::PAssertedIdentity).next();
+        let asserted = asserted.and_then(|text| NameAddr::parse(&text).ok());
+        let who = asserted.unwrap_or(from);
+        let user = who.uri.user().filter(|user| !is_anonymous(user))?;
+        let context = who.uri.parameter("phone-context").map(ToOwned::to_owned);
+        let identity = match Number::parse_in_context(&user, context.as_deref()) {
+            Some(number) => number.to_string(),
+            // A name is one only together with its host.
+            None => format!(
+                "{user}@{}",
+                who.uri.host().map(ToString::to_string).unwrap_or_default()
+            ),
+        };
+        Some(pseudonym(
+            &self.settings.pseudonym_key,
+            &Private::new(identity),
+        ))
+    }
+}
+
+/// The number that was dialled, in its one form.
+fn dialled(request: &Request) -> Option<Number> {
+    let user = request.uri.user()?;
+    let context = match &request.uri {
+        Uri::Tel { .. } => request.uri.parameter("phone-context"),
+        _ => None,
+    };
+    // `sip:0506802280;phone-context=+994@host;user=phone`: parameters of the number in the user part.
+    let (number, inner) = match user.split_once(';') {
+        Some((number, rest)) => (number, rest.strip_prefix("phone-context=")),
+        None => (user.as_str(), None),
+    };
+    Number::parse_in_context(number, context.or(inner))
+}
+
+/// All legs of a call share a media thread.
+pub(super) fn shard_of(call: CallId) -> u32 {
+    (call.0 & 0xffff) as u32
+}

@@ -1,0 +1,428 @@
+//! A call's way: what the dialplan wants is done, what happens is told to it, until the one end.
+
+use super::input::Output;
+use super::pbx::{Switch, Timer};
+use crate::call::{Owner, Progress, Stage};
+use crate::dialplan::plan::Target;
+use crate::dialplan::{Facts, Instruction};
+use crate::event::{Cause, RingEnd, Side, What};
+use crate::ids::{CallId, Language, LegId, PathName, PromptName};
+use crate::media::{Clip, Command};
+use crate::queue::{Announcement, Input};
+use crate::speech;
+use crate::time::Now;
+
+/// Steps of a dialplan that may fail one after the other before the call is ended.
+const MAX_FAILED_STEPS: usize = 100;
+
+fn spoken(prompts: &[PromptName], language: Language) -> Vec<Clip> {
+    prompts
+        .iter()
+        .map(|name| Clip {
+            language: Some(language),
+            name: name.clone(),
+        })
+        .collect()
+}
+
+impl Switch {
+    /// Asks the dialplan what comes next, and does it.
+    pub(super) fn advance(&mut self, id: CallId, now: Now) {
+        for _ in 0..MAX_FAILED_STEPS {
+            let facts = Facts {
+                on_shift: self.domain.on_shift(),
+            };
+            let Some(call) = self.calls.get_mut(&id) else {
+                return;
+            };
+            let plan = call.plan.clone();
+            call.resume = call.run.clone();
+            let (instruction, notes) = call.run.next(&plan, facts);
+            for note in notes {
+                self.emit(
+                    Some(id),
+                    What::Step {
+                        path: note.path,
+                        reason: note.reason,
+                    },
+                    now,
+                );
+            }
+            let done = match instruction {
+                Instruction::Play(prompts) => {
+                    let playback = self.say(id, &prompts);
+                    self.stage(id, Stage::Playing { playback });
+                    true
+                }
+                Instruction::Queue { queue, greet } => {
+                    self.emit(
+                        Some(id),
+                        What::Queued {
+                            queue: queue.clone(),
+                        },
+                        now,
+                    );
+                    let speaking = (!greet.is_empty()).then(|| self.say(id, &greet));
+                    let joined = now.wall;
+                    self.stage(
+                        id,
+                        Stage::Waiting {
+                            queue: queue.clone(),
+                            joined,
+                            speaking,
+                        },
+                    );
+                    if speaking.is_none() {
+                        self.wait_with_music(id);
+                    }
+                    let bonus = std::time::Duration::ZERO;
+                    self.tell_queue(
+                        Input::Joined {
+                            call: id,
+                            queue,
+                            joined,
+                            bonus,
+                        },
+                        now,
+                    );
+                    true
+                }
+                Instruction::Ring { target, wait } => {
+                    self.stage(
+                        id,
+                        Stage::Ringing {
+                            until: now.at + wait,
+                        },
+                    );
+                    self.timers.set(Timer::Call(id), now.at + wait);
+                    self.wait_with_music(id);
+                    match target {
+                        Target::Operator(operator) => self.ring_directly(id, &operator, wait, now),
+                        Target::Outside(number) => self.ring_outside(id, &number, now),
+                    }
+                }
+                Instruction::HangUp => {
+                    self.end_call(id, Side::Server, Cause::Completed, now);
+                    return;
+                }
+            };
+            if done {
+                return self.save(id);
+            }
+            self.timers.clear(&Timer::Call(id));
+        }
+        self.end_call(id, Side::Server, Cause::Completed, now);
+    }
+
+    fn stage(&mut self, id: CallId, stage: Stage) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = stage;
+        }
+    }
+
+    /// Journals the call's stable state.
+    pub(super) fn save(&mut self, id: CallId) {
+        let snapshot = self.snapshot_of(id).map(Box::new);
+        if snapshot.is_some() {
+            self.outputs
+                .push_back(Output::Snapshot { call: id, snapshot });
+        }
+    }
+
+    /// Plays prompts to the caller; returns what tells their end.
+    fn say(&mut self, id: CallId, prompts: &[PromptName]) -> u64 {
+        self.last_playback += 1;
+        let playback = self.last_playback;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.said = prompts.to_vec();
+            let clips = spoken(prompts, call.run.language());
+            let leg = call.caller_leg;
+            self.media(Command::Play {
+                leg,
+                playback,
+                clips,
+            });
+        }
+        playback
+    }
+
+    /// Music to the caller: the queue's, or the common one.
+    pub(super) fn wait_with_music(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let queue = match &call.stage {
+            Stage::Waiting { queue, .. } => call.plan.queues.get(queue),
+            _ => None,
+        };
+        let name = queue.map_or_else(|| PromptName::from("hold"), |queue| queue.music.clone());
+        let leg = call.caller_leg;
+        self.media(Command::Music {
+            leg,
+            clip: Clip {
+                language: None,
+                name,
+            },
+        });
+    }
+
+    /// A prompt is out.
+    pub(super) fn played(&mut self, leg: LegId, playback: u64, now: Now) {
+        let Some(owner) = self.legs.get(&leg).map(|leg| leg.owner.clone()) else {
+            return;
+        };
+        let Owner::Call(id) = owner else {
+            return self.hang_up(leg, now);
+        };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        match &mut call.stage {
+            Stage::Playing { playback: ours } if *ours == playback => self.advance(id, now),
+            Stage::Waiting { speaking, .. } if *speaking == Some(playback) => {
+                *speaking = None;
+                self.wait_with_music(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// A key was pressed.
+    pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
+        let Some(id) = self
+            .legs
+            .get(&leg)
+            .filter(|leg| leg.side == Side::Caller)
+            .and_then(|leg| leg.call())
+        else {
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let plan = call.plan.clone();
+        let Some(language) = call.run.press(&plan, digit) else {
+            return;
+        };
+        call.resume = crate::dialplan::Run::clone(&call.run);
+        let (stage, said) = (call.stage.clone(), call.said.clone());
+        self.emit(Some(id), What::Language { language }, now);
+        // What is being said begins again in the language that was chosen.
+        match stage {
+            Stage::Playing { .. } => {
+                let playback = self.say(id, &said);
+                self.stage(id, Stage::Playing { playback });
+            }
+            Stage::Waiting {
+                queue,
+                joined,
+                speaking: Some(_),
+            } => {
+                let speaking = Some(self.say(id, &said));
+                self.stage(
+                    id,
+                    Stage::Waiting {
+                        queue,
+                        joined,
+                        speaking,
+                    },
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// The queue wants something said; a greeting or another message is not cut off.
+    pub(super) fn announce(&mut self, id: CallId, what: Announcement) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let Stage::Waiting {
+            queue,
+            joined,
+            speaking: None,
+        } = &call.stage
+        else {
+            return;
+        };
+        let (queue, joined, language) = (queue.clone(), *joined, call.run.language());
+        let prompts = match what {
+            Announcement::Position(position) => speech::position(language, position),
+            Announcement::Comfort => {
+                let settings = call.plan.queues.get(&queue);
+                let comfort = settings.and_then(|settings| settings.comfort.as_ref());
+                comfort
+                    .map(|comfort| comfort.play.clone())
+                    .into_iter()
+                    .collect()
+            }
+        };
+        let speaking = Some(self.say(id, &prompts));
+        self.stage(
+            id,
+            Stage::Waiting {
+                queue,
+                joined,
+                speaking,
+            },
+        );
+    }
+
+    /// The caller leaves the queue unanswered: on with `path`, or with the next step.
+    pub(super) fn leave_queue(
+        &mut self,
+        id: CallId,
+        path: Option<&PathName>,
+        reason: &str,
+        now: Now,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Stage::Waiting { queue, .. } = &call.stage else {
+            return;
+        };
+        let queue = queue.clone();
+        if let Some(path) = path {
+            call.run.go(path);
+        }
+        // Another state first: what the queue says of this caller from here on is of the past.
+        call.stage = Stage::Arriving;
+        self.emit(
+            Some(id),
+            What::LeftQueue {
+                queue,
+                reason: reason.to_owned(),
+            },
+            now,
+        );
+        self.stop_rings(id, None, &RingEnd::CallerLeft, now);
+        self.tell_queue(Input::Left(id), now);
+        self.advance(id, now);
+    }
+
+    /// A `ring` step's time is over.
+    pub(super) fn call_due(&mut self, id: CallId, now: Now) {
+        let ringing = self
+            .calls
+            .get(&id)
+            .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
+        if ringing {
+            self.stop_rings(id, None, &RingEnd::NoAnswer, now);
+            self.advance(id, now);
+        }
+    }
+
+    /// Bridge or music, after anything changed that the two hear.
+    pub(super) fn connect_media(&mut self, leg: LegId) {
+        let Some(call) = self.legs.get(&leg).and_then(|leg| leg.call()) else {
+            return;
+        };
+        let Some(call) = self.calls.get(&call) else {
+            return;
+        };
+        let (a, Some(b)) = (call.caller_leg, call.partner) else {
+            return;
+        };
+        let held = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.media.held);
+        let (a_holds, b_holds) = (held(&a), held(&b));
+        let music = Clip {
+            language: None,
+            name: PromptName::from("hold"),
+        };
+        if !a_holds && !b_holds {
+            return self.media(Command::Bridge { a, b });
+        }
+        self.media(Command::Unbridge { leg: a });
+        // Whoever is held hears music; who holds hears nothing.
+        if a_holds && !b_holds {
+            self.media(Command::Music {
+                leg: b,
+                clip: music,
+            });
+        } else if b_holds && !a_holds {
+            self.media(Command::Music {
+                leg: a,
+                clip: music,
+            });
+        }
+    }
+
+    /// The peer of a leg hung up.
+    pub(super) fn party_left(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let (call, side) = (leg.call(), leg.side);
+        if let Progress::Invited { server, invite, .. } = &leg.progress {
+            let (server, invite) = (*server, invite.clone());
+            self.respond_status(server, &invite, 487, now);
+        }
+        self.forget_leg(id);
+        if let Some(call) = call {
+            let cause = self.cause_of_leaving(call);
+            self.end_call(call, side, cause, now);
+        }
+    }
+
+    fn cause_of_leaving(&self, call: CallId) -> Cause {
+        let talking = self
+            .calls
+            .get(&call)
+            .is_some_and(|call| call.stage == Stage::Talking);
+        if talking {
+            Cause::HungUp
+        } else {
+            Cause::Abandoned
+        }
+    }
+
+    /// A dialog is dead: no ACK, no refresh, no answer to a probe.
+    pub(super) fn leg_died(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let (call, side) = (leg.call(), leg.side);
+        self.hang_up(id, now);
+        if let Some(call) = call {
+            self.end_call(call, side, Cause::Lost, now);
+        }
+    }
+
+    /// We could not take a call that came in.
+    pub(super) fn leg_refused(&mut self, id: LegId, now: Now) {
+        let call = self.legs.get(&id).and_then(|leg| leg.call());
+        self.forget_leg(id);
+        if let Some(call) = call {
+            self.end_call(call, Side::Server, Cause::Refused, now);
+        }
+    }
+
+    /// The end of a call, exactly once: all its legs, its place in the queue, its claim.
+    pub(super) fn end_call(&mut self, id: CallId, by: Side, cause: Cause, now: Now) {
+        if !self.calls.contains_key(&id) {
+            return;
+        }
+        self.stop_rings(id, None, &RingEnd::CallerLeft, now);
+        let Some(call) = self.calls.remove(&id) else {
+            return;
+        };
+        self.timers.clear(&Timer::Call(id));
+        self.resolving.retain(|_, (waiting, _)| *waiting != id);
+        if matches!(call.stage, Stage::Waiting { .. }) {
+            self.tell_queue(Input::Left(id), now);
+        }
+        if let Some((_, Some(claim))) = call.operator {
+            self.claims.remove(&claim);
+            self.tell_queue(Input::TalkEnded(claim), now);
+        }
+        for leg in [Some(call.caller_leg), call.partner].into_iter().flatten() {
+            self.hang_up(leg, now);
+        }
+        self.emit(Some(id), What::Ended { by, cause }, now);
+        self.outputs.push_back(Output::Snapshot {
+            call: id,
+            snapshot: None,
+        });
+    }
+}

@@ -1,0 +1,296 @@
+//! A message finds its transaction, its dialog, or its refusal.
+
+use std::sync::Arc;
+
+use super::pbx::Switch;
+use crate::sip::flow::Flow;
+use crate::sip::headers::Via;
+use crate::sip::message::{Message, Method, Name, Request, Response};
+use crate::sip::parse::Malformed;
+use crate::sip::transaction::key::{ClientKey, MergeKey, OldFacts, ServerKey, TopVia};
+use crate::sip::transaction::layer::{Answered, CancelTarget, Incoming, Kind, Received, ServerId};
+use crate::time::Now;
+
+/// What we understand (RFC 3261 §20.5).
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO";
+/// Extensions that we have (§20.37).
+pub(super) const SUPPORTED: &str = "100rel, timer";
+/// The only bodies that we read.
+pub(super) const SDP: &str = "application/sdp";
+
+impl Switch {
+    /// A message that could be read.
+    pub(super) fn receive(&mut self, message: Message, flow: Flow, now: Now) {
+        match message {
+            Message::Request(request) => self.receive_request(request, flow, now),
+            Message::Response(response) => self.receive_response(response, flow, now),
+        }
+    }
+
+    /// What cannot be read but can be answered is told so, without a transaction (§8.2.7).
+    pub(super) fn refuse_malformed(&mut self, malformed: &Malformed, flow: Flow) {
+        let Some(request) = &malformed.answerable else {
+            return;
+        };
+        let mut request = (**request).clone();
+        mark_received(&mut request, flow);
+        let tag = self.stateless_tag(&request);
+        let response = Response::to(&request, malformed.fault.status()).with_tag(&tag);
+        self.layer.send(flow, response.to_bytes().into());
+    }
+
+    fn receive_request(&mut self, mut request: Request, flow: Flow, now: Now) {
+        mark_received(&mut request, flow);
+        let Some(incoming) = keys(&request) else {
+            return;
+        };
+        match self.layer.receive_request(incoming, flow, now.at) {
+            Received::New { id, merged: true } => self.respond_status(id, &request, 482, now),
+            Received::New { id, merged: false } => self.serve(id, request, flow, now),
+            Received::Cancel { id, target } => self.cancelled(id, &request, target, now),
+            Received::Ack => self.acknowledged(&request, now),
+            Received::Absorbed => {}
+            Received::Full => {
+                let response = self.overloaded(&request);
+                self.layer.send(flow, response);
+            }
+        }
+    }
+
+    fn overloaded(&mut self, request: &Request) -> Arc<[u8]> {
+        let tag = self.stateless_tag(request);
+        let wait = Self::RETRY_AFTER.as_secs().to_string();
+        Response::to(request, 503)
+            .with_tag(&tag)
+            .with(Name::RetryAfter, wait)
+            .to_bytes()
+            .into()
+    }
+
+    /// A new request: inside a dialog, or outside.
+    fn serve(&mut self, id: ServerId, request: Request, flow: Flow, now: Now) {
+        if let Some(refusal) = refusal_for_all(&request) {
+            return self.respond(id, &request, refusal, now);
+        }
+        let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        if in_dialog {
+            return self.serve_in_dialog(id, &request, flow, now);
+        }
+        match request.method {
+            Method::Invite => self.invited(id, request, flow, now),
+            Method::Register => self.register(id, &request, flow, now),
+            Method::Options => {
+                let response = capabilities(Response::to(&request, 200));
+                self.respond(id, &request, response, now);
+            }
+            // Outside a dialog there is nothing that they could mean (§12.2.2, RFC 3262 §3).
+            Method::Bye | Method::Prack | Method::Update | Method::Info => {
+                self.respond_status(id, &request, 481, now);
+            }
+            Method::Ack | Method::Cancel => {}
+            Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish => {
+                let response = Response::to(&request, 405).with(Name::Allow, ALLOW);
+                self.respond(id, &request, response, now);
+            }
+            Method::Other(_) => {
+                let response = Response::to(&request, 501).with(Name::Allow, ALLOW);
+                self.respond(id, &request, response, now);
+            }
+        }
+    }
+
+    /// Answers with a status alone.
+    pub(super) fn respond_status(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        status: u16,
+        now: Now,
+    ) {
+        self.respond(id, request, Response::to(request, status), now);
+    }
+
+    /// Answers in a transaction; the To gets a tag where it has none.
+    pub(super) fn respond(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        response: Response,
+        now: Now,
+    ) {
+        let tag = self.stateless_tag(request);
+        let response = response.with_tag(&tag);
+        // The transaction may have ended by a transport error meanwhile; nothing is left to tell.
+        let _ = self
+            .layer
+            .respond(id, response.status, response.to_bytes().into(), now.at);
+    }
+
+    /// A tag that is the same for the repetitions of a request (§8.2.7), and no secret.
+    pub(super) fn stateless_tag(&self, request: &Request) -> String {
+        let call_id = request.headers.text(Name::CallId).unwrap_or_default();
+        let from = request.headers.text(Name::From).unwrap_or_default();
+        let mut digest = <sha2::Sha256 as sha2::Digest>::new_with_prefix(self.nonce_key);
+        sha2::Digest::update(&mut digest, call_id.as_bytes());
+        sha2::Digest::update(&mut digest, from.as_bytes());
+        let bytes = sha2::Digest::finalize(digest);
+        bytes
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    fn cancelled(&mut self, id: ServerId, request: &Request, target: CancelTarget, now: Now) {
+        match target {
+            CancelTarget::Unknown => self.respond_status(id, request, 481, now),
+            CancelTarget::Answered(_) => self.respond_status(id, request, 200, now),
+            CancelTarget::Pending(invite) => {
+                self.respond_status(id, request, 200, now);
+                if let Some(leg) = self.servers.get(&invite).copied() {
+                    self.caller_cancelled(leg, now);
+                }
+            }
+        }
+    }
+
+    fn receive_response(&mut self, response: Response, flow: Flow, now: Now) {
+        let (Ok(via), Ok(cseq)) = (response.headers.via(), response.headers.cseq()) else {
+            return;
+        };
+        // §18.1.2: what is not addressed to us is dropped.
+        if response.headers.vias().map_or(0, |vias| vias.len()) != 1 {
+            return;
+        }
+        let key = ClientKey::new(via.branch(), cseq.method.as_str());
+        let to = response
+            .headers
+            .text(Name::To)
+            .unwrap_or_default()
+            .into_owned();
+        match self
+            .layer
+            .receive_response(&key, response.status, &to, now.at)
+        {
+            Answered::ToUser(id) => self.answered(id, &response, flow, now),
+            Answered::Absorbed => {}
+            Answered::Stray => self.stray_answer(&response, flow, now),
+        }
+    }
+}
+
+/// §18.2.1 and RFC 3581: where the request really came from.
+fn mark_received(request: &mut Request, flow: Flow) {
+    let Ok(mut via) = request.headers.via() else {
+        return;
+    };
+    let differs = via.host.address() != Some(flow.remote.ip());
+    let asks_port = via.parameter("rport") == Some("");
+    if !differs && !asks_port {
+        return;
+    }
+    if differs || asks_port {
+        via.set_parameter("received", flow.remote.ip().to_string());
+    }
+    if asks_port {
+        via.set_parameter("rport", flow.remote.port().to_string());
+    }
+    request.headers.set_top_via(&via);
+}
+
+fn keys(request: &Request) -> Option<Incoming> {
+    let headers = &request.headers;
+    let via: Via = headers.via().ok()?;
+    let (from, to) = (headers.from().ok()?, headers.to().ok()?);
+    let cseq = headers.cseq().ok()?;
+    let (uri, whole_via, sent_by) = (request.uri.to_string(), via.to_string(), via.sent_by());
+    let old = OldFacts {
+        request_uri: &uri,
+        call_id: headers.call_id().ok()?,
+        from_tag: from.tag(),
+        to_tag: to.tag(),
+        cseq: cseq.number,
+    };
+    let top = TopVia {
+        branch: Some(via.branch()).filter(|branch| !branch.is_empty()),
+        sent_by: &sent_by,
+        whole: &whole_via,
+    };
+    let method = request.method.as_str();
+    Some(Incoming {
+        key: ServerKey::new(top, method, old),
+        merge: MergeKey::new(method, old),
+        kind: Kind::of(method),
+    })
+}
+
+/// What is refused whatever it asks (§8.2.1–§8.2.3).
+fn refusal_for_all(request: &Request) -> Option<Response> {
+    use crate::sip::uri::Uri;
+    if matches!(request.uri, Uri::Other(_)) {
+        return Some(Response::to(request, 416));
+    }
+    if matches!(request.headers.max_forwards(), Ok(Some(0))) && request.method != Method::Options {
+        return Some(Response::to(request, 483));
+    }
+    let has = |token: &String| {
+        SUPPORTED
+            .split(", ")
+            .any(|ours| ours.eq_ignore_ascii_case(token))
+    };
+    let required = request.headers.tokens(Name::Require);
+    let proxied = request.headers.tokens(Name::ProxyRequire);
+    let unknown: Vec<String> = required
+        .into_iter()
+        .filter(|token| !has(token))
+        .chain(proxied)
+        .collect();
+    if !unknown.is_empty() {
+        let response = Response::to(request, 420);
+        return Some(response.with(Name::Unsupported, unknown.join(", ")));
+    }
+    let encoded = request.headers.text(Name::ContentEncoding);
+    if encoded.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        let response = Response::to(request, 415);
+        return Some(response.with(Name::AcceptEncoding, "identity"));
+    }
+    let reads_body = matches!(
+        request.method,
+        Method::Invite | Method::Update | Method::Prack
+    );
+    let optional = request.headers.text(Name::ContentDisposition);
+    let optional = optional.is_some_and(|text| text.contains("handling=optional"));
+    if reads_body
+        && !request.body.is_empty()
+        && !optional
+        && request.headers.content_type().as_deref() != Some(SDP)
+    {
+        return Some(Response::to(request, 415).with(Name::Accept, SDP));
+    }
+    let accepts = |mut list: Vec<String>| {
+        list.iter_mut().for_each(|one| one.make_ascii_lowercase());
+        list.iter().any(|one| {
+            one.starts_with(SDP) || one.starts_with("*/*") || one.starts_with("application/*")
+        })
+    };
+    if request.method == Method::Invite
+        && request.headers.has(Name::Accept)
+        && !accepts(request.headers.tokens(Name::Accept))
+    {
+        return Some(Response::to(request, 406));
+    }
+    None
+}
+
+/// Tells what we can (§11.2).
+pub(super) fn capabilities(response: Response) -> Response {
+    response
+        .with(Name::Allow, ALLOW)
+        .with(Name::Accept, SDP)
+        .with(Name::AcceptEncoding, "identity")
+        .with(Name::Supported, SUPPORTED)
+}

@@ -1,0 +1,104 @@
+//! Feature codes: an operator dials, the state changes, and a voice says so.
+
+use super::pbx::Switch;
+use crate::call::Owner;
+use crate::event::OperatorState;
+use crate::ids::{LegId, OperatorId, PromptName};
+use crate::media::{Clip, Command};
+use crate::queue::Input;
+use crate::sip::flow::Flow;
+use crate::sip::message::Request;
+use crate::sip::transaction::layer::ServerId;
+use crate::time::Now;
+
+impl Switch {
+    /// An operator who proved who that is dialled a code.
+    pub(super) fn errand(
+        &mut self,
+        id: ServerId,
+        request: Request,
+        flow: Flow,
+        operator: OperatorId,
+        now: Now,
+    ) {
+        let code = request.uri.user().unwrap_or_default();
+        let codes = &self.settings.codes;
+        let known = [
+            &codes.status,
+            &codes.log_in,
+            &codes.log_out,
+            &codes.pause,
+            &codes.resume,
+        ];
+        if !known.contains(&&code) {
+            return self.respond_status(id, &request, 404, now);
+        }
+        if !self.can_take(id, &request, now) {
+            return;
+        }
+        if let Some(leg) = self.invited_leg(id, &request, flow, Owner::Errand(operator), now) {
+            self.answer_call(leg, now);
+        }
+    }
+
+    /// Does what the code asks and says what was done; the leg ends with the words.
+    pub(super) fn run_errand(&mut self, leg: LegId, operator: &OperatorId, now: Now) {
+        let code = self.dialled_code(leg);
+        let codes = self.settings.codes.clone();
+        let change: Option<fn(OperatorId) -> Input> = match code.as_deref() {
+            Some(code) if code == codes.log_in => Some(Input::LogIn),
+            Some(code) if code == codes.log_out => Some(Input::LogOut),
+            Some(code) if code == codes.pause => Some(Input::Pause),
+            Some(code) if code == codes.resume => Some(Input::Resume),
+            _ => None,
+        };
+        let leaves =
+            matches!(code.as_deref(), Some(code) if code == codes.log_out || code == codes.pause);
+        let waiting = leaves && self.domain.waiting() > 0;
+        if let Some(change) = change {
+            self.tell_queue(change(operator.clone()), now);
+        }
+        let mut words = vec![match code.as_deref() {
+            Some(code) if code == codes.log_in => "logged-in",
+            Some(code) if code == codes.log_out => "logged-out",
+            Some(code) if code == codes.pause => "paused",
+            Some(code) if code == codes.resume => "resumed",
+            _ => self.state_in_words(operator),
+        }];
+        if waiting {
+            words.push("callers-waiting");
+        }
+        let language = self.plan.first_language();
+        let clips = words
+            .into_iter()
+            .map(|name| Clip {
+                language: Some(language),
+                name: PromptName::from(name),
+            })
+            .collect();
+        self.last_playback += 1;
+        let playback = self.last_playback;
+        self.media(Command::Play {
+            leg,
+            playback,
+            clips,
+        });
+    }
+
+    /// The code is the user part of our own end's address.
+    fn dialled_code(&self, leg: LegId) -> Option<String> {
+        let dialog = self.legs.get(&leg)?.dialog.as_ref()?;
+        crate::sip::headers::NameAddr::parse(&dialog.local)
+            .ok()?
+            .uri
+            .user()
+    }
+
+    fn state_in_words(&self, operator: &OperatorId) -> &'static str {
+        match self.domain.state(operator) {
+            Some(OperatorState::LoggedOut) | None => "logged-out",
+            Some(OperatorState::Paused) => "paused",
+            Some(_) => "logged-in",
+        }
+    }
+}

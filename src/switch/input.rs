@@ -1,0 +1,138 @@
+//! What goes into the switch and what comes out of it. Messages alone: nothing is shared.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::dialplan::Plan;
+use crate::event::Event;
+use crate::ids::{CallId, OperatorId};
+use crate::media;
+use crate::registrar::Binding;
+use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::message::Message;
+use crate::sip::parse::Malformed;
+
+use super::settings::Account;
+use super::snapshot::CallSnapshot;
+
+/// One thing that the shell tells the switch.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A SIP message arrived and was read.
+    Message {
+        /// By which way.
+        flow: Flow,
+        /// What.
+        message: Box<Message>,
+    },
+    /// Bytes arrived that are no SIP message, though enough of one may be there to answer.
+    Malformed {
+        /// By which way.
+        flow: Flow,
+        /// What could be read and what is wrong.
+        malformed: Box<Malformed>,
+    },
+    /// Nothing can be sent this way now.
+    SendFailed {
+        /// Which way.
+        flow: Flow,
+    },
+    /// A connection is gone.
+    FlowClosed {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// The answer to [`Output::Resolve`]; empty: no such host.
+    Resolved {
+        /// Of which question.
+        question: u64,
+        /// In the order to try.
+        addresses: Vec<SocketAddr>,
+    },
+    /// Media tells something.
+    Media(media::Event),
+    /// An administrator or the shell wants something.
+    Command(Command),
+}
+
+/// What the shell or an administrator asks.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// All operators there are. Who is missing is removed (after the call, if talking).
+    Operators(Vec<Account>),
+    /// Registrations that a store kept; those that have expired are left out.
+    Bindings(Vec<(OperatorId, Binding)>),
+    /// States of operators that a store kept.
+    OperatorStates(crate::queue::Snapshot),
+    /// This dialplan from now on; calls in progress finish on theirs.
+    Apply(Arc<Plan>),
+    /// No new calls; those in progress end by themselves.
+    Drain,
+    /// End all calls.
+    ShutDown,
+    /// End the calls that were restored: their media is gone.
+    Interrupt,
+}
+
+/// One thing that the switch wants of the shell, in order. Whatever is to be journalled is written
+/// before what follows it is sent.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Journal and hand on.
+    Event(Event),
+    /// Journal, sealed: the call's latest stable state; `None`: it has ended.
+    Snapshot {
+        /// Which call.
+        call: CallId,
+        /// Its state.
+        snapshot: Option<Box<CallSnapshot>>,
+    },
+    /// Send these bytes.
+    Send {
+        /// By which way; on TCP without a connection: connect first.
+        flow: Flow,
+        /// One message.
+        bytes: Arc<[u8]>,
+    },
+    /// Tell media.
+    Media(media::Command),
+    /// Find a host's addresses (RFC 3263 §4); [`Input::Resolved`] answers.
+    Resolve {
+        /// Comes back.
+        question: u64,
+        /// The host's name.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// An operator's contacts, to be kept for the next start.
+    Bindings {
+        /// Whose.
+        operator: OperatorId,
+        /// All of them.
+        bindings: Vec<Binding>,
+    },
+}
+
+/// Counts for readers: status pages, tests, the drain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Counts {
+    /// Calls in progress.
+    pub calls: usize,
+    /// Of these, waiting in a queue.
+    pub waiting: usize,
+    /// Of these, connected with an operator.
+    pub talking: usize,
+    /// Legs of calls, of rings and of feature codes.
+    pub legs: usize,
+    /// SIP transactions.
+    pub transactions: usize,
+    /// Operators' contacts.
+    pub contacts: usize,
+    /// Media ports in use.
+    pub ports: usize,
+    /// Operators on shift.
+    pub on_shift: usize,
+    /// Operators who could be rung now.
+    pub free: usize,
+}

@@ -1,0 +1,429 @@
+//! Legs: opened with their ports, kept alive, closed with everything that is theirs.
+
+use super::outgoing::Purpose;
+use super::pbx::{Switch, Timer};
+use crate::call::{Leg, Media, Owner, Progress};
+use crate::event::{Side, What};
+use crate::ids::{LegId, OperatorId};
+use crate::media::{self, Command, Direction, Stream};
+use crate::sdp::{Local, Negotiated};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Name};
+use crate::sip::reliable;
+use crate::sip::session_timer::{self, Asked, SessionTimer};
+use crate::sip::transaction::layer::ServerId;
+use crate::sip::{acceptance, message::Request};
+use crate::time::{Instant, Now};
+use rand_chacha::rand_core::RngCore;
+
+impl Switch {
+    /// A leg's ids and ports; `None`: no port is free.
+    pub(super) fn open_media(
+        &mut self,
+        flow: Flow,
+        shard: u32,
+        now: Now,
+    ) -> Option<(LegId, Media)> {
+        let port = self.ports.take(now.at)?;
+        self.last_leg += 1;
+        let id = LegId(self.last_leg);
+        let address = flow.local.ip();
+        let media = Media {
+            address,
+            advertised: self.settings.address_for(flow.remote.ip(), address),
+            port,
+            description_id: u64::from(self.random.next_u32()),
+            description_version: 1,
+            stream: None,
+            held: false,
+        };
+        self.open_stream(id, &media, shard);
+        Some((id, media))
+    }
+
+    /// Tells media to take the ports, with a stream of new numbers.
+    pub(super) fn open_stream(&mut self, leg: LegId, media: &Media, shard: u32) {
+        let (ssrc, timestamp) = (self.random.next_u32(), self.random.next_u32());
+        let sequence = (self.random.next_u32() >> 16) as u16;
+        let (address, port) = (media.address, media.port);
+        self.media(Command::Open {
+            leg,
+            shard,
+            address,
+            port,
+            ssrc,
+            sequence,
+            timestamp,
+        });
+    }
+
+    pub(super) fn new_leg(
+        &mut self,
+        (id, media): (LegId, Media),
+        owner: Owner,
+        side: Side,
+        operator: Option<OperatorId>,
+        progress: Progress,
+        flow: Flow,
+    ) -> LegId {
+        let leg = Leg {
+            id,
+            owner,
+            side,
+            operator,
+            progress,
+            dialog: None,
+            contact: self.our_contact(flow),
+            flow,
+            media,
+            timer: SessionTimer::default(),
+            probing: false,
+            refreshing: false,
+            reinvite: None,
+        };
+        self.legs.insert(id, leg);
+        id
+    }
+
+    /// Our end of a leg's stream for its next description.
+    pub(super) fn local(&mut self, id: LegId) -> Option<Local> {
+        let media = &mut self.legs.get_mut(&id)?.media;
+        let local = Local {
+            address: media.advertised,
+            port: media.port,
+            id: media.description_id,
+            version: media.description_version,
+            direction: Direction::SendRecv,
+        };
+        media.description_version += 1;
+        Some(local)
+    }
+
+    /// What was negotiated takes effect.
+    pub(super) fn configure(&mut self, id: LegId, agreed: Negotiated) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let stream = Stream {
+            remote: agreed.remote,
+            remote_rtcp: agreed.remote_rtcp,
+            codec: agreed.codec,
+            payload_type: agreed.payload_type,
+            accepts: agreed.accepts,
+            event_type: agreed.event_type,
+            event_type_in: agreed.event_type_in,
+            packet_time: agreed.packet_time,
+            direction: agreed.direction,
+        };
+        leg.media.held = agreed.held;
+        leg.media.stream = Some(stream.clone());
+        self.media(Command::Configure { leg: id, stream });
+    }
+
+    /// Arms the leg's timer for the earliest of its machines.
+    pub(super) fn arm_leg(&mut self, id: LegId) {
+        let due = self.legs.get(&id).and_then(leg_timeout);
+        self.timers.set_or_clear(Timer::Leg(id), due);
+    }
+
+    /// A leg's machine is due.
+    pub(super) fn leg_due(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let flow = leg.flow;
+        let (mut resend, mut dead, mut refresh) = (Vec::new(), false, false);
+        let waiting = match &mut leg.progress {
+            Progress::Up { acceptance, .. } => [acceptance.as_mut(), leg.reinvite.as_mut()],
+            _ => [None, leg.reinvite.as_mut()],
+        };
+        for machine in waiting.into_iter().flatten() {
+            machine.handle_timeout(now.at);
+            while let Some(output) = machine.poll() {
+                match output {
+                    acceptance::Output::Send(bytes) => resend.push(bytes),
+                    acceptance::Output::NotAcknowledged => dead = true,
+                }
+            }
+        }
+        let mut provisional = Vec::new();
+        let mut unacknowledged = None;
+        if let Progress::Invited {
+            server,
+            reliable: Some(machine),
+            ..
+        } = &mut leg.progress
+        {
+            machine.handle_timeout(now.at);
+            while let Some(output) = machine.poll() {
+                match output {
+                    reliable::Output::Send(bytes) => provisional.push((*server, bytes)),
+                    reliable::Output::NotAcknowledged => unacknowledged = Some(*server),
+                }
+            }
+        }
+        leg.timer.handle_timeout(now.at);
+        while let Some(output) = leg.timer.poll() {
+            match output {
+                session_timer::Output::Refresh => refresh = true,
+                session_timer::Output::Expired => dead = true,
+            }
+        }
+        for bytes in resend {
+            self.layer.send(flow, bytes);
+        }
+        for (server, bytes) in provisional {
+            let _ = self.layer.respond(server, 180, bytes, now.at);
+        }
+        if unacknowledged.is_some() {
+            // RFC 3262 §3 would refuse the call; a child is answered all the same.
+            self.answer_invite(id, now);
+        }
+        if dead {
+            return self.leg_died(id, now);
+        }
+        if refresh {
+            self.refresh(id, now);
+        }
+        self.arm_leg(id);
+    }
+
+    /// UPDATE without a description keeps the dialog alive (RFC 4028 §7.4).
+    fn refresh(&mut self, id: LegId, now: Now) {
+        let Some(agreement) = self
+            .legs
+            .get(&id)
+            .and_then(|leg| leg.timer.agreement().copied())
+        else {
+            return;
+        };
+        let proposal =
+            session_timer::Proposal::refresh(&session_timer::Settings::default(), &agreement);
+        let header = session_expires(&proposal.header());
+        let minimum = proposal.minimum().as_secs().to_string();
+        let sent = self.send_in_dialog(
+            id,
+            Method::Update,
+            Purpose::Refresh(id),
+            |request| {
+                request
+                    .headers
+                    .push(Name::Supported, super::dispatch::SUPPORTED);
+                request.headers.push(Name::SessionExpires, header);
+                request.headers.push(Name::MinSe, minimum);
+            },
+            now,
+        );
+        if let (Some(_), Some(leg)) = (sent, self.legs.get_mut(&id)) {
+            leg.refreshing = true;
+        }
+    }
+
+    /// Is the peer still there? An in-dialog OPTIONS, one at a time.
+    pub(super) fn probe(&mut self, id: LegId, now: Now) {
+        let idle = self
+            .legs
+            .get(&id)
+            .is_some_and(|leg| leg.is_up() && !leg.probing);
+        if !idle {
+            return;
+        }
+        let sent = self.send_in_dialog(id, Method::Options, Purpose::Probe(id), |_| {}, now);
+        if let (Some(_), Some(leg)) = (sent, self.legs.get_mut(&id)) {
+            leg.probing = true;
+        }
+    }
+
+    /// Ends a leg from our side, whatever its state: BYE, CANCEL, or a refusal; then it is forgotten.
+    /// A leg that still rings is forgotten when its INVITE ends.
+    pub(super) fn hang_up(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        match &mut leg.progress {
+            Progress::Invited { server, invite, .. } => {
+                let (server, invite) = (*server, invite.clone());
+                self.respond_status(server, &invite, 480, now);
+                self.forget_leg(id);
+            }
+            Progress::Calling {
+                cancelled: true, ..
+            } => {}
+            Progress::Calling {
+                client, cancelled, ..
+            } => {
+                let client = *client;
+                *cancelled = true;
+                if self.layer.cancel(client, now.at).is_err() {
+                    self.forget_leg(id);
+                }
+            }
+            Progress::Up { .. } => {
+                self.send_in_dialog(id, Method::Bye, Purpose::Bye, |_| {}, now);
+                self.forget_leg(id);
+            }
+        }
+    }
+
+    /// Removes a leg and all that is its own.
+    pub(super) fn forget_leg(&mut self, id: LegId) {
+        let Some(leg) = self.legs.remove(&id) else {
+            return;
+        };
+        if let Some(dialog) = &leg.dialog {
+            self.dialogs.remove(&dialog.id);
+        }
+        if let Progress::Invited { server, .. } = leg.progress {
+            self.servers.remove(&server);
+        }
+        self.timers.clear(&Timer::Leg(id));
+        self.closing
+            .insert(id, (leg.call(), leg.side, leg.media.port));
+        self.media(Command::Close { leg: id });
+    }
+
+    /// Media tells something.
+    pub(super) fn heard(&mut self, event: media::Event, now: Now) {
+        match event {
+            media::Event::Played { leg, playback } => self.played(leg, playback, now),
+            media::Event::Digit { leg, digit } => self.pressed(leg, digit, now),
+            media::Event::Heard { .. } => {}
+            media::Event::Absent { leg, silent_for } => {
+                if let Some((call, side)) = self.party(leg) {
+                    self.emit(Some(call), What::AudioAbsent { side, silent_for }, now);
+                }
+                self.probe(leg, now);
+            }
+            media::Event::Returned { leg } => {
+                if let Some((call, side)) = self.party(leg) {
+                    self.emit(Some(call), What::AudioReturned { side }, now);
+                }
+            }
+            media::Event::Failed { leg, reason } => {
+                let call = self.legs.get(&leg).and_then(Leg::call);
+                self.alarm(call, "media-failed", reason, now);
+            }
+            media::Event::Closed { leg, quality } => {
+                let Some((call, side, port)) = self.closing.remove(&leg) else {
+                    return;
+                };
+                self.ports.give_back(port, now.at);
+                // Phones that rang in vain have no streams worth a line.
+                if call.is_some() && (quality.sent > 0 || quality.received > 0) {
+                    self.emit(call, What::Media { side, quality }, now);
+                }
+            }
+        }
+    }
+
+    fn party(&self, leg: LegId) -> Option<(crate::ids::CallId, Side)> {
+        self.legs
+            .get(&leg)
+            .and_then(|leg| Some((leg.call()?, leg.side)))
+    }
+
+    /// Answers a call that came in, by the leg's own offer or answer.
+    pub(super) fn answer_invite(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let Progress::Invited { server, invite, .. } = &leg.progress else {
+            return;
+        };
+        let (server, invite) = (*server, invite.clone());
+        self.accept(id, server, &invite, now);
+    }
+
+    fn accept(&mut self, id: LegId, server: ServerId, invite: &Request, now: Now) {
+        let body = match self.describe(id, invite) {
+            Ok(body) => body,
+            Err(status) => {
+                self.respond_status(server, invite, status, now);
+                return self.leg_refused(id, now);
+            }
+        };
+        let asked = asked(invite);
+        let agreement = session_timer::answer(&asked, &session_timer::Settings::default()).ok();
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let tag = leg
+            .dialog
+            .as_ref()
+            .map(|dialog| dialog.id.local_tag.clone());
+        let mut response = crate::sip::message::Response::to(invite, 200)
+            .with_record_route(invite)
+            .with_tag(&tag.unwrap_or_default())
+            .with(Name::Contact, leg.contact.clone())
+            .with(Name::Allow, super::dispatch::ALLOW)
+            .with(Name::Supported, super::dispatch::SUPPORTED);
+        // A peer that knows nothing of timers gets none: nobody would refresh (RFC 4028 §9).
+        let agreement = agreement.filter(|_| asked.supported || asked.session_expires.is_some());
+        if let Some(agreed) = agreement {
+            response
+                .headers
+                .push(Name::SessionExpires, session_expires(&agreed.header()));
+            if agreed.require {
+                response.headers.push(Name::Require, "timer");
+            }
+        }
+        response
+            .headers
+            .push(Name::ContentType, super::dispatch::SDP);
+        response.body = body;
+        let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
+        leg.timer.start(agreement, now.at);
+        leg.progress = Progress::Up {
+            acceptance: Some(acceptance::Acceptance::new(bytes.clone(), now.at)),
+            answer_due: invite.body.is_empty(),
+            ack: None,
+        };
+        self.servers.remove(&server);
+        let _ = self.layer.respond(server, 200, bytes, now.at);
+        self.arm_leg(id);
+    }
+
+    /// The description for our 2xx: an answer, or an offer where the INVITE brought none.
+    pub(super) fn describe(&mut self, id: LegId, request: &Request) -> Result<Vec<u8>, u16> {
+        let local = self.local(id).ok_or(500_u16)?;
+        if request.body.is_empty() {
+            return Ok(crate::sdp::offer(&local));
+        }
+        let offer = crate::sdp::Description::parse(&request.body).map_err(|_| 400_u16)?;
+        let (body, agreed) = crate::sdp::answer(&offer, &local).map_err(|_| 488_u16)?;
+        self.configure(id, agreed);
+        Ok(body)
+    }
+}
+
+fn leg_timeout(leg: &Leg) -> Option<Instant> {
+    let progress = match &leg.progress {
+        Progress::Up { acceptance, .. } => acceptance.as_ref().and_then(|one| one.next_timeout()),
+        Progress::Invited { reliable, .. } => reliable.as_ref().and_then(|one| one.next_timeout()),
+        Progress::Calling { .. } => None,
+    };
+    let reinvite = leg.reinvite.as_ref().and_then(|one| one.next_timeout());
+    [progress, reinvite, leg.timer.next_timeout()]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// What a request says about session timers.
+pub(super) fn asked(request: &Request) -> Asked {
+    let headers = &request.headers;
+    Asked {
+        supported: headers.lists(Name::Supported, "timer") || headers.lists(Name::Require, "timer"),
+        session_expires: headers.session_expires(),
+        minimum: headers.min_se(),
+    }
+}
+
+/// As on the wire.
+pub(super) fn session_expires(header: &session_timer::SessionExpires) -> String {
+    let seconds = header.interval.as_secs();
+    match header.refresher {
+        Some(refresher) => format!("{seconds};refresher={}", refresher.parameter()),
+        None => seconds.to_string(),
+    }
+}

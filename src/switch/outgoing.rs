@@ -1,0 +1,225 @@
+//! Requests of our own: written, sent, and sent again where the peer asks who we are (RFC 3261 §22).
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::pbx::Switch;
+use super::settings::Credentials;
+use crate::ids::LegId;
+use crate::sip::digest::Challenge;
+use crate::sip::flow::{Flow, Transport};
+use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::transaction::layer::{ClientId, Outgoing};
+use crate::sip::uri::Host;
+use crate::time::Now;
+
+/// A refusal of our credentials is believed after so many attempts.
+const MAX_TRIES: u8 = 2;
+
+/// What a request of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A leg's first INVITE.
+    Invite(LegId),
+    /// The end of a leg that is forgotten already.
+    Bye,
+    /// Is the peer there?
+    Probe(LegId),
+    /// A session refresh (RFC 4028).
+    Refresh(LegId),
+}
+
+/// A request of ours that is under way.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) purpose: Purpose,
+    /// Without Via, to be sent again.
+    pub(super) request: Request,
+    pub(super) flow: Flow,
+    tries: u8,
+    credentials: Option<Credentials>,
+}
+
+impl Switch {
+    /// Our host and port as the peer behind a flow shall read them.
+    pub(super) fn our_place(&self, flow: Flow) -> (IpAddr, u16) {
+        let address = self.settings.address_for(flow.remote.ip(), flow.local.ip());
+        // A connection that we opened has a port of its own; requests come to the listener's.
+        let listener = self.settings.listeners.iter().find(|(transport, local)| {
+            *transport == flow.transport
+                && (local.ip() == flow.local.ip() || local.ip().is_unspecified())
+        });
+        let port = match flow.transport {
+            Transport::Udp => flow.local.port(),
+            Transport::Tcp => listener.map_or(flow.local.port(), |(_, local)| local.port()),
+        };
+        (address, port)
+    }
+
+    /// Our Contact towards the peer behind a flow.
+    pub(super) fn our_contact(&self, flow: Flow) -> String {
+        let (address, port) = self.our_place(flow);
+        let host = Host::Address(address);
+        match flow.transport {
+            Transport::Udp => format!("<sip:qaynar@{host}:{port}>"),
+            Transport::Tcp => format!("<sip:qaynar@{host}:{port};transport=tcp>"),
+        }
+    }
+
+    /// Writes the Via and the common headers: the whole request.
+    fn complete(&mut self, request: &Request, flow: Flow) -> (String, Request) {
+        let branch = format!("z9hG4bK{}", self.token());
+        let (address, port) = self.our_place(flow);
+        let transport = flow.transport.via_name();
+        let via = format!(
+            "SIP/2.0/{transport} {}:{port};rport;branch={branch}",
+            Host::Address(address)
+        );
+        let mut request = request.clone();
+        request.headers.push_front(Name::Via, via);
+        (branch, request)
+    }
+
+    /// Sends a request in a transaction; `None`: there are too many.
+    pub(super) fn send_request(
+        &mut self,
+        request: Request,
+        flow: Flow,
+        purpose: Purpose,
+        credentials: Option<Credentials>,
+        now: Now,
+    ) -> Option<ClientId> {
+        let pending = Pending {
+            purpose,
+            request,
+            flow,
+            tries: 0,
+            credentials,
+        };
+        self.transmit(pending, now)
+    }
+
+    fn transmit(&mut self, pending: Pending, now: Now) -> Option<ClientId> {
+        let (branch, whole) = self.complete(&pending.request, pending.flow);
+        let outgoing = Outgoing {
+            branch: &branch,
+            method: pending.request.method.as_str(),
+            bytes: whole.to_bytes().into(),
+            flow: pending.flow,
+        };
+        let id = self.layer.start(outgoing, now.at).ok()?;
+        self.clients.insert(id, pending);
+        Some(id)
+    }
+
+    /// Sends an ACK of a 2xx, outside any transaction (§13.2.2.4); returns its bytes for repetitions.
+    pub(super) fn send_ack(&mut self, ack: &Request, flow: Flow) -> std::sync::Arc<[u8]> {
+        let (_, whole) = self.complete(ack, flow);
+        let bytes: std::sync::Arc<[u8]> = whole.to_bytes().into();
+        self.layer.send(flow, bytes.clone());
+        bytes
+    }
+
+    /// The peer asked who we are: the same request again with the proof, a new CSeq and the same
+    /// Call-ID (§22.2). `true`: it is on its way.
+    pub(super) fn answer_challenge(
+        &mut self,
+        pending: &Pending,
+        response: &Response,
+        now: Now,
+    ) -> Option<ClientId> {
+        let (asks, answers) = match response.status {
+            401 => (Name::WwwAuthenticate, Name::Authorization),
+            407 => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
+            _ => return None,
+        };
+        let credentials = pending.credentials.clone()?;
+        if pending.tries >= MAX_TRIES {
+            return None;
+        }
+        let values = response.headers.fields(&asks).map(String::from_utf8_lossy);
+        let challenge = Challenge::best(values)?;
+        let mut next = pending.clone();
+        next.tries += 1;
+        let uri = next.request.uri.to_string();
+        let method = next.request.method.as_str().to_owned();
+        let own = self.token();
+        let value = challenge.answer(
+            &credentials.user,
+            credentials.password.reveal(),
+            &method,
+            &uri,
+            &own,
+        );
+        next.request.headers.set(answers, value);
+        let number = self.next_cseq(&pending.purpose, &next.request);
+        next.request
+            .headers
+            .set(Name::CSeq, format!("{number} {method}"));
+        self.transmit(next, now)
+    }
+
+    /// The number for a repeated request: of its dialog, where that still exists.
+    fn next_cseq(&mut self, purpose: &Purpose, request: &Request) -> u32 {
+        let last = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let leg = match purpose {
+            Purpose::Probe(leg) | Purpose::Refresh(leg) => self.legs.get_mut(leg),
+            Purpose::Invite(_) | Purpose::Bye => None,
+        };
+        match leg.and_then(|leg| leg.dialog.as_mut()) {
+            Some(dialog) => {
+                dialog.local_cseq = dialog.local_cseq.max(last) + 1;
+                dialog.local_cseq
+            }
+            None => last + 1,
+        }
+    }
+
+    /// The way to a place that a URI or a resolver named.
+    pub(super) fn flow_to(&self, remote: SocketAddr, transport: Transport) -> Option<Flow> {
+        let fits = |(own, local): &&(Transport, SocketAddr)| {
+            *own == transport && local.is_ipv4() == remote.is_ipv4()
+        };
+        let near = |(_, local): &&(Transport, SocketAddr)| {
+            local.ip().is_loopback() == remote.ip().is_loopback()
+        };
+        let mut listeners = self.settings.listeners.iter().filter(fits);
+        let first = listeners.clone().find(near).or_else(|| listeners.next())?;
+        Some(Flow {
+            transport,
+            local: first.1,
+            remote,
+            connection: None,
+        })
+    }
+
+    /// Whose credentials answer a challenge of a trunk.
+    pub(super) fn credentials_of(&self, trunk: &crate::ids::TrunkName) -> Option<Credentials> {
+        let found = self.settings.trunks.iter().find(|one| one.name == *trunk)?;
+        found.credentials.clone()
+    }
+
+    /// A request inside a leg's dialog, by the leg's way.
+    pub(super) fn send_in_dialog(
+        &mut self,
+        id: LegId,
+        method: Method,
+        purpose: Purpose,
+        fill: impl FnOnce(&mut Request),
+        now: Now,
+    ) -> Option<ClientId> {
+        let leg = self.legs.get_mut(&id)?;
+        let flow = leg.flow;
+        let contact = leg.contact.clone();
+        let request_makes_target = matches!(method, Method::Invite | Method::Update);
+        let mut request = leg.dialog.as_mut()?.request(method, None);
+        if request_makes_target {
+            request.headers.push(Name::Contact, contact);
+        }
+        fill(&mut request);
+        let credentials = leg.call().and_then(|call| {
+            let trunk = self.calls.get(&call).map(|call| call.trunk.clone())?;
+            self.credentials_of(&trunk)
+        });
+        self.send_request(request, flow, purpose, credentials, now)
+    }
+}

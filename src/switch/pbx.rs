@@ -1,0 +1,396 @@
+//! The value itself: its state, its inputs and its outputs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::input::{Command, Counts, Input, Output};
+use super::outgoing::Pending;
+use super::ports::PortPool;
+use super::settings::{Account, Settings};
+use crate::call::{Call, Leg, Stage};
+use crate::dialplan::{Plan, Run};
+use crate::event::{Cause, Event, Side, What};
+use crate::ids::{CallId, LegId, OperatorId};
+use crate::media;
+use crate::queue::{ClaimId, Domain, QueueSettings};
+use crate::registrar::{Change, Registrar};
+use crate::sip::dialog::DialogId;
+use crate::sip::transaction::layer::{self, ClientId, Id, Layer, ServerId};
+use crate::time::{Instant, Now, TimerTable};
+
+/// How often the loop of machines that wake each other may turn for one input.
+const MAX_TURNS: usize = 10_000;
+/// 2020-01-01 UTC, from which call ids count.
+const CALL_EPOCH_MS: i64 = 1_577_836_800_000;
+
+/// A call with the types that the switch fills in.
+pub(super) type PlannedCall = Call<Plan, Run, ClaimId>;
+
+/// What the switch's own timers are for; those of the layer, the queue and the registrar are theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A leg's machines: acceptance, reliable responses, session timer.
+    Leg(LegId),
+    /// A call's `ring` step.
+    Call(CallId),
+}
+
+/// The exchange.
+pub struct Switch {
+    pub(super) settings: Settings,
+    pub(super) random: ChaCha20Rng,
+    pub(super) nonce_key: [u8; 32],
+    pub(super) plan: Arc<Plan>,
+    pub(super) accounts: BTreeMap<OperatorId, Account>,
+    pub(super) counts_of_nonces: BTreeMap<String, u32>,
+    pub(super) layer: Layer,
+    pub(super) registrar: Registrar,
+    pub(super) domain: Domain,
+    pub(super) calls: BTreeMap<CallId, PlannedCall>,
+    pub(super) legs: BTreeMap<LegId, Leg>,
+    pub(super) dialogs: BTreeMap<DialogId, LegId>,
+    pub(super) clients: BTreeMap<ClientId, Pending>,
+    pub(super) servers: BTreeMap<ServerId, LegId>,
+    pub(super) claims: BTreeMap<ClaimId, CallId>,
+    pub(super) ports: PortPool,
+    pub(super) timers: TimerTable<Timer>,
+    pub(super) outputs: VecDeque<Output>,
+    pub(super) last_leg: u64,
+    pub(super) last_playback: u64,
+    pub(super) last_question: u64,
+    pub(super) resolving: BTreeMap<u64, (CallId, crate::dialplan::Number)>,
+    /// Legs whose media was told to close: whose they were, and the port that comes back.
+    pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
+    pub(super) draining: bool,
+}
+
+impl Switch {
+    /// An exchange without calls, operators or contacts. `seed` is new at each start and restore,
+    /// since branches, tags and nonces come out of it.
+    pub fn new(settings: Settings, plan: Arc<Plan>, seed: [u8; 32], now: Now) -> Self {
+        let mut random = ChaCha20Rng::from_seed(seed);
+        let mut nonce_key = [0; 32];
+        random.fill_bytes(&mut nonce_key);
+        let (first, last) = settings.media_ports;
+        let mut switch = Self {
+            ports: PortPool::new(first, last),
+            settings,
+            random,
+            nonce_key,
+            accounts: BTreeMap::new(),
+            counts_of_nonces: BTreeMap::new(),
+            layer: Layer::default(),
+            registrar: Registrar::default(),
+            domain: Domain::default(),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            timers: TimerTable::default(),
+            outputs: VecDeque::new(),
+            last_leg: 0,
+            last_playback: 0,
+            last_question: 0,
+            resolving: BTreeMap::new(),
+            closing: BTreeMap::new(),
+            draining: false,
+            plan: Arc::clone(&plan),
+        };
+        switch.emit(
+            None,
+            What::Started {
+                plan: plan.hash.clone(),
+            },
+            now,
+        );
+        switch.configure_queues(now);
+        switch
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Message { flow, message } => self.receive(*message, flow, now),
+            Input::Malformed { flow, malformed } => self.refuse_malformed(&malformed, flow),
+            Input::SendFailed { flow } => self.layer.transport_error(flow, now.at),
+            Input::FlowClosed { connection } => {
+                let changes = self.registrar.drop_connection(connection, now);
+                self.contacts_changed(changes, now);
+            }
+            Input::Resolved {
+                question,
+                addresses,
+            } => self.resolved(question, &addresses, now),
+            Input::Media(event) => self.heard(event, now),
+            Input::Command(command) => self.obey(command, now),
+        }
+        self.settle(now);
+    }
+
+    /// Lets all timers fire whose time has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.layer.handle_timeout(now.at);
+        self.domain.handle_timeout(now);
+        let changes = self.registrar.handle_timeout(now);
+        self.contacts_changed(changes, now);
+        while let Some(timer) = self.timers.pop_due(now.at) {
+            match timer {
+                Timer::Leg(leg) => self.leg_due(leg, now),
+                Timer::Call(call) => self.call_due(call, now),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// When [`Switch::handle_timeout`] is due; `None`: not before the next input.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let all = [
+            self.layer.next_timeout(),
+            self.domain.next_timeout(),
+            self.registrar.next_timeout(),
+            self.timers.next(),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    /// The next thing to do; `None`: nothing until the next input or timeout.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Lets the machines wake each other until all is quiet.
+    pub(super) fn settle(&mut self, now: Now) {
+        for _ in 0..MAX_TURNS {
+            if let Some(output) = self.layer.poll() {
+                self.transaction_says(output, now);
+            } else if let Some(action) = self.domain.poll() {
+                self.queue_says(action, now);
+            } else {
+                return;
+            }
+        }
+        self.alarm(
+            None,
+            "switch-loop",
+            "the switch did not come to rest; report this".into(),
+            now,
+        );
+    }
+
+    fn transaction_says(&mut self, output: layer::Output, now: Now) {
+        match output {
+            layer::Output::Send { flow, bytes } => {
+                self.outputs.push_back(Output::Send { flow, bytes });
+            }
+            layer::Output::Timeout(id) => self.unanswered(id, 408, now),
+            layer::Output::TransportError(Id::Client(id)) => self.unanswered(id, 503, now),
+            // The peer's side of an INVITE vanished before our answer: its leg is found dead by its
+            // own timers, which also serve a peer who comes back by another connection.
+            layer::Output::TransportError(Id::Server(_)) | layer::Output::NotAcknowledged(_) => {}
+            layer::Output::Terminated(Id::Client(id)) => {
+                self.clients.remove(&id);
+            }
+            layer::Output::Terminated(Id::Server(id)) => {
+                self.servers.remove(&id);
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, now: Now) {
+        match command {
+            Command::Operators(accounts) => self.set_operators(accounts, now),
+            Command::Bindings(kept) => {
+                let mut changes = Vec::new();
+                let mut by_operator: BTreeMap<OperatorId, Vec<_>> = BTreeMap::new();
+                for (operator, binding) in kept {
+                    by_operator.entry(operator).or_default().push(binding);
+                }
+                for (operator, bindings) in by_operator {
+                    if self.accounts.contains_key(&operator) {
+                        changes.extend(self.registrar.restore(&operator, bindings, now));
+                    }
+                }
+                self.contacts_changed(changes, now);
+            }
+            Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::Apply(plan) => {
+                self.emit(
+                    None,
+                    What::Applied {
+                        plan: plan.hash.clone(),
+                    },
+                    now,
+                );
+                self.plan = plan;
+                self.configure_queues(now);
+            }
+            Command::Drain => self.draining = true,
+            Command::ShutDown => self.end_all(Cause::ShutDown, now),
+            Command::Interrupt => self.end_all(Cause::Interrupted, now),
+        }
+    }
+
+    fn end_all(&mut self, cause: Cause, now: Now) {
+        let all: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in all {
+            self.end_call(call, Side::Server, cause, now);
+        }
+        let errands: Vec<LegId> = self.legs.keys().copied().collect();
+        for leg in errands {
+            self.hang_up(leg, now);
+        }
+    }
+
+    fn set_operators(&mut self, accounts: Vec<Account>, now: Now) {
+        let next: BTreeMap<OperatorId, Account> = accounts
+            .into_iter()
+            .map(|account| (account.operator.clone(), account))
+            .collect();
+        let gone: Vec<OperatorId> = self
+            .accounts
+            .keys()
+            .filter(|id| !next.contains_key(*id))
+            .cloned()
+            .collect();
+        for operator in gone {
+            self.registrar.drop_operator(&operator);
+            self.tell_queue(crate::queue::Input::Remove(operator), now);
+        }
+        for operator in next.keys() {
+            if !self.accounts.contains_key(operator) {
+                self.tell_queue(crate::queue::Input::Add(operator.clone()), now);
+            }
+        }
+        self.accounts = next;
+    }
+
+    fn configure_queues(&mut self, now: Now) {
+        let queues = self.plan.queues.iter().map(|(name, queue)| {
+            let settings = QueueSettings {
+                ring_for: queue.ring_for,
+                wrap_up: queue.wrap_up,
+                operators: queue.operators.clone(),
+                comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
+                position: queue.say_position,
+                thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
+                ..QueueSettings::default()
+            };
+            (name.clone(), settings)
+        });
+        let queues = queues.collect();
+        self.tell_queue(crate::queue::Input::Queues(queues), now);
+    }
+
+    pub(super) fn tell_queue(&mut self, input: crate::queue::Input, now: Now) {
+        self.domain.handle(input, now);
+    }
+
+    pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
+        for Change {
+            operator,
+            contacts,
+            reason,
+        } in changes
+        {
+            let reachable = contacts > 0;
+            self.tell_queue(
+                crate::queue::Input::Reachable(operator.clone(), reachable),
+                now,
+            );
+            let what = What::Binding {
+                operator: operator.clone(),
+                contacts,
+                reason: reason.to_owned(),
+            };
+            self.emit(None, what, now);
+            let bindings = self.registrar.contacts(&operator).to_vec();
+            self.outputs
+                .push_back(Output::Bindings { operator, bindings });
+        }
+    }
+
+    /// Journals something that happened.
+    pub(super) fn emit(&mut self, call: Option<CallId>, what: What, now: Now) {
+        self.outputs.push_back(Output::Event(Event {
+            at: now.wall,
+            call,
+            what,
+        }));
+    }
+
+    pub(super) fn alarm(&mut self, call: Option<CallId>, kind: &str, text: String, now: Now) {
+        self.emit(
+            call,
+            What::Alarm {
+                kind: kind.to_owned(),
+                text,
+            },
+            now,
+        );
+    }
+
+    pub(super) fn media(&mut self, command: media::Command) {
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    /// A new call id: time first, so that ids sort by arrival.
+    pub(super) fn new_call_id(&mut self, now: Now) -> CallId {
+        let ms = (now.wall.0 / 1_000 - CALL_EPOCH_MS).max(0).unsigned_abs() & ((1 << 41) - 1);
+        CallId((ms << 22) | u64::from(self.random.next_u32() >> 10))
+    }
+
+    /// Random hex: tags, branches, Call-IDs.
+    pub(super) fn token(&mut self) -> String {
+        format!("{:016x}", self.random.next_u64())
+    }
+
+    /// How it is going.
+    pub fn counts(&self) -> Counts {
+        let is = |wanted: fn(&Stage) -> bool| {
+            self.calls
+                .values()
+                .filter(|call| wanted(&call.stage))
+                .count()
+        };
+        Counts {
+            calls: self.calls.len(),
+            waiting: is(|stage| matches!(stage, Stage::Waiting { .. })),
+            talking: is(|stage| matches!(stage, Stage::Talking)),
+            legs: self.legs.len(),
+            transactions: self.layer.len(),
+            contacts: self.registrar.len(),
+            ports: self.ports.in_use(),
+            on_shift: self.domain.on_shift(),
+            free: self.domain.free(),
+        }
+    }
+
+    /// What each operator is doing, by id.
+    pub fn operators(&self) -> impl Iterator<Item = (&OperatorId, crate::event::OperatorState)> {
+        self.domain.states()
+    }
+
+    /// The operators' states, to survive a restart.
+    pub fn operator_states(&self, now: Now) -> crate::queue::Snapshot {
+        self.domain.snapshot(now)
+    }
+
+    /// The live dialplan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Whether new calls are refused.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// How long a peer that is refused for load shall wait.
+    pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+}

@@ -1,0 +1,173 @@
+//! REGISTER and digest: who a softphone belongs to, and where it is (RFC 3261 §10, §22).
+
+use super::pbx::Switch;
+use crate::event::What;
+use crate::ids::OperatorId;
+use crate::registrar::{Update, UpdateFault};
+use crate::sip::digest::{self, Algorithm, Authorization, NonceState};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Name, Request, Response};
+use crate::sip::transaction::layer::ServerId;
+use crate::time::Now;
+
+/// The most nonces whose counts are remembered.
+const MAX_NONCES: usize = 20_000;
+
+/// Which pair of headers digest uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// 401: for a registrar (§22.2).
+    Registrar,
+    /// 407: for calls (§22.3).
+    Proxy,
+}
+
+impl Gate {
+    fn asks(self) -> (u16, Name) {
+        match self {
+            Self::Registrar => (401, Name::WwwAuthenticate),
+            Self::Proxy => (407, Name::ProxyAuthenticate),
+        }
+    }
+
+    fn answer(self) -> Name {
+        match self {
+            Self::Registrar => Name::Authorization,
+            Self::Proxy => Name::ProxyAuthorization,
+        }
+    }
+}
+
+impl Switch {
+    /// Who sent the request, or the challenge to send back. No answer tells whether an operator
+    /// exists: unknown names are challenged like known ones.
+    pub(super) fn authenticate(
+        &mut self,
+        request: &Request,
+        gate: Gate,
+        now: Now,
+    ) -> Result<OperatorId, Box<Response>> {
+        let name = gate.answer();
+        let proofs = request.headers.fields(&name).map(String::from_utf8_lossy);
+        let ours = |proof: &Authorization| proof.realm == self.settings.domain;
+        let proof = proofs
+            .filter_map(|text| Authorization::parse(&text))
+            .find(ours);
+        let Some(proof) = proof else {
+            return Err(Box::new(self.challenge(request, gate, false, now)));
+        };
+        match digest::judge_nonce(&self.nonce_key, &proof.nonce, now.wall) {
+            NonceState::Fresh => {}
+            NonceState::Stale => return Err(Box::new(self.challenge(request, gate, true, now))),
+            NonceState::Forged => return Err(Box::new(self.challenge(request, gate, false, now))),
+        }
+        let operator = OperatorId(proof.user.clone());
+        let ha1 = self
+            .accounts
+            .get(&operator)
+            .map(|account| match proof.algorithm {
+                Algorithm::Md5 => account.ha1_md5.reveal().clone(),
+                Algorithm::Sha256 => account.ha1_sha256.reveal().clone(),
+            });
+        // An unknown name costs the same work as a known one.
+        let fits = proof.is_proof(ha1.as_deref().unwrap_or("0"), request.method.as_str());
+        if !fits || ha1.is_none() {
+            tracing::warn!(operator = %operator.as_str().chars().take(32).collect::<String>(), "digest failed");
+            return Err(Box::new(self.challenge(request, gate, false, now)));
+        }
+        let count = proof.count();
+        let last = self.counts_of_nonces.get(&proof.nonce).copied();
+        if proof.count.is_some() && last.is_some_and(|last| count <= last) {
+            return Err(Box::new(self.challenge(request, gate, true, now)));
+        }
+        if self.counts_of_nonces.len() >= MAX_NONCES {
+            // Nonces begin with their time: the first is the oldest.
+            self.counts_of_nonces.pop_first();
+        }
+        self.counts_of_nonces.insert(proof.nonce, count);
+        Ok(operator)
+    }
+
+    fn challenge(&self, request: &Request, gate: Gate, stale: bool, now: Now) -> Response {
+        let (status, name) = gate.asks();
+        let nonce = digest::nonce(&self.nonce_key, now.wall);
+        let mut response = Response::to(request, status);
+        for algorithm in &self.settings.digest {
+            let value = digest::challenge(&self.settings.domain, &nonce, *algorithm, stale);
+            response.headers.push(name.clone(), value);
+        }
+        response
+    }
+
+    /// A softphone comes, refreshes, asks or goes.
+    pub(super) fn register(&mut self, id: ServerId, request: &Request, flow: Flow, now: Now) {
+        let operator = match self.authenticate(request, Gate::Registrar, now) {
+            Ok(operator) => operator,
+            Err(challenge) => return self.respond(id, request, *challenge, now),
+        };
+        let to = request.headers.to().ok().and_then(|to| to.uri.user());
+        if to.as_deref() != Some(operator.as_str()) {
+            // §10.3 step 4: one may not register for another.
+            return self.respond_status(id, request, 403, now);
+        }
+        let headers = &request.headers;
+        let (Ok(contacts), Ok(call_id), Ok(cseq)) =
+            (headers.contacts(), headers.call_id(), headers.cseq())
+        else {
+            return self.respond_status(id, request, 400, now);
+        };
+        let asked = Update {
+            operator: &operator,
+            contacts: &contacts,
+            expires: headers.expires(),
+            call_id,
+            cseq: cseq.number,
+            flow,
+        };
+        let response = match self.registrar.update(&asked, now) {
+            Ok(change) => {
+                let mut response = Response::to(request, 200);
+                for binding in self.registrar.contacts(&operator) {
+                    let left = binding.expires.since(now.wall).as_secs();
+                    response.headers.push(
+                        Name::Contact,
+                        format!("<{}>;expires={left}", binding.contact),
+                    );
+                }
+                let refreshed = change.as_ref().is_some_and(|one| one.reason == "refreshed");
+                match change {
+                    // Refreshes are many and tell nothing: stored, not journalled.
+                    Some(_) if refreshed => {
+                        let bindings = self.registrar.contacts(&operator).to_vec();
+                        let operator = operator.clone();
+                        self.outputs
+                            .push_back(super::Output::Bindings { operator, bindings });
+                    }
+                    change => self.contacts_changed(change.into_iter().collect(), now),
+                }
+                response
+            }
+            Err(UpdateFault::TooBrief) => {
+                let least = crate::registrar::bindings::MIN_EXPIRES
+                    .as_secs()
+                    .to_string();
+                Response::to(request, 423).with(Name::MinExpires, least)
+            }
+            Err(UpdateFault::WildcardNeedsZero) => Response::to(request, 400),
+            Err(UpdateFault::OutOfOrder) => Response::to(request, 500),
+            Err(UpdateFault::TooMany) => {
+                let text = format!("operator {operator} has too many phones registered");
+                self.emit(
+                    None,
+                    What::Alarm {
+                        kind: "too-many-contacts".into(),
+                        text,
+                    },
+                    now,
+                );
+                Response::to(request, 403)
+            }
+        };
+        self.respond(id, request, response, now);
+    }
+}

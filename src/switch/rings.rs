@@ -1,0 +1,459 @@
+//! Ringing operators' phones and outside numbers, and what becomes of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::arrive::shard_of;
+use super::dispatch::{ALLOW, SDP};
+use super::input::Output;
+use super::outgoing::Purpose;
+use super::pbx::{Switch, Timer};
+use super::settings::Credentials;
+use crate::call::{Owner, Progress, Stage};
+use crate::dialplan::Number;
+use crate::event::{RingEnd, Side, What};
+use crate::ids::{CallId, LegId, OperatorId};
+use crate::media::Command;
+use crate::queue::{Action, ClaimId, Input};
+use crate::registrar::Binding;
+use crate::sip::dialog::MAX_FORWARDS;
+use crate::sip::flow::Flow;
+use crate::sip::headers::quote;
+use crate::sip::message::{Headers, Method, Name, Request};
+use crate::sip::session_timer::{Proposal, Settings};
+use crate::sip::uri::{Host, Uri};
+use crate::time::Now;
+
+/// What an INVITE of ours names.
+struct Invitation {
+    uri: Uri,
+    to: String,
+    from: String,
+    flow: Flow,
+    operator: Option<OperatorId>,
+    credentials: Option<Credentials>,
+}
+
+impl Switch {
+    /// The queue decided something.
+    pub(super) fn queue_says(&mut self, action: Action, now: Now) {
+        match action {
+            Action::Ring {
+                claim,
+                operator,
+                call,
+                reason,
+            } => {
+                let what = What::Ringing {
+                    operator: operator.clone(),
+                    reason,
+                };
+                self.emit(Some(call), what, now);
+                if !self.ring_phones(call, &operator, claim, now) {
+                    self.ring_over(call, &RingEnd::Unreachable, now);
+                }
+            }
+            Action::StopRinging {
+                claim, call, why, ..
+            } => {
+                self.stop_rings(call, Some(claim), &why, now);
+            }
+            Action::Announce { call, what } => self.announce(call, what),
+            Action::Threshold { call, index } => {
+                let path = self.calls.get(&call).and_then(|call| {
+                    let Stage::Waiting { queue, .. } = &call.stage else {
+                        return None;
+                    };
+                    call.plan
+                        .queues
+                        .get(queue)?
+                        .if_waiting
+                        .get(index)
+                        .map(|one| one.go.clone())
+                });
+                if let Some(path) = path {
+                    self.leave_queue(call, Some(&path), "waited long enough for if_waiting", now);
+                }
+            }
+            Action::NobodyOnShift { call } => {
+                let text = "a caller waits and nobody is on shift with a phone that can ring";
+                self.alarm(Some(call), "nobody-on-shift", text.to_owned(), now);
+                self.leave_queue(call, None, "nobody is on shift", now);
+            }
+            Action::Changed {
+                operator,
+                state,
+                reason,
+            } => {
+                let reason = reason.to_owned();
+                self.emit(
+                    None,
+                    What::Operator {
+                        operator,
+                        state,
+                        reason,
+                    },
+                    now,
+                );
+            }
+            Action::Alarm { kind, text } => self.alarm(None, kind, text, now),
+        }
+    }
+
+    /// All phones of an operator ring together; `false`: none can.
+    fn ring_phones(
+        &mut self,
+        call: CallId,
+        operator: &OperatorId,
+        claim: ClaimId,
+        now: Now,
+    ) -> bool {
+        let Some(one) = self.calls.get_mut(&call) else {
+            // The caller left in the same breath.
+            self.tell_queue(Input::RingFailed(claim, RingEnd::CallerLeft), now);
+            return true;
+        };
+        one.operator = Some((operator.clone(), Some(claim)));
+        one.best_refusal = None;
+        self.claims.insert(claim, call);
+        let shown = one
+            .caller
+            .as_ref()
+            .map_or("anonymous", |caller| caller.as_str())
+            .to_owned();
+        let domain = self.settings.domain.clone();
+        let contacts: Vec<Binding> = self.registrar.contacts(operator).to_vec();
+        for binding in contacts {
+            let invitation = Invitation {
+                uri: Uri::parse_lenient(&binding.contact),
+                to: format!("<sip:{operator}@{domain}>"),
+                from: format!("{} <sip:{shown}@{domain}>", quote(&shown)),
+                flow: binding.flow,
+                operator: Some(operator.clone()),
+                credentials: None,
+            };
+            self.invite(call, invitation, now);
+        }
+        self.calls
+            .get(&call)
+            .is_some_and(|call| !call.rings.is_empty())
+    }
+
+    /// Sends an INVITE as a new leg of a call.
+    fn invite(&mut self, call: CallId, invitation: Invitation, now: Now) -> Option<LegId> {
+        let flow = invitation.flow;
+        let Some(media) = self.open_media(flow, shard_of(call), now) else {
+            let text = "no media port is free; widen [media] ports".to_owned();
+            self.alarm(Some(call), "ports-exhausted", text, now);
+            return None;
+        };
+        let id = media.0;
+        let (tag, call_id) = (self.token(), self.token());
+        let proposal = Proposal::new(&Settings::default());
+        let mut headers = Headers::with_capacity(14);
+        headers.push(Name::MaxForwards, MAX_FORWARDS.to_string());
+        headers.push(Name::From, format!("{};tag={tag}", invitation.from));
+        headers.push(Name::To, invitation.to);
+        headers.push(Name::CallId, call_id);
+        headers.push(Name::CSeq, "1 INVITE");
+        headers.push(Name::Contact, self.our_contact(flow));
+        headers.push(Name::Allow, ALLOW);
+        headers.push(Name::Supported, "timer");
+        headers.push(
+            Name::SessionExpires,
+            super::legs::session_expires(&proposal.header()),
+        );
+        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
+        headers.push(Name::ContentType, SDP);
+        let local = crate::sdp::Local {
+            address: media.1.advertised,
+            port: media.1.port,
+            id: media.1.description_id,
+            version: media.1.description_version,
+            direction: crate::media::Direction::SendRecv,
+        };
+        let body = crate::sdp::offer(&local);
+        let request = Request {
+            method: Method::Invite,
+            uri: invitation.uri,
+            headers,
+            body,
+        };
+        let purpose = Purpose::Invite(id);
+        let sent = self.send_request(request.clone(), flow, purpose, invitation.credentials, now);
+        let Some(client) = sent else {
+            self.closing
+                .insert(id, (None, Side::Operator, media.1.port));
+            self.media(Command::Close { leg: id });
+            return None;
+        };
+        let invite = Box::new(request);
+        let progress = Progress::Calling {
+            client,
+            invite,
+            ringing: false,
+            cancelled: false,
+        };
+        let owner = Owner::Call(call);
+        self.new_leg(
+            media,
+            owner,
+            Side::Operator,
+            invitation.operator,
+            progress,
+            flow,
+        );
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.media.description_version += 1;
+        }
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.rings.insert(id);
+        }
+        Some(id)
+    }
+
+    /// A `ring` step for an operator; `false`: busy, unknown or without a phone.
+    pub(super) fn ring_directly(
+        &mut self,
+        call: CallId,
+        operator: &OperatorId,
+        wait: Duration,
+        now: Now,
+    ) -> bool {
+        // A direct ring claims too: two calls never ring one operator.
+        let Some(claim) = self.domain.claim(operator, call, wait, now) else {
+            return false;
+        };
+        let reason = "ring step of the dialplan".to_owned();
+        self.emit(
+            Some(call),
+            What::Ringing {
+                operator: operator.clone(),
+                reason,
+            },
+            now,
+        );
+        if self.ring_phones(call, operator, claim, now) {
+            return true;
+        }
+        self.claims.remove(&claim);
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.operator = None;
+        }
+        self.tell_queue(Input::RingFailed(claim, RingEnd::Unreachable), now);
+        false
+    }
+
+    /// A `ring` step for a number outside; `false`: no trunk takes calls.
+    pub(super) fn ring_outside(&mut self, call: CallId, number: &Number, now: Now) -> bool {
+        let host = self
+            .settings
+            .trunks
+            .iter()
+            .find_map(|trunk| trunk.host.clone());
+        let Some(host) = host else {
+            let text = "a ring step names a number outside, but no trunk has a host".to_owned();
+            self.alarm(Some(call), "no-outgoing-trunk", text, now);
+            return false;
+        };
+        let address = Host::parse(&host.host).ok().and_then(|host| host.address());
+        if let Some(address) = address {
+            return self.ring_number(call, number, SocketAddr::new(address, host.port), now);
+        }
+        self.last_question += 1;
+        let question = self.last_question;
+        self.resolving.insert(question, (call, number.clone()));
+        self.outputs.push_back(Output::Resolve {
+            question,
+            host: host.host,
+            port: host.port,
+        });
+        true
+    }
+
+    /// The trunk's addresses are known.
+    pub(super) fn resolved(&mut self, question: u64, addresses: &[SocketAddr], now: Now) {
+        let Some((call, number)) = self.resolving.remove(&question) else {
+            return;
+        };
+        let first = addresses.first().copied();
+        let rings = first.is_some_and(|address| self.ring_number(call, &number, address, now));
+        let waits = self
+            .calls
+            .get(&call)
+            .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
+        if !rings && waits {
+            self.timers.clear(&Timer::Call(call));
+            self.advance(call, now);
+        }
+    }
+
+    fn ring_number(&mut self, call: CallId, number: &Number, remote: SocketAddr, now: Now) -> bool {
+        let trunk = self
+            .settings
+            .trunks
+            .iter()
+            .find(|trunk| trunk.host.is_some())
+            .cloned();
+        let Some((trunk, host)) = trunk.and_then(|trunk| Some((trunk.clone(), trunk.host?))) else {
+            return false;
+        };
+        let Some(flow) = self.flow_to(remote, host.transport) else {
+            return false;
+        };
+        let own = trunk.from.as_deref().unwrap_or("116111");
+        let (place, port) = (&host.host, host.port);
+        let invitation = Invitation {
+            uri: Uri::parse_lenient(&format!("sip:{number}@{place}:{port}")),
+            to: format!("<sip:{number}@{place}>"),
+            // On outside legs our own number is shown, never the caller's.
+            from: format!("<sip:{own}@{}>", self.settings.domain),
+            flow,
+            operator: None,
+            credentials: trunk.credentials,
+        };
+        self.invite(call, invitation, now).is_some()
+    }
+
+    /// A phone of a ring rings.
+    pub(super) fn phone_rings(&mut self, leg: LegId, now: Now) {
+        let call = self.legs.get(&leg).and_then(|leg| leg.call());
+        let claim = call
+            .and_then(|call| self.calls.get(&call)?.operator.clone())
+            .and_then(|o| o.1);
+        if let Some(claim) = claim {
+            self.tell_queue(Input::RingStarted(claim), now);
+        }
+    }
+
+    /// A phone refused or was not reached: the others ring on; with the last one the ring is over.
+    pub(super) fn ring_refused(&mut self, id: LegId, status: u16, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let call = leg.call();
+        self.forget_leg(id);
+        let Some(call) = call else { return };
+        let Some(one) = self.calls.get_mut(&call) else {
+            return;
+        };
+        if !one.rings.remove(&id) {
+            return;
+        }
+        one.best_refusal = Some(best(one.best_refusal, status));
+        if !one.rings.is_empty() {
+            return;
+        }
+        let why = match one.best_refusal.unwrap_or(status) {
+            408 | 503 => RingEnd::Unreachable,
+            status => RingEnd::Declined { status },
+        };
+        self.ring_over(call, &why, now);
+    }
+
+    /// No phone rings any more, and nobody answered.
+    fn ring_over(&mut self, call: CallId, why: &RingEnd, now: Now) {
+        let Some(one) = self.calls.get_mut(&call) else {
+            return;
+        };
+        let direct = matches!(one.stage, Stage::Ringing { .. });
+        let rung = one.operator.take();
+        if let Some((operator, claim)) = rung {
+            self.emit(
+                Some(call),
+                What::RingEnded {
+                    operator,
+                    why: why.clone(),
+                },
+                now,
+            );
+            if let Some(claim) = claim {
+                self.claims.remove(&claim);
+                self.tell_queue(Input::RingFailed(claim, why.clone()), now);
+            }
+        }
+        if direct {
+            self.timers.clear(&Timer::Call(call));
+            self.advance(call, now);
+        }
+    }
+
+    /// Lets all phones be silent that ring for a call (with `claim`: only if they ring under it).
+    /// The claim is given up here unless the queue did so already.
+    pub(super) fn stop_rings(
+        &mut self,
+        call: CallId,
+        claim: Option<ClaimId>,
+        why: &RingEnd,
+        now: Now,
+    ) {
+        let Some(one) = self.calls.get_mut(&call) else {
+            return;
+        };
+        let under = one.operator.as_ref().and_then(|(_, claim)| *claim);
+        if one.stage == Stage::Talking || (claim.is_some() && claim != under) {
+            return;
+        }
+        let rings = std::mem::take(&mut one.rings);
+        let rung = one.operator.take();
+        for leg in rings {
+            self.hang_up(leg, now);
+        }
+        if let Some((operator, own)) = rung {
+            self.emit(
+                Some(call),
+                What::RingEnded {
+                    operator,
+                    why: why.clone(),
+                },
+                now,
+            );
+            if let Some(own) = own {
+                self.claims.remove(&own);
+                if claim.is_none() {
+                    self.tell_queue(Input::RingFailed(own, why.clone()), now);
+                }
+            }
+        }
+    }
+
+    /// A phone answered: the two are connected, and then the other phones stop.
+    pub(super) fn ring_answered(&mut self, id: LegId, now: Now) {
+        let call = self.legs.get(&id).and_then(|leg| leg.call());
+        let Some(call) = call.filter(|call| self.calls.contains_key(call)) else {
+            return self.hang_up(id, now);
+        };
+        let Some(one) = self.calls.get_mut(&call) else {
+            return;
+        };
+        if one.stage == Stage::Talking || !one.rings.remove(&id) {
+            return self.hang_up(id, now);
+        }
+        one.stage = Stage::Talking;
+        one.partner = Some(id);
+        let others = std::mem::take(&mut one.rings);
+        let rung = one.operator.clone();
+        self.timers.clear(&Timer::Call(call));
+        self.connect_media(id);
+        let who = rung
+            .as_ref()
+            .map_or_else(|| "outside".into(), |(operator, _)| operator.clone());
+        self.emit(Some(call), What::Connected { operator: who }, now);
+        if let Some((_, Some(claim))) = rung {
+            self.tell_queue(Input::Answered(claim), now);
+        }
+        for other in others {
+            self.hang_up(other, now);
+        }
+        self.save(call);
+    }
+}
+
+/// RFC 3261 §16.7 step 6, as far as it is of use here: a busy or declining phone says more than one
+/// that was not reached.
+fn best(old: Option<u16>, new: u16) -> u16 {
+    match old {
+        Some(old) if !matches!(old, 408 | 503) => old,
+        _ => new,
+    }
+}

@@ -1,0 +1,234 @@
+//! A call's stable state, written down and read back: plain data with wall-clock moments.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::arrive::shard_of;
+use super::pbx::{PlannedCall, Switch};
+use crate::call::{Leg, Media, Owner, Progress, Stage};
+use crate::dialplan::{Plan, Run};
+use crate::event::Side;
+use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
+use crate::media::Command;
+use crate::private::Private;
+use crate::queue::Input;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::session_timer::{Agreement, SessionTimer};
+use crate::time::{Now, Wall};
+
+/// A leg whose dialog both ends agreed on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LegSnapshot {
+    id: LegId,
+    operator: Option<OperatorId>,
+    /// Holds the peer's address, which is the caller's number.
+    dialog: Private<Dialog>,
+    flow: Flow,
+    contact: String,
+    media: Media,
+    agreement: Option<Agreement>,
+}
+
+/// Where the call goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum StageSnapshot {
+    /// The step of the dialplan begins again.
+    Step,
+    /// The place in the queue is kept.
+    Waiting { queue: QueueName, joined: Wall },
+    /// The two are connected again.
+    Talking,
+}
+
+/// What a call needs to go on in another process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallSnapshot {
+    /// Which.
+    pub call: CallId,
+    caller: Option<Pseudonym>,
+    dialled: String,
+    trunk: TrunkName,
+    plan: String,
+    run: Run,
+    stage: StageSnapshot,
+    caller_leg: LegSnapshot,
+    partner: Option<LegSnapshot>,
+    queue: Option<QueueName>,
+}
+
+impl Switch {
+    /// The call's latest stable state; `None`: it has none yet, since it is not answered.
+    pub(super) fn snapshot_of(&self, id: CallId) -> Option<CallSnapshot> {
+        let call = self.calls.get(&id)?;
+        let caller_leg = self.leg_snapshot(call.caller_leg)?;
+        let partner = call.partner.and_then(|leg| self.leg_snapshot(leg));
+        let (stage, run) = match &call.stage {
+            Stage::Arriving => return None,
+            Stage::Playing { .. } | Stage::Ringing { .. } => (StageSnapshot::Step, &call.resume),
+            Stage::Waiting { queue, joined, .. } => (
+                StageSnapshot::Waiting {
+                    queue: queue.clone(),
+                    joined: *joined,
+                },
+                &call.run,
+            ),
+            Stage::Talking => (StageSnapshot::Talking, &call.run),
+        };
+        Some(CallSnapshot {
+            call: id,
+            caller: call.caller.clone(),
+            dialled: call.dialled.clone(),
+            trunk: call.trunk.clone(),
+            plan: call.plan.hash.clone(),
+            run: run.clone(),
+            stage,
+            caller_leg,
+            partner,
+            queue: None,
+        })
+    }
+
+    fn leg_snapshot(&self, id: LegId) -> Option<LegSnapshot> {
+        let leg = self.legs.get(&id)?;
+        Some(LegSnapshot {
+            id,
+            operator: leg.operator.clone(),
+            dialog: Private::new(leg.dialog.clone()?),
+            flow: leg.flow,
+            contact: leg.contact.clone(),
+            media: leg.media.clone(),
+            agreement: leg.timer.agreement().copied(),
+        })
+    }
+
+    /// Puts calls back that a former switch held. Operators, contacts and their states are told
+    /// before, by commands; `plans` are the versions that the calls began with, by hash.
+    pub fn restore(
+        &mut self,
+        snapshots: Vec<CallSnapshot>,
+        plans: &BTreeMap<String, Arc<Plan>>,
+        now: Now,
+    ) {
+        for snapshot in &snapshots {
+            for leg in [Some(&snapshot.caller_leg), snapshot.partner.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                self.last_leg = self.last_leg.max(leg.id.0);
+                self.ports.claim(leg.media.port);
+            }
+        }
+        for snapshot in snapshots {
+            self.restore_call(snapshot, plans, now);
+            self.settle(now);
+        }
+    }
+
+    fn restore_call(
+        &mut self,
+        snapshot: CallSnapshot,
+        plans: &BTreeMap<String, Arc<Plan>>,
+        now: Now,
+    ) {
+        let id = snapshot.call;
+        let plan = plans.get(&snapshot.plan).unwrap_or(&self.plan).clone();
+        let caller_leg = self.restore_leg(id, &snapshot.caller_leg, Side::Caller, now);
+        let partner = snapshot.partner.as_ref();
+        let operator = partner.and_then(|leg| leg.operator.clone());
+        let partner = partner.map(|leg| self.restore_leg(id, leg, Side::Operator, now));
+        let call = PlannedCall {
+            id,
+            caller: snapshot.caller,
+            dialled: snapshot.dialled,
+            trunk: snapshot.trunk,
+            plan,
+            resume: snapshot.run.clone(),
+            run: snapshot.run,
+            said: Vec::new(),
+            stage: Stage::Arriving,
+            caller_leg,
+            partner: None,
+            rings: std::collections::BTreeSet::new(),
+            operator: None,
+            best_refusal: None,
+        };
+        self.calls.insert(id, call);
+        match snapshot.stage {
+            StageSnapshot::Step => self.advance(id, now),
+            StageSnapshot::Waiting { queue, joined } => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.stage = Stage::Waiting {
+                        queue: queue.clone(),
+                        joined,
+                        speaking: None,
+                    };
+                }
+                self.wait_with_music(id);
+                let bonus = std::time::Duration::ZERO;
+                self.tell_queue(
+                    Input::Joined {
+                        call: id,
+                        queue,
+                        joined,
+                        bonus,
+                    },
+                    now,
+                );
+            }
+            StageSnapshot::Talking => {
+                let claim = operator.as_ref().and_then(|operator| {
+                    self.domain
+                        .restore_talk(operator, id, snapshot.queue.clone(), now)
+                });
+                if let Some(claim) = claim {
+                    self.claims.insert(claim, id);
+                }
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.stage = Stage::Talking;
+                    call.partner = partner;
+                    call.operator = operator.map(|operator| (operator, claim));
+                }
+                self.connect_media(caller_leg);
+            }
+        }
+    }
+
+    fn restore_leg(&mut self, call: CallId, kept: &LegSnapshot, side: Side, now: Now) -> LegId {
+        let dialog = kept.dialog.reveal().clone();
+        self.dialogs.insert(dialog.id.clone(), kept.id);
+        let mut timer = SessionTimer::default();
+        timer.start(kept.agreement, now.at);
+        self.open_stream(kept.id, &kept.media, shard_of(call));
+        if let Some(stream) = kept.media.stream.clone() {
+            self.media(Command::Configure {
+                leg: kept.id,
+                stream,
+            });
+        }
+        let leg = Leg {
+            id: kept.id,
+            owner: Owner::Call(call),
+            side,
+            operator: kept.operator.clone(),
+            progress: Progress::Up {
+                acceptance: None,
+                answer_due: false,
+                ack: None,
+            },
+            dialog: Some(dialog),
+            flow: kept.flow,
+            contact: kept.contact.clone(),
+            media: kept.media.clone(),
+            timer,
+            probing: false,
+            refreshing: false,
+            reinvite: None,
+        };
+        self.legs.insert(kept.id, leg);
+        self.arm_leg(kept.id);
+        kept.id
+    }
+}

@@ -1,0 +1,84 @@
+//! What must always hold, for the simulator: the texts of what does not.
+
+use super::pbx::Switch;
+use crate::call::{Owner, Progress, Stage};
+use crate::time::Now;
+
+impl Switch {
+    /// All broken invariants; empty is well.
+    pub fn violations(&self, now: Now) -> Vec<String> {
+        let mut found = self.domain.violations(now.at);
+        for (id, leg) in &self.legs {
+            let cancelled = matches!(
+                leg.progress,
+                Progress::Calling {
+                    cancelled: true,
+                    ..
+                }
+            );
+            match &leg.owner {
+                Owner::Call(call) => {
+                    let owned = self.calls.get(call).is_some_and(|call| {
+                        call.caller_leg == *id
+                            || call.partner == Some(*id)
+                            || call.rings.contains(id)
+                    });
+                    if !owned && !cancelled {
+                        found.push(format!("{id} has no owner"));
+                    }
+                }
+                Owner::Errand(_) => {}
+            }
+            if let Some(dialog) = &leg.dialog
+                && self.dialogs.get(&dialog.id) != Some(id)
+            {
+                found.push(format!("the dialog of {id} is not in the table"));
+            }
+        }
+        for (id, call) in &self.calls {
+            if !self.legs.contains_key(&call.caller_leg) {
+                found.push(format!("{id} has no caller"));
+            }
+            if call.stage == Stage::Talking && call.partner.is_none() {
+                found.push(format!("{id} talks with nobody"));
+            }
+        }
+        let mut talking = std::collections::BTreeSet::new();
+        for call in self
+            .calls
+            .values()
+            .filter(|call| call.stage == Stage::Talking)
+        {
+            if let Some((operator, _)) = &call.operator
+                && !talking.insert(operator)
+            {
+                found.push(format!("{operator} is in two calls"));
+            }
+        }
+        for (claim, call) in &self.claims {
+            if !self.calls.contains_key(call) {
+                found.push(format!("{claim:?} is of a call that is over"));
+            }
+        }
+        if self.calls.is_empty() && self.legs.is_empty() {
+            found.extend(self.leftovers());
+        }
+        found
+    }
+
+    /// What is left in the tables when nobody is in a call, apart from transactions, which end by
+    /// their own timers.
+    fn leftovers(&self) -> Vec<String> {
+        let tables = [
+            ("dialogs", self.dialogs.len()),
+            ("claims", self.claims.len()),
+            ("waiting callers", self.domain.waiting()),
+            ("questions to the resolver", self.resolving.len()),
+            ("INVITEs to answer", self.servers.len()),
+            ("timers", self.timers.len()),
+        ];
+        let left = tables.into_iter().filter(|(_, count)| *count > 0);
+        left.map(|(name, count)| format!("{count} {name} are left"))
+            .collect()
+    }
+}
