@@ -12,6 +12,7 @@ use crate::dialplan::Fault;
 use crate::dialplan::read::{Source, Table};
 use crate::ids::TrunkName;
 use crate::private::Private;
+use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch::settings::{Credentials, FeatureCodes, Trunk, TrunkHost};
 
@@ -131,7 +132,17 @@ fn sip(table: &Table<'_, '_>, sip: &mut Sip) {
         );
     }
     set(&mut sip.max_calls, limit);
-    set(&mut sip.probe_after, table.duration("probe_after", false));
+    let remedy = "write \"md5\", \"sha-256\", or both";
+    set(
+        &mut sip.digest,
+        each(table, "digest", "digest", remedy, algorithm),
+    );
+}
+
+fn algorithm(text: &str) -> Option<Algorithm> {
+    [Algorithm::Md5, Algorithm::Sha256]
+        .into_iter()
+        .find(|one| one.name().eq_ignore_ascii_case(text))
 }
 
 fn listener(text: &str) -> Option<(Transport, SocketAddr)> {
@@ -462,7 +473,7 @@ mod tests {
         let defaults = Settings::defaults(Path::new("/srv"));
         assert_eq!(settings.sip.listen, defaults.sip.listen);
         assert_eq!(settings.sip.domain, defaults.sip.domain);
-        assert_eq!(settings.sip.probe_after, defaults.sip.probe_after);
+        assert_eq!(settings.sip.digest, defaults.sip.digest);
         assert_eq!(settings.media.ports, defaults.media.ports);
         assert_eq!(settings.storage.database, defaults.storage.database);
         assert_eq!(settings.privacy.keys, defaults.privacy.keys);
@@ -495,7 +506,7 @@ mod tests {
 [sip]
 listen = [\"tls://0.0.0.0:5061\", \"udp://0.0.0.0\"]
 adverise = \"203.0.113.5\"
-probe_after = 15
+digest = "sha1"
 [media]
 ports = \"30000-20000\"
 [cluster]
@@ -533,7 +544,7 @@ user = \"us\"
 listen = \"tcp://[::1]\"
 local_networks = [\"10.0.0.0/8\", \"192.0.2.7\"]
 max_calls = 5
-probe_after = \"1m\"
+digest = [\"sha-256\", \"md5\"]
 [media]
 ports = \"20001-20004\"
 threads = 3
@@ -555,7 +566,7 @@ from = \"+994506802280\"
             settings.sip.local_networks[1],
             "192.0.2.7/32".parse().unwrap()
         );
-        assert_eq!(settings.sip.probe_after, Duration::from_secs(60));
+        assert_eq!(settings.sip.digest, [Algorithm::Sha256, Algorithm::Md5]);
         assert_eq!(settings.media.ports, (20_001, 20_004));
         assert_eq!(settings.storage.database, Path::new("/var/lib/qaynar.db"));
         let host = settings.trunks[0].host.as_ref().unwrap();

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::private::Private;
+use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch;
 use crate::switch::settings::{FeatureCodes, Trunk};
@@ -48,8 +48,8 @@ pub struct Sip {
     pub domain: String,
     /// The most calls at once.
     pub max_calls: usize,
-    /// After how much silence on an established dialog it is probed.
-    pub probe_after: Duration,
+    /// What digest offers to phones, in this order.
+    pub digest: Vec<Algorithm>,
 }
 
 /// Audio.
@@ -146,7 +146,7 @@ impl Settings {
                 local_networks: Vec::new(),
                 domain: "qaynar".into(),
                 max_calls: 1_000,
-                probe_after: Duration::from_secs(15),
+                digest: vec![Algorithm::Md5],
             },
             media: Media {
                 ports: (20_000, 29_999),
@@ -193,7 +193,7 @@ impl Settings {
             pseudonym_key,
             codes: self.codes.clone(),
             max_calls: self.sip.max_calls,
-            probe_after: self.sip.probe_after,
+            digest: self.sip.digest.clone(),
         }
     }
 }
