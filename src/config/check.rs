@@ -460,7 +460,6 @@ mod tests {
     use super::*;
     use crate::config::EXAMPLE;
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn checked(text: &str) -> Result<Settings, Vec<String>> {
         check("qaynar.toml", text, Path::new("/srv"))
@@ -506,7 +505,7 @@ mod tests {
 [sip]
 listen = [\"tls://0.0.0.0:5061\", \"udp://0.0.0.0\"]
 adverise = \"203.0.113.5\"
-digest = "sha1"
+digest = \"sha1\"
 [media]
 ports = \"30000-20000\"
 [cluster]
