@@ -26,8 +26,6 @@ pub enum Question {
         /// Its hash, or the beginning of it.
         hash: String,
     },
-    /// Operators were added, removed or changed in the database.
-    Operators,
 }
 
 /// The server's answer.
@@ -54,7 +52,9 @@ pub fn path(data: &Path) -> PathBuf {
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// Another server runs on the same data.
-    #[error("a server runs on {0} already; stop it first, or give this one a data folder of its own")]
+    #[error(
+        "a server runs on {0} already; stop it first, or give this one a data folder of its own"
+    )]
     Running(PathBuf),
     /// No server runs.
     #[error("no server runs on {0}; start one with `qaynar serve`")]
@@ -81,7 +81,10 @@ pub async fn listen(data: &Path) -> Result<UnixListener, ControlError> {
     if UnixStream::connect(&path).await.is_ok() {
         return Err(ControlError::Running(data.to_owned()));
     }
-    let fault = |source| ControlError::Io { path: path.clone(), source };
+    let fault = |source| ControlError::Io {
+        path: path.clone(),
+        source,
+    };
     if path.exists() {
         std::fs::remove_file(&path).map_err(fault)?;
     }
@@ -105,7 +108,9 @@ pub async fn serve(listener: UnixListener, asked: mpsc::Sender<Asked>) {
 async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(LONGEST)).read_line(&mut line).await?;
+    BufReader::new(reader.take(LONGEST))
+        .read_line(&mut line)
+        .await?;
     let answer = match serde_json::from_str::<Question>(&line) {
         Ok(question) => {
             let (send, receive) = oneshot::channel();
@@ -138,12 +143,18 @@ pub async fn ask(data: &Path, question: &Question) -> Result<Answer, ControlErro
     let Ok(stream) = UnixStream::connect(&path).await else {
         return Err(ControlError::NotRunning(data.to_owned()));
     };
-    let fault = |source| ControlError::Io { path: path.clone(), source };
+    let fault = |source| ControlError::Io {
+        path: path.clone(),
+        source,
+    };
     let (reader, mut writer) = stream.into_split();
     let mut text = serde_json::to_string(question).map_err(|e| fault(e.into()))?;
     text.push('\n');
     writer.write_all(text.as_bytes()).await.map_err(fault)?;
     let mut line = String::new();
-    BufReader::new(reader.take(LONGEST)).read_line(&mut line).await.map_err(fault)?;
+    BufReader::new(reader.take(LONGEST))
+        .read_line(&mut line)
+        .await
+        .map_err(fault)?;
     serde_json::from_str(&line).map_err(|_| ControlError::Strange(path.clone()))
 }

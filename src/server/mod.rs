@@ -1,4 +1,10 @@
 //! The shell around the switch: sockets, threads, clocks.
 
 pub mod clock;
+pub mod control;
+pub mod dialplans;
+pub mod drive;
 pub mod media;
+pub mod run;
+pub mod stream;
+pub mod udp;

@@ -54,9 +54,14 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// None yet; what they read goes to `inputs`.
-    pub fn new(inputs: mpsc::Sender<Input>) -> Self {
-        Self { table: Arc::default(), next: Arc::new(AtomicU64::new(1)), inputs }
+    /// None yet; what they read goes to `inputs`. Ids count from `first`, above those of any former
+    /// process, which snapshots may still name.
+    pub fn new(inputs: mpsc::Sender<Input>, first: u64) -> Self {
+        Self {
+            table: Arc::default(),
+            next: Arc::new(AtomicU64::new(first)),
+            inputs,
+        }
     }
 
     /// How many there are.
@@ -75,7 +80,10 @@ impl Streams {
         let existing = self.with(|table| {
             let by_flow = flow.connection.filter(|id| table.by_id.contains_key(id));
             let id = by_flow.or_else(|| table.by_remote.get(&flow.remote).copied())?;
-            table.by_id.get(&id).map(|connection| (id, connection.writer.clone()))
+            table
+                .by_id
+                .get(&id)
+                .map(|connection| (id, connection.writer.clone()))
         });
         match existing {
             Some((id, writer)) => {
@@ -116,7 +124,13 @@ impl Streams {
         if writer.try_send(first).is_err() || self.is_full(flow.remote) {
             return self.report_failure(flow);
         }
-        self.insert(id, Connection { remote: flow.remote, writer });
+        self.insert(
+            id,
+            Connection {
+                remote: flow.remote,
+                writer,
+            },
+        );
         tokio::spawn(async move {
             let attempt = TcpStream::connect(flow.remote);
             match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
@@ -156,7 +170,12 @@ impl Streams {
         // Small messages that are answered at once: waiting for more would only delay a ring.
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
-        let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local,
+            remote,
+            connection: Some(id),
+        };
         let streams = self.clone();
         tokio::spawn(async move {
             // Whichever half ends first ends the other: a peer who does not read is not served.
@@ -169,7 +188,10 @@ impl Streams {
                 }
             }
             streams.forget(id);
-            let _ = streams.inputs.send(Input::FlowClosed { connection: id }).await;
+            let _ = streams
+                .inputs
+                .send(Input::FlowClosed { connection: id })
+                .await;
         });
     }
 
@@ -187,16 +209,18 @@ impl Streams {
             framer.push(&buffer[..length]);
             while let Some(framed) = framer.pull() {
                 let input = match framed {
-                    Framed::Message(message) => {
-                        Input::Message { flow, message: Box::new(message) }
-                    }
+                    Framed::Message(message) => Input::Message {
+                        flow,
+                        message: Box::new(message),
+                    },
                     Framed::Ping => {
                         self.send(flow, Arc::from(PONG));
                         continue;
                     }
-                    Framed::Malformed(malformed) => {
-                        Input::Malformed { flow, malformed: Box::new(malformed) }
-                    }
+                    Framed::Malformed(malformed) => Input::Malformed {
+                        flow,
+                        malformed: Box::new(malformed),
+                    },
                     Framed::Lost(malformed) => {
                         let malformed = Box::new(malformed);
                         self.hand_over(Input::Malformed { flow, malformed }).await?;
@@ -212,7 +236,10 @@ impl Streams {
 
     /// Waits while the switch is busy: the peer feels it as a slow reader, which is right.
     async fn hand_over(&self, input: Input) -> io::Result<()> {
-        self.inputs.send(input).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.inputs
+            .send(input)
+            .await
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     fn report_failure(&self, flow: Flow) {

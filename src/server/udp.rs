@@ -25,7 +25,11 @@ const LARGEST: usize = 65_535;
 /// # Errors
 /// As the system says; `AddrInUse` where another program has the port.
 pub fn bind(address: SocketAddr) -> io::Result<Arc<UdpSocket>> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     // The system may grant less than asked; that is no reason not to start.
     let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
     let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
@@ -49,7 +53,10 @@ pub fn expand(address: SocketAddr) -> io::Result<Vec<SocketAddr>> {
         .collect();
     found.sort_unstable();
     found.dedup();
-    Ok(found.into_iter().map(|ip| SocketAddr::new(ip, address.port())).collect())
+    Ok(found
+        .into_iter()
+        .map(|ip| SocketAddr::new(ip, address.port()))
+        .collect())
 }
 
 /// Link-local IPv6 addresses need a scope, which SIP messages cannot carry.
@@ -77,10 +84,21 @@ pub async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, inputs: mpsc::Se
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             continue; // Keep-alive of a NAT (RFC 5626 §4.4.2 has CRLF for streams; phones send it here too).
         }
-        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        let flow = Flow {
+            transport: Transport::Udp,
+            local,
+            remote,
+            connection: None,
+        };
         let input = match parse_datagram(bytes) {
-            Ok(message) => Input::Message { flow, message: Box::new(message) },
-            Err(malformed) => Input::Malformed { flow, malformed: Box::new(malformed) },
+            Ok(message) => Input::Message {
+                flow,
+                message: Box::new(message),
+            },
+            Err(malformed) => Input::Malformed {
+                flow,
+                malformed: Box::new(malformed),
+            },
         };
         if inputs.send(input).await.is_err() {
             return;

@@ -14,6 +14,7 @@ pub mod journal;
 pub mod line;
 mod migrations;
 pub mod operators;
+pub mod plans;
 pub mod recover;
 mod rows;
 pub mod seal;

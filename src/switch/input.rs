@@ -70,8 +70,6 @@ pub enum Command {
     Drain,
     /// End all calls.
     ShutDown,
-    /// End the calls that were restored: their media is gone.
-    Interrupt,
 }
 
 /// One thing that the switch wants of the shell, in order. Whatever is to be journalled is written

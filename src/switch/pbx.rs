@@ -232,7 +232,6 @@ impl Switch {
             }
             Command::Drain => self.draining = true,
             Command::ShutDown => self.end_all(Cause::ShutDown, now),
-            Command::Interrupt => self.end_all(Cause::Interrupted, now),
         }
     }
 

@@ -9,7 +9,7 @@ use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
 use crate::call::{Leg, Media, Owner, Progress, Stage};
 use crate::dialplan::{Plan, Run};
-use crate::event::Side;
+use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
 use crate::media::Command;
 use crate::private::Private;
@@ -127,6 +127,31 @@ impl Switch {
         }
     }
 
+    /// Ends calls that a former process held and that cannot go on: BYE to each leg, and the one end.
+    pub fn interrupt(&mut self, snapshots: Vec<CallSnapshot>, now: Now) {
+        for snapshot in snapshots {
+            let legs = [
+                Some((&snapshot.caller_leg, Side::Caller)),
+                snapshot.partner.as_ref().map(|leg| (leg, Side::Operator)),
+            ];
+            for (kept, side) in legs.into_iter().flatten() {
+                self.last_leg += 1;
+                let id = LegId(self.last_leg);
+                let leg = LegSnapshot { id, ..kept.clone() };
+                self.adopt_leg(snapshot.call, &leg, side, now);
+                self.hang_up(id, now);
+                // It had no media in this process, so none is waited for.
+                self.closing.remove(&id);
+            }
+            let what = What::Ended {
+                by: Side::Server,
+                cause: Cause::Interrupted,
+            };
+            self.emit(Some(snapshot.call), what, now);
+            self.settle(now);
+        }
+    }
+
     fn restore_call(
         &mut self,
         snapshot: CallSnapshot,
@@ -197,10 +222,6 @@ impl Switch {
     }
 
     fn restore_leg(&mut self, call: CallId, kept: &LegSnapshot, side: Side, now: Now) -> LegId {
-        let dialog = kept.dialog.reveal().clone();
-        self.dialogs.insert(dialog.id.clone(), kept.id);
-        let mut timer = SessionTimer::default();
-        timer.start(kept.agreement, now.at);
         self.open_stream(kept.id, &kept.media, shard_of(call));
         if let Some(stream) = kept.media.stream.clone() {
             self.media(Command::Configure {
@@ -208,6 +229,14 @@ impl Switch {
                 stream,
             });
         }
+        self.adopt_leg(call, kept, side, now)
+    }
+
+    fn adopt_leg(&mut self, call: CallId, kept: &LegSnapshot, side: Side, now: Now) -> LegId {
+        let dialog = kept.dialog.reveal().clone();
+        self.dialogs.insert(dialog.id.clone(), kept.id);
+        let mut timer = SessionTimer::default();
+        timer.start(kept.agreement, now.at);
         let leg = Leg {
             id: kept.id,
             owner: Owner::Call(call),

@@ -1,0 +1,414 @@
+//! The task that owns the switch: inputs in, outputs out, journal first.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::clock::Clock;
+use super::control::{Answer, Asked, Question};
+use super::dialplans::{Dialplans, Loaded};
+use super::media::Threads;
+use super::stream::Streams;
+use crate::event::{Entry, Event, What};
+use crate::ids::{CallId, OperatorId};
+use crate::registrar::Binding;
+use crate::sip::flow::{Flow, Transport};
+use crate::store::bindings::BindingRow;
+use crate::store::health::Health;
+use crate::store::journal::Journal;
+use crate::store::operators::Operators;
+use crate::store::seal::Sealer;
+use crate::store::shared::Shared;
+use crate::store::writer::Writer;
+use crate::switch::{CallSnapshot, Command, Counts, Input, Output, Switch};
+use crate::time::Now;
+
+/// How many inputs are taken before their outputs go out together.
+const BATCH: usize = 64;
+/// Readers see counts at most so often.
+const PUBLISH: std::time::Duration = std::time::Duration::from_millis(200);
+/// How often operators' accounts and the dialplans' folder are looked at.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(2);
+/// A handle above it is an alarm: everybody waits meanwhile (the plan of the house allows 1 ms).
+const SLOW: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// Everything around the switch.
+pub struct Shell {
+    /// The exchange.
+    pub switch: Switch,
+    /// The only clock.
+    pub clock: Clock,
+    /// Written before packets go out.
+    pub journal: Journal,
+    /// Seals snapshots.
+    pub sealer: Sealer,
+    /// What the stores complain of.
+    pub health: Health,
+    /// Follows the journal into the database.
+    pub writer: Writer,
+    /// Redis, where one is configured.
+    pub shared: Option<Shared>,
+    /// Operators' accounts; `None`: the database cannot be opened now.
+    pub operators: Option<Operators>,
+    /// The realm of their passwords.
+    pub realm: String,
+    /// Our UDP sockets by address.
+    pub udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
+    /// TCP.
+    pub streams: Streams,
+    /// Media threads.
+    pub media: Threads,
+    /// The dialplans' folder.
+    pub dialplans: Dialplans,
+    /// Whether saving is publishing.
+    pub apply_on_save: bool,
+    /// The way back for what tasks find out.
+    pub inputs: mpsc::Sender<Input>,
+    /// Who else wants to hear events, such as the demo.
+    pub listener: Option<mpsc::UnboundedSender<Event>>,
+}
+
+/// What the driver is told besides inputs.
+pub struct Orders {
+    /// Questions of commands.
+    pub asked: mpsc::Receiver<Asked>,
+    /// First: drain; second: end all calls.
+    pub stop: mpsc::Receiver<()>,
+    /// Counts for readers.
+    pub counts: watch::Sender<Counts>,
+}
+
+impl Shell {
+    /// Runs until it was told to stop and all calls have ended.
+    pub async fn drive(mut self, mut receiver: mpsc::Receiver<Input>, mut orders: Orders) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut publish = tokio::time::interval(PUBLISH);
+        let mut look = tokio::time::interval(LOOK);
+        let (mut accounts, mut on_disk) = (0, self.dialplans.hash_on_disk());
+        self.perform();
+        loop {
+            let due = self.switch.next_timeout().map(|at| self.clock.system(at));
+            let sleep = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(()) = orders.stop.recv() => self.stop(),
+                count = receiver.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    for input in batch.drain(..) {
+                        self.handle(input);
+                    }
+                }
+                () = sleep => {
+                    let now = self.clock.now();
+                    self.switch.handle_timeout(now);
+                }
+                Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
+                _ = publish.tick() => {
+                    orders.counts.send_replace(self.switch.counts());
+                }
+                _ = look.tick() => {
+                    self.look_at_accounts(&mut accounts);
+                    self.look_at_folder(&mut on_disk);
+                }
+            }
+            self.perform();
+            let counts = self.switch.counts();
+            if self.switch.is_draining() && counts.calls == 0 && counts.legs == 0 {
+                orders.counts.send_replace(counts);
+                // The last BYE is on its way; its answer is worth a moment.
+                return;
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.switch.handle(input, now);
+        let took = self.clock.now().at.since(now.at);
+        if took > SLOW {
+            tracing::warn!(?took, "a decision took long");
+        }
+    }
+
+    fn stop(&mut self) {
+        let now = self.clock.now();
+        let command = if self.switch.is_draining() {
+            tracing::warn!("ending all calls");
+            Command::ShutDown
+        } else {
+            let calls = self.switch.counts().calls;
+            tracing::info!(calls, "no new calls; those in progress end by themselves");
+            Command::Drain
+        };
+        self.switch.handle(Input::Command(command), now);
+    }
+
+    /// Does what the switch wants: what is to be journalled is written before anything is sent.
+    fn perform(&mut self) {
+        let mut entries = Vec::new();
+        let mut rest = Vec::new();
+        while let Some(output) = self.switch.poll() {
+            match output {
+                Output::Event(event) => {
+                    log(&event);
+                    if let Some(listener) = &self.listener {
+                        let _ = listener.send(event.clone());
+                    }
+                    entries.push(Entry::Event(event));
+                }
+                Output::Snapshot {
+                    call,
+                    snapshot: Some(snapshot),
+                } => {
+                    entries.extend(self.seal(call, &snapshot));
+                }
+                // The end of the call says it.
+                Output::Snapshot { snapshot: None, .. } => {}
+                other => rest.push(other),
+            }
+        }
+        if !entries.is_empty() {
+            self.journal.append(&entries);
+        }
+        for output in rest {
+            match output {
+                Output::Send { flow, bytes } => self.send(flow, bytes),
+                Output::Media(command) => self.media.send(command),
+                Output::Resolve {
+                    question,
+                    host,
+                    port,
+                } => self.resolve(question, host, port),
+                Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
+                Output::Event(_) | Output::Snapshot { .. } => {}
+            }
+        }
+    }
+
+    fn seal(&self, call: CallId, snapshot: &CallSnapshot) -> Option<Entry> {
+        let plain = serde_json::to_vec(snapshot).ok()?;
+        let sealed = self.sealer.seal(call, &plain).ok()?;
+        Some(Entry::Snapshot { call, sealed })
+    }
+
+    fn send(&mut self, flow: Flow, bytes: Arc<[u8]>) {
+        match flow.transport {
+            Transport::Tcp => self.streams.send(flow, bytes),
+            Transport::Udp => {
+                let socket = self.udp.get(&flow.local).or_else(|| {
+                    self.udp.values().find(|socket| {
+                        socket
+                            .local_addr()
+                            .is_ok_and(|at| at.is_ipv4() == flow.remote.is_ipv4())
+                    })
+                });
+                let sent = socket.map(|socket| socket.try_send_to(&bytes, flow.remote));
+                match sent {
+                    Some(Ok(_)) => {}
+                    // A full buffer loses a datagram, as networks do; it is sent again.
+                    Some(Err(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    _ => {
+                        let inputs = self.inputs.clone();
+                        tokio::spawn(async move {
+                            let _ = inputs.send(Input::SendFailed { flow }).await;
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn resolve(&self, question: u64, host: String, port: u16) {
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            let found = tokio::net::lookup_host((host.as_str(), port)).await;
+            let addresses = found.map(Iterator::collect).unwrap_or_default();
+            let _ = inputs
+                .send(Input::Resolved {
+                    question,
+                    addresses,
+                })
+                .await;
+        });
+    }
+
+    fn keep(&self, operator: OperatorId, bindings: &[Binding]) {
+        let rows: Vec<BindingRow> = bindings
+            .iter()
+            .filter_map(|binding| {
+                Some(BindingRow {
+                    operator: operator.clone(),
+                    contact: binding.contact.clone(),
+                    body: serde_json::to_string(binding).ok()?,
+                    expires: binding.expires,
+                })
+            })
+            .collect();
+        if let Some(shared) = &self.shared {
+            shared.bindings(operator.clone(), rows.clone());
+        }
+        self.writer.bindings(operator, rows);
+    }
+
+    fn look_at_accounts(&mut self, known: &mut u64) {
+        let Some(operators) = &self.operators else {
+            return;
+        };
+        let Ok(version) = operators.version() else {
+            return;
+        };
+        if version == *known {
+            return;
+        }
+        match operators.accounts(&self.realm) {
+            Ok(accounts) => {
+                *known = version;
+                self.handle(Input::Command(Command::Operators(accounts)));
+            }
+            Err(error) => tracing::error!(%error, "operators"),
+        }
+    }
+
+    /// A saved file is checked at once and the findings are shown; it is live only where saving is
+    /// publishing.
+    fn look_at_folder(&mut self, known: &mut Option<String>) {
+        let found = self.dialplans.hash_on_disk();
+        if found == *known {
+            return;
+        }
+        known.clone_from(&found);
+        if found.as_deref() == Some(self.switch.plan().hash.as_str()) {
+            return;
+        }
+        let now = self.clock.now();
+        if self.apply_on_save {
+            let answer = self.apply(now);
+            tracing::info!(done = answer.done, "{}", answer.text);
+            return;
+        }
+        match self.dialplans.check(now.wall) {
+            Ok(_) => tracing::info!("the saved dialplan is well; `qaynar apply` makes it live"),
+            Err(error) => tracing::warn!("the saved dialplan has mistakes:\n{error}"),
+        }
+    }
+
+    fn apply(&mut self, now: Now) -> Answer {
+        match self.dialplans.apply(now.wall) {
+            Ok(loaded) => self.make_live(loaded, now),
+            Err(error) => Answer {
+                done: false,
+                text: format!("NOT LIVE\n{error}"),
+                data: serde_json::Value::Null,
+            },
+        }
+    }
+
+    fn make_live(&mut self, loaded: Loaded, now: Now) -> Answer {
+        let Loaded {
+            plan,
+            clips,
+            warnings,
+        } = loaded;
+        let hash = plan.hash.clone();
+        self.media.set_clips(&clips);
+        self.switch
+            .handle(Input::Command(Command::Apply(plan)), now);
+        let mut text = format!("LIVE {}", short(&hash));
+        for warning in warnings {
+            text.push('\n');
+            text.push_str(&warning);
+        }
+        Answer {
+            done: true,
+            text,
+            data: serde_json::json!({ "plan": hash }),
+        }
+    }
+
+    fn answer(&mut self, question: Question, answer: oneshot::Sender<Answer>) {
+        let now = self.clock.now();
+        let told = match question {
+            Question::Status => self.status(),
+            Question::Apply => self.apply(now),
+            Question::UseVersion { hash } => match self.dialplans.use_version(&hash, now.wall) {
+                Ok(loaded) => self.make_live(loaded, now),
+                Err(error) => Answer {
+                    done: false,
+                    text: format!("NOT LIVE\n{error}"),
+                    data: serde_json::Value::Null,
+                },
+            },
+        };
+        // Whoever asked may have gone.
+        let _ = answer.send(told);
+    }
+
+    fn status(&self) -> Answer {
+        let counts = self.switch.counts();
+        let report = self.health.report();
+        let operators: BTreeMap<_, _> = self.switch.operators().collect();
+        let hash = &self.switch.plan().hash;
+        let mut text = format!(
+            "dialplan {}\n{} calls: {} waiting, {} talking\n{} operators on shift, {} free, {} phones",
+            short(hash),
+            counts.calls,
+            counts.waiting,
+            counts.talking,
+            counts.on_shift,
+            counts.free,
+            counts.contacts
+        );
+        if self.dialplans.hash_on_disk().as_ref() != Some(hash) {
+            text.push_str(
+                "\nthe dialplans' folder differs from what is live; `qaynar apply` makes it live",
+            );
+        }
+        for fault in report.faults.values() {
+            text.push_str("\nFAULT ");
+            text.push_str(fault);
+        }
+        let data = serde_json::json!({
+            "plan": hash,
+            "draining": self.switch.is_draining(),
+            "counts": counts,
+            "operators": operators,
+            "store": report,
+        });
+        Answer {
+            done: true,
+            text,
+            data,
+        }
+    }
+}
+
+/// As much of a hash as people compare.
+pub fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+/// One line an event, the call's id on each.
+fn log(event: &Event) {
+    let call = event.call.map(|call| call.to_string()).unwrap_or_default();
+    let text = serde_json::to_string(&event.what).unwrap_or_default();
+    match &event.what {
+        What::Alarm { kind, text } => tracing::warn!(call, alarm = %kind, "{text}"),
+        What::Arrived { .. }
+        | What::Connected { .. }
+        | What::Ended { .. }
+        | What::Applied { .. } => {
+            tracing::info!(call, "{text}");
+        }
+        _ => tracing::debug!(call, "{text}"),
+    }
+}

@@ -1,0 +1,391 @@
+//! Start, run, stop: everything put together.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::clock::Clock;
+use super::control::{self, ControlError};
+use super::dialplans::Dialplans;
+use super::drive::{Orders, Shell, short};
+use super::media::Threads;
+use super::stream::Streams;
+use super::udp;
+use crate::config::Settings;
+use crate::event::{Entry, Event};
+use crate::registrar::Binding;
+use crate::sip::flow::Transport;
+use crate::store::bindings::BindingRow;
+use crate::store::database::{DatabaseError, Reader};
+use crate::store::health::Health;
+use crate::store::journal::{self, Journal, JournalError};
+use crate::store::operators::Operators;
+use crate::store::plans::{PlansError, Versions};
+use crate::store::recover::Recovered;
+use crate::store::seal::{KeyError, Keys, Sealer};
+use crate::store::shared::{Shared, SharedError};
+use crate::store::writer::Writer;
+use crate::switch::{CallSnapshot, Command, Counts, Input, Switch};
+
+/// Inputs that may wait for the switch.
+const QUEUE: usize = 10_000;
+/// How long the last packets may take after the last call.
+const LINGER: Duration = Duration::from_millis(300);
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error("{}: {source}; name a folder that this user may write by [storage] data", path.display())]
+    Data {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A port.
+    #[error("{transport} {address}: {source}; {}", remedy(source))]
+    Listen {
+        /// Which transport.
+        transport: Transport,
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Threads, interfaces, signals.
+    #[error("the system refuses: {0}")]
+    System(#[from] io::Error),
+    /// The dialplan.
+    #[error("the dialplan cannot run, and there is no former version:\n{0}")]
+    Dialplan(#[from] PlansError),
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Redis.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
+    /// Commands.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program has this port: stop it, or choose another by [sip] listen"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: correct [sip] listen",
+        _ => "correct [sip] listen",
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    /// Where SIP is heard, wildcards expanded.
+    pub listeners: Vec<(Transport, SocketAddr)>,
+    /// The live dialplan's hash.
+    pub plan: String,
+    /// Told twice, it ends all calls.
+    pub stop: mpsc::Sender<()>,
+    /// Commands as inputs.
+    pub inputs: mpsc::Sender<Input>,
+    /// How it is going.
+    pub counts: watch::Receiver<Counts>,
+    /// Ends when the server has stopped.
+    pub done: tokio::task::JoinHandle<()>,
+}
+
+/// Runs the server until a signal stops it.
+///
+/// # Errors
+/// It cannot start.
+pub async fn serve(settings: &Settings, mut tell: impl FnMut(&str)) -> Result<(), StartError> {
+    let mut running = start(settings, None).await?;
+    for (transport, address) in &running.listeners {
+        tell(&format!("SIP on {transport} {address}"));
+    }
+    if settings.trunks.is_empty() {
+        tell("no [[trunks]] are configured: calls from loopback alone are taken");
+    }
+    tell(&format!("dialplan {} is live; ready", short(&running.plan)));
+    let (mut term, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    loop {
+        tokio::select! {
+            _ = term.recv() => { let _ = running.stop.send(()).await; }
+            _ = interrupt.recv() => { let _ = running.stop.send(()).await; }
+            _ = &mut running.done => break,
+        }
+    }
+    Ok(())
+}
+
+/// Starts all parts; `listener` hears every event.
+///
+/// # Errors
+/// See [`StartError`]; nothing is left running then.
+pub async fn start(
+    settings: &Settings,
+    listener: Option<mpsc::UnboundedSender<Event>>,
+) -> Result<Running, StartError> {
+    let clock = Clock::start();
+    let now = clock.now();
+    let data = &settings.storage.data;
+    std::fs::create_dir_all(data).map_err(|source| StartError::Data {
+        path: data.clone(),
+        source,
+    })?;
+    let socket = control::listen(data).await?;
+
+    let folder = settings.dialplans.folder.clone();
+    let dialplans = Dialplans {
+        folder,
+        versions: Versions::new(data),
+    };
+    let (loaded, broken) = dialplans.at_start(now.wall)?;
+    if let Some(fault) = broken {
+        tracing::error!(
+            "THE DIALPLAN ON DISK IS BROKEN; version {} runs instead:\n{fault}",
+            short(&loaded.plan.hash)
+        );
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+
+    let (inputs, receiver) = mpsc::channel(QUEUE);
+    let health = Health::logged();
+    let keys = Keys::load_or_make(&settings.privacy.keys)?;
+    let applied = Reader::open(&settings.storage.database).and_then(|reader| reader.checkpoint());
+    let place = journal::Settings::in_folder(&settings.storage.journal());
+    let (journal, recovered) = Journal::open(place, applied.unwrap_or(0), health.clone())?;
+    let writer = Writer::start(&settings.storage.database, &journal, &health)?;
+    let operators = match Operators::open(&settings.storage.database) {
+        Ok(operators) => Some(operators),
+        Err(error) => {
+            // Calls are answered and journalled all the same; operators come when it is back.
+            tracing::error!(%error, "operators cannot register until the database is back");
+            None
+        }
+    };
+    let shared = match &settings.cluster.redis {
+        Some(url) => Some(Shared::start(url, &settings.cluster.node, &health)?),
+        None => None,
+    };
+
+    let (listeners, sockets, tcp) = listen(&settings.sip.listen).await?;
+    let first = now.wall.0.unsigned_abs();
+    let streams = Streams::new(inputs.clone(), first);
+    let told = inputs.clone();
+    let media = Threads::start(
+        settings.media.threads.get(),
+        &loaded.clips,
+        clock,
+        move |event| {
+            // The switch is gone when nobody listens; so is the thread soon.
+            let _ = told.blocking_send(Input::Media(event));
+        },
+    )?;
+
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
+    let switch_settings = settings.switch(listeners.clone(), keys.pseudonym.clone());
+    let mut switch = Switch::new(switch_settings, loaded.plan.clone(), seed, now);
+    if let Some(operators) = &operators {
+        let accounts = operators.accounts(&settings.sip.domain)?;
+        switch.handle(Input::Command(Command::Operators(accounts)), now);
+    }
+    let kept = kept_bindings(settings, shared.as_ref()).await;
+    switch.handle(Input::Command(Command::Bindings(kept)), now);
+    if let Ok(reader) = Reader::open(&settings.storage.database) {
+        let states = reader.operator_states().unwrap_or_default();
+        switch.handle(
+            Input::Command(Command::OperatorStates(states_of(states))),
+            now,
+        );
+    }
+    let sealer = Sealer::new(&keys.snapshot)?;
+    interrupt_former(&recovered, &sealer, &journal, &mut switch, clock);
+
+    for socket in sockets.values() {
+        if let Ok(local) = socket.local_addr() {
+            tokio::spawn(udp::receive(Arc::clone(socket), local, inputs.clone()));
+        }
+    }
+    for (listener, local) in tcp {
+        tokio::spawn(streams.clone().accept(listener, local));
+    }
+    let (ask, asked) = mpsc::channel(16);
+    let control_task = tokio::spawn(control::serve(socket, ask));
+    let (stop, stopped) = mpsc::channel(4);
+    let (published, counts) = watch::channel(Counts::default());
+    let shell = Shell {
+        switch,
+        clock,
+        journal: journal.clone(),
+        sealer,
+        health,
+        writer,
+        shared,
+        operators,
+        realm: settings.sip.domain.clone(),
+        udp: sockets,
+        streams,
+        media,
+        dialplans,
+        apply_on_save: settings.dialplans.apply == crate::config::Apply::OnSave,
+        inputs: inputs.clone(),
+        listener,
+    };
+    let orders = Orders {
+        asked,
+        stop: stopped,
+        counts: published,
+    };
+    let path = control::path(data);
+    let done = tokio::spawn(async move {
+        shell.drive(receiver, orders).await;
+        tokio::time::sleep(LINGER).await;
+        journal.flush();
+        control_task.abort();
+        let _ = std::fs::remove_file(path);
+    });
+    Ok(Running {
+        listeners,
+        plan: loaded.plan.hash.clone(),
+        stop,
+        inputs,
+        counts,
+        done,
+    })
+}
+
+type Sockets = BTreeMap<SocketAddr, Arc<tokio::net::UdpSocket>>;
+type Listening = (
+    Vec<(Transport, SocketAddr)>,
+    Sockets,
+    Vec<(TcpListener, SocketAddr)>,
+);
+
+/// Binds all that is configured; port 0 takes any free one.
+async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartError> {
+    let (mut all, mut sockets, mut tcp) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for (transport, place) in wanted {
+        for address in udp::expand(*place)? {
+            let transport = *transport;
+            let fault = |source| StartError::Listen {
+                transport,
+                address,
+                source,
+            };
+            let bound = match transport {
+                Transport::Udp => {
+                    let socket = udp::bind(address).map_err(fault)?;
+                    let bound = socket.local_addr().map_err(fault)?;
+                    sockets.insert(bound, socket);
+                    bound
+                }
+                Transport::Tcp => {
+                    let listener = TcpListener::bind(address).await.map_err(fault)?;
+                    let bound = listener.local_addr().map_err(fault)?;
+                    tcp.push((listener, bound));
+                    bound
+                }
+            };
+            all.push((transport, bound));
+        }
+    }
+    Ok((all, sockets, tcp))
+}
+
+/// Where operators' phones were: from the database, and from the other nodes' Redis.
+async fn kept_bindings(
+    settings: &Settings,
+    shared: Option<&Shared>,
+) -> Vec<(crate::ids::OperatorId, Binding)> {
+    let reader = Reader::open(&settings.storage.database);
+    let mut rows: Vec<BindingRow> = reader
+        .and_then(|reader| reader.bindings())
+        .unwrap_or_default();
+    if let Some(shared) = shared
+        && rows.is_empty()
+    {
+        rows = shared.load().await.unwrap_or_default();
+    }
+    let read = |row: BindingRow| Some((row.operator, serde_json::from_str(&row.body).ok()?));
+    rows.into_iter().filter_map(read).collect()
+}
+
+/// The last journalled states, as the queue wants them.
+fn states_of(
+    rows: Vec<(
+        crate::ids::OperatorId,
+        crate::event::OperatorState,
+        crate::time::Wall,
+    )>,
+) -> crate::queue::Snapshot {
+    use crate::event::OperatorState;
+    let operators =
+        rows.into_iter()
+            .map(|(operator, state, since)| crate::queue::OperatorSnapshot {
+                operator,
+                logged_in: state != OperatorState::LoggedOut,
+                paused: state == OperatorState::Paused,
+                idle_since: since,
+                wrap_up_until: None,
+            });
+    crate::queue::Snapshot {
+        operators: operators.collect(),
+    }
+}
+
+/// Calls that a former process left open: their legs get BYE, and they end as interrupted.
+fn interrupt_former(
+    recovered: &Recovered,
+    sealer: &Sealer,
+    journal: &Journal,
+    switch: &mut Switch,
+    clock: Clock,
+) {
+    let now = clock.now();
+    let (mut snapshots, mut entries) = (Vec::new(), Vec::<Entry>::new());
+    for open in &recovered.calls {
+        let plain = open
+            .snapshot
+            .as_ref()
+            .and_then(|text| sealer.open(open.call, text).ok());
+        let snapshot: Option<CallSnapshot> =
+            plain.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match snapshot {
+            Some(snapshot) => snapshots.push(snapshot),
+            None => entries.push(open.interrupted(now.wall)),
+        }
+    }
+    if !recovered.calls.is_empty() {
+        tracing::warn!(
+            calls = recovered.calls.len(),
+            "calls were interrupted; their legs get BYE"
+        );
+    }
+    if !entries.is_empty() {
+        journal.append(&entries);
+    }
+    switch.interrupt(snapshots, now);
+}
