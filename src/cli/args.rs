@@ -85,9 +85,12 @@ pub struct Route {
     /// When, in the dialplan's time zone: 2026-11-23T03:00; left out: now.
     #[arg(long, value_name = "MOMENT")]
     pub at: Option<String>,
-    /// How many operators are on shift.
+    /// How many operators are on shift; left out: one.
     #[arg(long, value_name = "COUNT")]
     pub operators: Option<usize>,
+    /// Keys that the caller presses at once: 2 or 2,1.
+    #[arg(long, value_name = "KEYS")]
+    pub keys: Option<String>,
     /// Use this folder, not the configured one.
     #[arg(long, value_name = "DIR")]
     pub dialplans: Option<PathBuf>,

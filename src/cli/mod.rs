@@ -4,7 +4,9 @@
 
 pub mod args;
 pub mod calls;
+pub mod dialplan;
 pub mod operator;
+pub mod serve;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,9 +15,12 @@ use clap::Parser;
 
 use crate::config::{self, ConfigError, LogFormat, Settings};
 use crate::observe::{self, ObserveError};
+use crate::server::control::ControlError;
+use crate::server::run::StartError;
 use crate::store::calls::CallsError;
 use crate::store::database::DatabaseError;
 use crate::store::operators::OperatorError;
+use crate::store::plans::PlansError;
 use args::{Arguments, Command};
 
 /// Why a command could not do what it was asked for.
@@ -33,6 +38,15 @@ pub enum CliError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Dialplans.
+    #[error(transparent)]
+    Dialplans(#[from] PlansError),
+    /// The running server.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The server could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// Logs.
     #[error(transparent)]
     Observe(#[from] ObserveError),
@@ -71,13 +85,13 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
     match &arguments.command {
         Command::Operator(command) => operator::run(command, &settings()?, out)?,
         Command::Calls(arguments) => calls::run(arguments, &settings()?, out)?,
-        Command::Serve(_) => return Err(CliError::NotBuilt("serve")),
+        Command::Serve(_) => serve::serve(&settings()?, out)?,
         Command::Demo(_) => return Err(CliError::NotBuilt("demo")),
-        Command::Check(_) => return Err(CliError::NotBuilt("check")),
-        Command::Route(_) => return Err(CliError::NotBuilt("route")),
-        Command::Apply(_) => return Err(CliError::NotBuilt("apply")),
-        Command::Dialplan(_) => return Err(CliError::NotBuilt("dialplan")),
-        Command::Status(_) => return Err(CliError::NotBuilt("status")),
+        Command::Check(asked) => return dialplan::check(asked, &settings()?, out),
+        Command::Route(asked) => dialplan::route(asked, &settings()?, out)?,
+        Command::Apply(asked) => return dialplan::apply(asked, &settings()?, out),
+        Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
+        Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,329 @@
+//! `qaynar check`, `route`, `apply`, `dialplan` and `status`.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use jiff::tz::TimeZone;
+
+use super::CliError;
+use super::args::{Apply, Check, Dialplan, Route, Status};
+use crate::config::Settings;
+use crate::dialplan::Plan;
+use crate::dialplan::load::moment_of;
+use crate::dialplan::plan::Ends;
+use crate::dialplan::route::{self, Assumed};
+use crate::server::clock::Clock;
+use crate::server::control::{self, Answer, ControlError, Question};
+use crate::server::dialplans::Dialplans;
+use crate::server::drive::short;
+use crate::store::plans::{self, PlansError, Versions};
+use crate::time::Wall;
+
+fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
+    let folder = folder.unwrap_or(&settings.dialplans.folder).to_owned();
+    Dialplans {
+        folder,
+        versions: Versions::new(&settings.storage.data),
+    }
+}
+
+fn loaded(
+    settings: &Settings,
+    folder: Option<&Path>,
+    now: Wall,
+) -> Result<(Plan, Vec<String>), PlansError> {
+    let (loaded, _) = dialplans(settings, folder).check(now)?;
+    Ok(((*loaded.plan).clone(), loaded.warnings))
+}
+
+/// `qaynar check`: exit 1 with every mistake.
+///
+/// # Errors
+/// The terminal.
+pub fn check(
+    asked: &Check,
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> Result<ExitCode, CliError> {
+    let now = Clock::start().now().wall;
+    let folder = asked.dialplans.as_deref();
+    match loaded(settings, folder, now) {
+        Ok((plan, warnings)) => {
+            let count: usize = plan.expectations.iter().map(|one| one.dial.len()).sum();
+            if asked.json {
+                let body = serde_json::json!({ "well": true, "plan": plan.hash, "expectations": count, "warnings": warnings });
+                writeln!(out, "{body}")?;
+            } else {
+                for warning in warnings {
+                    writeln!(out, "{warning}")?;
+                }
+                writeln!(
+                    out,
+                    "well: {} numbers, {} paths, {} queues; {count} expected calls end where they should; version {}",
+                    plan.numbers.len(),
+                    plan.paths.len(),
+                    plan.queues.len(),
+                    short(&plan.hash)
+                )?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(PlansError::Faulty(faults)) => {
+            if asked.json {
+                writeln!(
+                    out,
+                    "{}",
+                    serde_json::json!({ "well": false, "faults": faults })
+                )?;
+            } else {
+                for fault in &faults {
+                    writeln!(out, "{fault}")?;
+                }
+            }
+            Ok(ExitCode::FAILURE)
+        }
+        Err(other) => Err(CliError::Dialplans(other)),
+    }
+}
+
+/// `qaynar route`: the way of a call, step by step.
+///
+/// # Errors
+/// The dialplan is faulty, or the moment cannot be read.
+pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    let now = Clock::start().now().wall;
+    let (plan, _) = loaded(settings, asked.dialplans.as_deref(), now)?;
+    let at = match &asked.at {
+        None => now,
+        Some(text) => moment_of(text, &plan).ok_or_else(|| {
+            CliError::Arguments(format!("{text:?} is no moment; write 2026-11-23T03:00"))
+        })?,
+    };
+    let keys = asked.keys.as_deref().unwrap_or("");
+    let keys = keys
+        .chars()
+        .filter(|key| !matches!(key, ',' | ' '))
+        .collect();
+    let assumed = Assumed {
+        at,
+        operators: asked.operators.unwrap_or(1),
+        keys,
+    };
+    let found = route::route(&plan, &asked.number, &assumed);
+    if asked.json {
+        return Ok(writeln!(
+            out,
+            "{}",
+            serde_json::to_string_pretty(&found).unwrap_or_default()
+        )?);
+    }
+    let dialled = found
+        .dialled
+        .as_ref()
+        .map_or("no number", |number| number.as_str());
+    let stamp = jiff::Timestamp::from_microsecond(at.0).unwrap_or_default();
+    let local = stamp
+        .to_zoned_datetime(plan.zone.clone())
+        .strftime("%Y-%m-%d %H:%M %Z");
+    writeln!(
+        out,
+        "{} is {dialled}, dialled at {local}; version {}",
+        asked.number,
+        short(&plan.hash)
+    )?;
+    if asked.from.is_some() {
+        writeln!(out, "the caller's number changes nothing in this dialplan")?;
+    }
+    for step in &found.steps {
+        let place = if step.place.is_empty() {
+            String::new()
+        } else {
+            format!("  [{}]", step.place)
+        };
+        writeln!(out, "  {:<12} {}{place}", step.path.as_str(), step.reason)?;
+    }
+    let ends = match &found.ends {
+        Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
+        Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
+        Ends::HungUp => "without a word; the line is closed".to_owned(),
+    };
+    Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
+}
+
+fn ask(settings: &Settings, question: &Question) -> Result<Answer, ControlError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let data = &settings.storage.data;
+    match runtime {
+        Ok(runtime) => runtime.block_on(control::ask(data, question)),
+        Err(source) => Err(ControlError::Io {
+            path: data.clone(),
+            source,
+        }),
+    }
+}
+
+fn tell(answer: &Answer, json: bool, out: &mut dyn Write) -> Result<ExitCode, CliError> {
+    if json {
+        writeln!(out, "{}", serde_json::to_string(answer).unwrap_or_default())?;
+    } else {
+        writeln!(out, "{}", answer.text)?;
+    }
+    Ok(if answer.done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// `qaynar apply`: LIVE, or NOT LIVE and which lines.
+///
+/// # Errors
+/// No server runs.
+pub fn apply(
+    asked: &Apply,
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> Result<ExitCode, CliError> {
+    tell(&ask(settings, &Question::Apply)?, asked.json, out)
+}
+
+/// `qaynar status`.
+///
+/// # Errors
+/// No server runs.
+pub fn status(
+    asked: &Status,
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> Result<ExitCode, CliError> {
+    tell(&ask(settings, &Question::Status)?, asked.json, out)
+}
+
+/// `qaynar dialplan history|diff|rollback`.
+///
+/// # Errors
+/// No such version, or no server where one is needed.
+pub fn dialplan(
+    asked: &Dialplan,
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> Result<ExitCode, CliError> {
+    let versions = Versions::new(&settings.storage.data);
+    match asked {
+        Dialplan::History { json: true } => {
+            writeln!(
+                out,
+                "{}",
+                serde_json::to_string(&versions.list()).unwrap_or_default()
+            )?;
+        }
+        Dialplan::History { json: false } => {
+            for version in versions.list() {
+                let stamp = jiff::Timestamp::from_microsecond(version.live.0).unwrap_or_default();
+                let zone = TimeZone::get("Asia/Baku").unwrap_or(TimeZone::UTC);
+                let local = stamp
+                    .to_zoned_datetime(zone)
+                    .strftime("%Y-%m-%d %H:%M:%S %Z");
+                writeln!(out, "{}  {local}", short(&version.hash))?;
+            }
+        }
+        Dialplan::Diff { version } => {
+            let wanted = match version {
+                Some(version) => version.clone(),
+                None => nth(&versions, 0)?,
+            };
+            let (_, old) = versions.files(&wanted)?;
+            let new = plans::read(&settings.dialplans.folder)?;
+            write!(out, "{}", difference(&old, &new))?;
+        }
+        Dialplan::Rollback { version } => {
+            let hash = match version {
+                Some(version) => version.clone(),
+                None => nth(&versions, 1)?,
+            };
+            return tell(&ask(settings, &Question::UseVersion { hash })?, false, out);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nth(versions: &Versions, place: usize) -> Result<String, PlansError> {
+    let found = versions
+        .list()
+        .into_iter()
+        .nth(place)
+        .map(|version| version.hash);
+    found.ok_or_else(|| PlansError::NoVersion("the one before".to_owned()))
+}
+
+/// Lines that went (`-`) and came (`+`), file by file, by the longest common subsequence.
+fn difference(old: &plans::Files, new: &plans::Files) -> String {
+    let mut out = String::new();
+    let names: std::collections::BTreeSet<&String> =
+        old.iter().chain(new).map(|(name, _)| name).collect();
+    for name in names {
+        let text = |files: &plans::Files| -> Vec<String> {
+            let found = files.iter().find(|(one, _)| one == name);
+            found
+                .map(|(_, text)| text.lines().map(ToOwned::to_owned).collect())
+                .unwrap_or_default()
+        };
+        let lines = changed_lines(&text(old), &text(new));
+        if !lines.is_empty() {
+            out += &format!("{name}\n{lines}");
+        }
+    }
+    out
+}
+
+fn changed_lines(old: &[String], new: &[String]) -> String {
+    // What both begin and end with is no change; the table covers only the middle.
+    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (&old[head..], &new[head..]);
+    let tail = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
+    let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            common[i][j] = if old[i] == new[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j, mut out) = (0, 0, String::new());
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == new.len() || (i < old.len() && common[i + 1][j] >= common[i][j + 1]) {
+            out += &format!("{:>5} - {}\n", head + i + 1, old[i]);
+            i += 1;
+        } else {
+            out += &format!("{:>5} + {}\n", head + j + 1, new[j]);
+            j += 1;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_shows_what_went_and_what_came_with_its_line() {
+        let file = |text: &str| vec![("main.toml".to_owned(), text.to_owned())];
+        let shown = difference(&file("a\nb\nc\nd\n"), &file("a\nc\nx\nd\n"));
+        assert_eq!(shown, "main.toml\n    2 - b\n    3 + x\n");
+        assert_eq!(difference(&file("same"), &file("same")), "");
+    }
+}
