@@ -5,6 +5,7 @@ mod head;
 mod moments;
 mod paths;
 mod queues;
+mod sounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,9 @@ use super::read::{Source, Table};
 use crate::ids::{Language, PathName, QueueName};
 
 pub use moments::moment_of;
+
+/// What callers hear on hold, and in queues that name no music.
+const HOLD: &str = "hold";
 
 /// The prompts that there are: names by language, and the music that needs none.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +88,7 @@ struct Draft {
     numbers: Vec<Number>,
     otherwise: Option<Reference>,
     start: Option<Reference>,
-    languages: Option<Vec<Language>>,
+    languages: Option<(Place, Vec<Language>)>,
     keys: BTreeMap<char, Language>,
     zone: Option<(Place, String)>,
     paths: BTreeMap<PathName, Vec<Step>>,
@@ -95,6 +99,8 @@ struct Draft {
     queue_references: Vec<Reference>,
     prompts: Vec<Reference>,
     music: Vec<Reference>,
+    /// Where queues say the position.
+    positions: Vec<Place>,
     first: Option<Place>,
 }
 
@@ -170,7 +176,8 @@ impl Draft {
             );
         }
         let zone = self.time_zone();
-        self.check_references(catalogue);
+        self.check_references();
+        self.check_sounds(catalogue, &first);
         self.check_paths();
         let start = self.start.take();
         if start.is_none() {
@@ -182,7 +189,8 @@ impl Draft {
         }
         let closed = self.closed_times(&zone);
         let expectations = self.expectations_in(&zone);
-        let languages = self.languages.take().filter(|list| !list.is_empty());
+        let languages = self.languages.take().map(|(_, list)| list);
+        let languages = languages.filter(|list| !list.is_empty());
         faults.append(&mut self.faults);
         let start = PathName(start?.name);
         Some(Plan {

@@ -1,14 +1,14 @@
-//! What only the whole tells: names that lead nowhere, sounds that are missing, paths without an end.
+//! What only the whole tells: names that lead nowhere, and paths without an end.
 
 use std::collections::BTreeSet;
 
-use super::super::fault::{Place, nearest, suggest};
+use super::super::fault::{Place, suggest};
 use super::super::plan::{Action, Step};
-use super::{Catalogue, Draft};
-use crate::ids::{Language, PathName, QueueName};
+use super::Draft;
+use crate::ids::{PathName, QueueName};
 
 impl Draft {
-    pub(super) fn check_references(&mut self, catalogue: &Catalogue) {
+    pub(super) fn check_references(&mut self) {
         let mut found = Vec::new();
         let known: Vec<&str> = self.paths.keys().map(PathName::as_str).collect();
         let ends = self.otherwise.iter().chain(&self.start);
@@ -31,25 +31,6 @@ impl Draft {
                     what,
                     suggest(&reference.name, known.iter().copied()),
                 ));
-            }
-        }
-        let none = BTreeSet::new();
-        for language in self.languages.as_deref().unwrap_or(&[Language::Az]) {
-            let spoken = catalogue.spoken.get(language).unwrap_or(&none);
-            for reference in &self.prompts {
-                if !spoken.contains(&reference.name) {
-                    let what = format!("there is no prompts/{language}/{}.wav", reference.name);
-                    let remedy =
-                        format!("record it, or: {}", suggest_prompt(&reference.name, spoken));
-                    found.push((reference.place.clone(), what, remedy));
-                }
-            }
-        }
-        for reference in &self.music {
-            if !catalogue.music.contains(&reference.name) {
-                let what = format!("there is no prompts/music/{}.wav", reference.name);
-                let remedy = suggest(&reference.name, catalogue.music.iter().map(String::as_str));
-                found.push((reference.place.clone(), what, remedy));
             }
         }
         for (place, what, remedy) in found {
@@ -119,12 +100,5 @@ impl Draft {
             }
         }
         false
-    }
-}
-
-fn suggest_prompt(name: &str, spoken: &BTreeSet<String>) -> String {
-    match nearest(name, spoken.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None => "use one that is there".to_owned(),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde_spanned::Spanned;
+
 use super::super::fault::suggest;
 use super::super::number::Number;
 use super::super::read::{Source, Table};
@@ -32,7 +34,8 @@ impl Draft {
             let read = list
                 .iter()
                 .filter_map(|(code, span)| language(table.source, code, span));
-            self.languages = Some(read.collect());
+            let span = table.value("languages").map_or(0..0, Spanned::span);
+            self.languages = Some((table.source.place(&span), read.collect()));
         }
         let Some(keys) = table.table("language_keys") else {
             return;

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::super::fault::suggest;
 use super::super::plan::{Comfort, Queue, Waiting};
 use super::super::read::Table;
-use super::{Draft, Reference};
+use super::{Draft, HOLD, Reference};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
 
 impl Draft {
@@ -42,7 +42,7 @@ impl Draft {
                 });
                 music
             }
-            None => "hold".to_owned(),
+            None => HOLD.to_owned(),
         };
         let queue = Queue {
             place: table.place(),
@@ -53,7 +53,7 @@ impl Draft {
                 .duration("wrap_up", true)
                 .unwrap_or(Duration::from_secs(20)),
             operators,
-            say_position: table.flag("say_position").unwrap_or(false).then_some(every),
+            say_position: self.says_position(&table).then_some(every),
             comfort: table
                 .table("comfort")
                 .and_then(|comfort| self.read_comfort(comfort)),
@@ -68,6 +68,14 @@ impl Draft {
                 "give one of them another name",
             );
         }
+    }
+
+    fn says_position(&mut self, table: &Table<'_, '_>) -> bool {
+        let says = table.flag("say_position") == Some(true);
+        if let Some(value) = table.value("say_position").filter(|_| says) {
+            self.positions.push(table.source.place(&value.span()));
+        }
+        says
     }
 
     fn read_comfort(&mut self, comfort: Table<'_, '_>) -> Option<Comfort> {
