@@ -2,14 +2,13 @@
 
 use super::input::Output;
 use super::pbx::{Switch, Timer};
-use crate::call::{Owner, Progress, Stage};
+use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::plan::Target;
 use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName};
 use crate::media::{Clip, Command};
 use crate::queue::{Announcement, Input};
-use crate::speech;
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -50,7 +49,7 @@ impl Switch {
             }
             let done = match instruction {
                 Instruction::Play(prompts) => {
-                    let playback = self.say(id, &prompts);
+                    let playback = self.say(id, Said::Prompts(prompts));
                     self.stage(id, Stage::Playing { playback });
                     true
                 }
@@ -62,7 +61,7 @@ impl Switch {
                         },
                         now,
                     );
-                    let speaking = (!greet.is_empty()).then(|| self.say(id, &greet));
+                    let speaking = (!greet.is_empty()).then(|| self.say(id, Said::Prompts(greet)));
                     let joined = now.wall;
                     self.stage(
                         id,
@@ -129,13 +128,14 @@ impl Switch {
         }
     }
 
-    /// Plays prompts to the caller; returns what tells their end.
-    fn say(&mut self, id: CallId, prompts: &[PromptName]) -> u64 {
+    /// Says something to the caller; returns what tells their end.
+    fn say(&mut self, id: CallId, said: Said) -> u64 {
         self.last_playback += 1;
         let playback = self.last_playback;
         if let Some(call) = self.calls.get_mut(&id) {
-            call.said = prompts.to_vec();
-            let clips = spoken(prompts, call.run.language());
+            let language = call.run.language();
+            let clips = spoken(&said.words(language), language);
+            call.said = said;
             let leg = call.caller_leg;
             self.media(Command::Play {
                 leg,
@@ -210,7 +210,7 @@ impl Switch {
         // What is being said begins again in the language that was chosen.
         match stage {
             Stage::Playing { .. } => {
-                let playback = self.say(id, &said);
+                let playback = self.say(id, said);
                 self.stage(id, Stage::Playing { playback });
             }
             Stage::Waiting {
@@ -218,7 +218,7 @@ impl Switch {
                 joined,
                 speaking: Some(_),
             } => {
-                let speaking = Some(self.say(id, &said));
+                let speaking = Some(self.say(id, said));
                 self.stage(
                     id,
                     Stage::Waiting {
@@ -245,19 +245,17 @@ impl Switch {
         else {
             return;
         };
-        let (queue, joined, language) = (queue.clone(), *joined, call.run.language());
-        let prompts = match what {
-            Announcement::Position(position) => speech::position(language, position),
+        let (queue, joined) = (queue.clone(), *joined);
+        let said = match what {
+            Announcement::Position(position) => Said::Position(position),
             Announcement::Comfort => {
                 let settings = call.plan.queues.get(&queue);
                 let comfort = settings.and_then(|settings| settings.comfort.as_ref());
-                comfort
-                    .map(|comfort| comfort.play.clone())
-                    .into_iter()
-                    .collect()
+                let comfort = comfort.map(|comfort| comfort.play.clone());
+                Said::Prompts(comfort.into_iter().collect())
             }
         };
-        let speaking = Some(self.say(id, &prompts));
+        let speaking = Some(self.say(id, said));
         self.stage(
             id,
             Stage::Waiting {
