@@ -8,6 +8,7 @@ use crate::sip::digest::{self, Algorithm, Authorization, NonceState};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
+use crate::sip::uri::Uri;
 use crate::time::Now;
 
 /// The most nonces whose counts are remembered.
@@ -101,6 +102,9 @@ impl Switch {
 
     /// A softphone comes, refreshes, asks or goes.
     pub(super) fn register(&mut self, id: ServerId, request: &Request, flow: Flow, now: Now) {
+        if matches!(request.headers.to(), Ok(to) if matches!(to.uri, Uri::Other(_))) {
+            return self.respond_status(id, request, 400, now); // §10.3 step 5: no address of record.
+        }
         let operator = match self.authenticate(request, Gate::Registrar, now) {
             Ok(operator) => operator,
             Err(challenge) => return self.respond(id, request, *challenge, now),
