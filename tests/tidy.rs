@@ -474,9 +474,8 @@ fn check_data(paths: &[String], list: &str, mistakes: &mut Mistakes) {
         let Some(inside) = path.strip_prefix("tests/data/") else {
             continue;
         };
-        let covers =
-            |one: &&str| *one == inside || (one.ends_with('/') && inside.starts_with(*one));
-        if inside != "SOURCES.md" && !listed.iter().any(|one| covers(&one)) {
+        let covers = |one: &str| one == inside || (one.ends_with('/') && inside.starts_with(one));
+        if inside != "SOURCES.md" && !listed.iter().any(|one| covers(one)) {
             mistakes.add(path, 1, "say in tests/data/SOURCES.md where it came from");
         }
     }

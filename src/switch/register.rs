@@ -151,15 +151,28 @@ impl Switch {
                 }
                 response
             }
-            Err(UpdateFault::TooBrief) => {
+            Err(fault) => self.register_refused(request, &operator, fault, now),
+        };
+        self.respond(id, request, response, now);
+    }
+
+    fn register_refused(
+        &mut self,
+        request: &Request,
+        operator: &OperatorId,
+        fault: UpdateFault,
+        now: Now,
+    ) -> Response {
+        match fault {
+            UpdateFault::TooBrief => {
                 let least = crate::registrar::bindings::MIN_EXPIRES
                     .as_secs()
                     .to_string();
                 Response::to(request, 423).with(Name::MinExpires, least)
             }
-            Err(UpdateFault::WildcardNeedsZero) => Response::to(request, 400),
-            Err(UpdateFault::OutOfOrder) => Response::to(request, 500),
-            Err(UpdateFault::TooMany) => {
+            UpdateFault::WildcardNeedsZero => Response::to(request, 400),
+            UpdateFault::OutOfOrder => Response::to(request, 500),
+            UpdateFault::TooMany => {
                 let text = format!("operator {operator} has too many phones registered");
                 self.emit(
                     None,
@@ -171,7 +184,6 @@ impl Switch {
                 );
                 Response::to(request, 403)
             }
-        };
-        self.respond(id, request, response, now);
+        }
     }
 }
