@@ -14,6 +14,7 @@ mod line;
 mod machine;
 mod register;
 mod settings;
+pub mod socket;
 mod sound;
 #[cfg(test)]
 mod tests;
