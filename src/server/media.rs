@@ -125,10 +125,13 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
+        let mut wakers = Vec::new();
         for worker in self.workers.drain(..) {
             let Worker { orders, waker } = worker;
             drop(orders);
             let _ = waker.wake();
+            // A waker that is dropped takes the wake-up with it that nobody has heard yet.
+            wakers.push(waker);
         }
         for join in self.joins.drain(..) {
             let _ = join.join();
