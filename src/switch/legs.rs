@@ -385,9 +385,10 @@ impl Switch {
             .push(Name::ContentType, super::dispatch::SDP);
         response.body = body;
         let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
+        let cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
         leg.timer.start(agreement, now.at);
         leg.progress = Progress::Up {
-            acceptance: Some(acceptance::Acceptance::new(bytes.clone(), now.at)),
+            acceptance: Some(acceptance::Acceptance::new(bytes.clone(), cseq, now.at)),
             answer_due: invite.body.is_empty(),
             ack: None,
         };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use qaynar::sip::message::Method;
+use qaynar::sip::message::{Method, Name};
 
-use crate::house::{CARRIER, House, PHONE, PLAYS, RINGS, SDP};
+use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, SDP};
 
 #[test]
 fn a_call_is_answered_connected_and_ended() {
@@ -32,4 +32,46 @@ fn a_lost_ack_has_the_2xx_sent_again() {
     house.receive(CARRIER, &caller.ack(1, ""));
     house.wait(Duration::from_secs(60));
     assert_eq!(house.sent(), [""; 0]);
+}
+
+#[test]
+fn a_repeated_ack_of_the_first_invite_does_not_end_a_call_that_is_offered_anew() {
+    let mut house = House::new(PLAYS);
+    let mut caller = house.standing_call("");
+    let reinvite = caller.next("INVITE", "", "");
+    house.receive(CARRIER, &reinvite);
+    assert_eq!(house.response().status, 200);
+    house.receive(CARRIER, &caller.ack(1, ""));
+    assert_eq!(house.switch.counts().calls, 1);
+    // The answer is still due: another offer must wait for it (RFC 3264 §4).
+    let update = caller.next("UPDATE", "", SDP);
+    house.receive(CARRIER, &update);
+    assert_eq!(house.response().status, 491);
+    house.wait(Duration::from_secs(1));
+    assert_eq!(
+        house.sent(),
+        ["200 INVITE"],
+        "ACK 1 is not that of INVITE 2"
+    );
+    house.receive(CARRIER, &caller.ack(2, SDP));
+    house.wait(Duration::from_secs(40));
+    assert_eq!(house.sent(), [""; 0]);
+    assert_eq!(house.switch.counts().calls, 1);
+}
+
+#[test]
+fn an_offer_in_update_before_our_answer_to_the_invite_is_told_to_come_later() {
+    let mut house = House::new(PLAYS);
+    let mut caller = Peer::caller();
+    house.receive(CARRIER, &caller.next("INVITE", "Require: 100rel\n", SDP));
+    caller.ours = house
+        .provisional(180)
+        .headers
+        .text(Name::To)
+        .unwrap()
+        .into();
+    house.receive(CARRIER, &caller.next("UPDATE", "", SDP));
+    let refusal = house.response();
+    assert_eq!(refusal.status, 500);
+    assert!(refusal.headers.has(Name::RetryAfter));
 }

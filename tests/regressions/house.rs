@@ -222,6 +222,14 @@ impl House {
         })
     }
 
+    /// The next response with this provisional status.
+    pub(crate) fn provisional(&mut self, status: u16) -> Response {
+        self.find(&status.to_string(), |message| match message {
+            Message::Response(response) if response.status == status => Some(response.clone()),
+            _ => None,
+        })
+    }
+
     fn find<T>(&mut self, what: &str, pick: impl Fn(&Message) -> Option<T>) -> T {
         let mut seen = Vec::new();
         while let Some((_, message)) = self.sent.pop_front() {
@@ -245,13 +253,7 @@ impl House {
     /// A call comes in by the trunk with these lines of header added, and is answered by us. The
     /// caller's ACK is still to be sent.
     pub(crate) fn call(&mut self, headers: &str, body: &str) -> (Peer, Response) {
-        let mut peer = Peer {
-            at: CARRIER.parse().unwrap(),
-            call_id: "call-1".into(),
-            own: "<sip:0501234567@carrier.example>;tag=caller".into(),
-            ours: "<sip:116111@qaynar>".into(),
-            cseq: 0,
-        };
+        let mut peer = Peer::caller();
         let text = peer.next("INVITE", headers, body);
         self.receive(CARRIER, &text);
         let response = self.response();
@@ -306,6 +308,17 @@ impl House {
 }
 
 impl Peer {
+    /// A caller who has sent nothing yet.
+    pub(crate) fn caller() -> Self {
+        Self {
+            at: CARRIER.parse().unwrap(),
+            call_id: "call-1".into(),
+            own: "<sip:0501234567@carrier.example>;tag=caller".into(),
+            ours: "<sip:116111@qaynar>".into(),
+            cseq: 0,
+        }
+    }
+
     /// A request with the peer's next number.
     pub(crate) fn next(&mut self, method: &str, headers: &str, body: &str) -> String {
         self.cseq += 1;
