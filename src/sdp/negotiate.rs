@@ -10,6 +10,8 @@ use crate::rtp::codec::{Codec, Direction};
 
 /// Under which payload type our offers have telephone-events.
 const OFFERED_EVENTS: u8 = 101;
+/// The profile of our offers.
+const PROTOCOL: &str = "RTP/AVP";
 /// RFC 4733 §2.5.1.3: keys 0–9, *, #, A–D.
 const EVENTS: &str = "0-15";
 /// What the peer gets to hear a packet of, unless it asks for another length.
@@ -160,8 +162,9 @@ fn packet_time(line: &MediaLine) -> Duration {
     }
 }
 
-fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, mux: bool) {
-    let _ = write!(text, "m=audio {} RTP/AVP", local.port);
+/// `protocol` is that of the offer: an answer must not change it (RFC 3264 §6).
+fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, protocol: &str, mux: bool) {
+    let _ = write!(text, "m=audio {} {protocol}", local.port);
     for (number, _) in &agreed.accepts {
         let _ = write!(text, " {number}");
     }
@@ -209,6 +212,7 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(Vec<u8>, Negotiated
                 &mut text,
                 local,
                 &agreed,
+                &line.protocol,
                 line.attribute("rtcp-mux").is_some(),
             );
         } else {
@@ -240,7 +244,7 @@ pub fn offer(local: &Local) -> Vec<u8> {
         direction: local.direction,
         held: false,
     };
-    audio_lines(&mut text, local, &whole, false);
+    audio_lines(&mut text, local, &whole, PROTOCOL, false);
     text.into_bytes()
 }
 
@@ -323,6 +327,12 @@ mod tests {
             ]
         );
         assert_eq!(agreed.codec, Codec::Pcma);
+    }
+
+    #[test]
+    fn the_offers_profile_is_kept() {
+        let (text, _) = answered("m=audio 4000 RTP/AVPF 8\r\n");
+        assert!(text.contains("m=audio 20000 RTP/AVPF 8\r\n"), "{text}");
     }
 
     #[test]
