@@ -72,6 +72,10 @@ pub struct Media {
     pub description_id: u64,
     /// `o=` version of our next description.
     pub description_version: u64,
+    /// Our last description as it went out, offer or answer; empty: none yet. The next one keeps its
+    /// lines (RFC 3264 §8).
+    #[serde(default)]
+    pub described: String,
     /// As negotiated; `None`: not yet.
     pub stream: Option<Stream>,
     /// The peer holds us: who it is connected with hears music.

@@ -4,8 +4,6 @@ use super::outgoing::{Pending, Purpose};
 use super::pbx::Switch;
 use crate::call::Progress;
 use crate::ids::LegId;
-use crate::media::Direction;
-use crate::sdp::Description;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
@@ -151,9 +149,7 @@ impl Switch {
         flow: Flow,
         now: Now,
     ) {
-        let description = Description::parse(&response.body).ok();
-        let agreed = description
-            .and_then(|answer| crate::sdp::read_answer(&answer, Direction::SendRecv).ok());
+        let agreed = self.read_answer(id, &response.body);
         let (Ok(mut dialog), Some(agreed)) = (Dialog::as_uac(invite, response, flow), agreed)
         else {
             self.dismiss(invite, response, flow, now);

@@ -5,8 +5,6 @@ use super::legs::{asked, session_expires};
 use super::pbx::Switch;
 use crate::call::Progress;
 use crate::ids::LegId;
-use crate::media::Direction;
-use crate::sdp::Description;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
@@ -230,10 +228,7 @@ impl Switch {
         if !due {
             return;
         }
-        let answer = Description::parse(&request.body).ok();
-        let agreed =
-            answer.and_then(|answer| crate::sdp::read_answer(&answer, Direction::SendRecv).ok());
-        match agreed {
+        match self.read_answer(id, &request.body) {
             Some(agreed) => {
                 self.configure(id, agreed);
                 self.connect_media(id);

@@ -35,6 +35,7 @@ impl Switch {
             port,
             description_id: u64::from(self.random.next_u32()),
             description_version: 1,
+            described: String::new(),
             stream: None,
             held: false,
         };
@@ -87,17 +88,31 @@ impl Switch {
     }
 
     /// Our end of a leg's stream for its next description.
-    pub(super) fn local(&mut self, id: LegId) -> Option<Local> {
-        let media = &mut self.legs.get_mut(&id)?.media;
-        let local = Local {
+    fn local(&self, id: LegId) -> Option<Local> {
+        let media = &self.legs.get(&id)?.media;
+        Some(Local {
             address: media.advertised,
             port: media.port,
             id: media.description_id,
             version: media.description_version,
             direction: Direction::SendRecv,
-        };
-        media.description_version += 1;
-        Some(local)
+        })
+    }
+
+    /// A description of ours goes out; the next one has the next version.
+    pub(super) fn described(&mut self, id: LegId, body: &[u8]) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.media.described = String::from_utf8_lossy(body).into_owned();
+            leg.media.description_version += 1;
+        }
+    }
+
+    /// What the peer's answer to our last offer comes to; `None`: nothing to talk by.
+    pub(super) fn read_answer(&self, id: LegId, answer: &[u8]) -> Option<Negotiated> {
+        let offered = self.legs.get(&id)?.media.described.as_bytes();
+        let offered = crate::sdp::Description::parse(offered).ok()?;
+        let answer = crate::sdp::Description::parse(answer).ok()?;
+        crate::sdp::read_answer(&answer, &offered).ok()
     }
 
     /// What was negotiated takes effect.
@@ -401,10 +416,18 @@ impl Switch {
     pub(super) fn describe(&mut self, id: LegId, request: &Request) -> Result<Vec<u8>, u16> {
         let local = self.local(id).ok_or(500_u16)?;
         if request.body.is_empty() {
-            return Ok(crate::sdp::offer(&local));
+            let last = self.legs.get(&id).map(|leg| leg.media.described.as_bytes());
+            let last = last.and_then(|last| crate::sdp::Description::parse(last).ok());
+            let body = match last {
+                Some(last) => crate::sdp::offer_again(&last, &local),
+                None => crate::sdp::offer(&local),
+            };
+            self.described(id, &body);
+            return Ok(body);
         }
         let offer = crate::sdp::Description::parse(&request.body).map_err(|_| 400_u16)?;
         let (body, agreed) = crate::sdp::answer(&offer, &local).map_err(|_| 488_u16)?;
+        self.described(id, &body);
         self.configure(id, agreed);
         Ok(body)
     }

@@ -181,7 +181,7 @@ impl Switch {
             method: Method::Invite,
             uri: invitation.uri,
             headers,
-            body,
+            body: body.clone(),
         };
         let purpose = Purpose::Invite(id);
         let sent = self.send_request(request.clone(), flow, purpose, invitation.credentials, now);
@@ -207,9 +207,7 @@ impl Switch {
             progress,
             flow,
         );
-        if let Some(leg) = self.legs.get_mut(&id) {
-            leg.media.description_version += 1;
-        }
+        self.described(id, &body);
         if let Some(call) = self.calls.get_mut(&call) {
             call.rings.insert(id);
         }

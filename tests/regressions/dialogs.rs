@@ -75,3 +75,29 @@ fn an_offer_in_update_before_our_answer_to_the_invite_is_told_to_come_later() {
     assert_eq!(refusal.status, 500);
     assert!(refusal.headers.has(Name::RetryAfter));
 }
+
+#[test]
+fn a_reinvite_without_an_offer_gets_one_with_all_lines_of_the_dialog() {
+    let mut house = House::new(PLAYS);
+    let video = SDP.replace("m=audio", "m=video 5000 RTP/AVP 96\nm=audio");
+    let (mut caller, _) = house.call("", &video);
+    house.receive(CARRIER, &caller.ack(1, ""));
+    let reinvite = caller.next("INVITE", "", "");
+    house.receive(CARRIER, &reinvite);
+    let offer = String::from_utf8(house.response().body).unwrap();
+    let lines: Vec<_> = offer
+        .lines()
+        .filter(|line| line.starts_with("m="))
+        .collect();
+    assert_eq!(
+        lines,
+        ["m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVP 8 0 101"]
+    );
+    assert!(
+        offer.contains(" 2 IN IP4 203.0.113.5\r\n"),
+        "version 2: {offer}"
+    );
+    let answer = SDP.replace("m=audio", "m=video 0 RTP/AVP 96\nm=audio");
+    house.receive(CARRIER, &caller.ack(2, &answer));
+    assert_eq!(house.switch.counts().calls, 1);
+}

@@ -109,8 +109,13 @@ impl House {
              languages = [\"az\"]\ntime_zone = \"Asia/Baku\"\n\
              [path.welcome]\nsteps = [{steps}, {{ hang_up = true }}]\n"
         );
+        let words = qaynar::speech::errand::CLIPS.map(ToOwned::to_owned);
         let catalogue = Catalogue {
-            spoken: [(Language::Az, ["greeting".to_owned()].into())].into(),
+            spoken: [(
+                Language::Az,
+                words.into_iter().chain(["greeting".to_owned()]).collect(),
+            )]
+            .into(),
             music: ["hold".to_owned()].into(),
         };
         let plan = load(&[("main.toml".into(), text)], &catalogue).unwrap();
