@@ -1,5 +1,7 @@
 //! What peers answer to our requests.
 
+use std::sync::Arc;
+
 use super::outgoing::{Pending, Purpose};
 use super::pbx::Switch;
 use crate::call::Progress;
@@ -155,9 +157,7 @@ impl Switch {
             self.dismiss(invite, response, flow, now);
             return self.ring_refused(id, 488, now);
         };
-        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
-        let ack = dialog.request(Method::Ack, Some(number));
-        let bytes = self.send_ack(&ack, flow);
+        let bytes = self.acknowledge(&mut dialog, invite, flow);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -177,14 +177,24 @@ impl Switch {
         self.ring_answered(id, now);
     }
 
+    /// The ACK of a 2xx: with the INVITE's number and the INVITE's credentials (§13.2.2.4).
+    fn acknowledge(&mut self, dialog: &mut Dialog, invite: &Request, flow: Flow) -> Arc<[u8]> {
+        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
+        let mut ack = dialog.request(Method::Ack, Some(number));
+        for name in [Name::Authorization, Name::ProxyAuthorization] {
+            for value in invite.headers.fields(&name) {
+                ack.headers.push(name.clone(), value.to_vec());
+            }
+        }
+        self.send_ack(&ack, flow)
+    }
+
     /// A 2xx that nobody wants: ACK, then BYE (§13.2.2.4).
     fn dismiss(&mut self, invite: &Request, response: &Response, flow: Flow, now: Now) {
         let Ok(mut dialog) = Dialog::as_uac(invite, response, flow) else {
             return;
         };
-        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
-        let ack = dialog.request(Method::Ack, Some(number));
-        self.send_ack(&ack, flow);
+        self.acknowledge(&mut dialog, invite, flow);
         let bye = dialog.request(Method::Bye, None);
         self.send_request(bye, flow, Purpose::Bye, None, now);
     }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use qaynar::sip::message::{Method, Name};
 
-use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, SDP};
+use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, RINGS_OUTSIDE, SDP};
+
+/// What a carrier asks who does not know us.
+const CHALLENGE: &str =
+    "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"\n";
 
 #[test]
 fn a_call_is_answered_connected_and_ended() {
@@ -100,4 +104,18 @@ fn a_reinvite_without_an_offer_gets_one_with_all_lines_of_the_dialog() {
     let answer = SDP.replace("m=audio", "m=video 0 RTP/AVP 96\nm=audio");
     house.receive(CARRIER, &caller.ack(2, &answer));
     assert_eq!(house.switch.counts().calls, 1);
+}
+
+#[test]
+fn the_ack_of_a_challenged_invite_has_the_credentials_of_the_invite() {
+    let mut house = House::new(RINGS_OUTSIDE);
+    house.standing_call("");
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 407, CHALLENGE, "");
+    let invite = house.request(Method::Invite);
+    let proof = invite.headers.text(Name::ProxyAuthorization).unwrap();
+    assert!(proof.contains("username=\"line\""), "{proof}");
+    house.reply(&invite, 200, "", SDP);
+    let ack = house.request(Method::Ack);
+    assert_eq!(ack.headers.text(Name::ProxyAuthorization), Some(proof));
 }

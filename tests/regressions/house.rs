@@ -35,6 +35,10 @@ pub(crate) const PLAYS: &str = "{ play = [\"greeting\"] }";
 /// Steps of a call that rings operator 101.
 pub(crate) const RINGS: &str = "{ ring = \"101\", for = \"25s\" }, { play = [\"greeting\"] }";
 
+/// Steps of a call that rings a number outside, by the trunk.
+pub(crate) const RINGS_OUTSIDE: &str =
+    "{ ring = \"+994501234567\", for = \"25s\" }, { play = [\"greeting\"] }";
+
 /// The switch, its clock, and what it wanted of the shell and no test has taken yet.
 pub(crate) struct House {
     pub(crate) switch: Switch,
