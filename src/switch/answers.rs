@@ -21,6 +21,7 @@ impl Switch {
             return;
         };
         if matches!(response.status, 401 | 407)
+            && self.is_wanted(id, &pending)
             && let Some(again) = self.answer_challenge(&pending, response, now)
         {
             return self.asked_again(&pending, id, again);
@@ -39,6 +40,17 @@ impl Switch {
             }
             Purpose::Refresh(leg) => self.refresh_answered(leg, response, now),
         }
+    }
+
+    /// Whether a request is still the one that its purpose waits for. An INVITE that was cancelled is
+    /// not asked again: nobody would cancel the second.
+    fn is_wanted(&self, id: ClientId, pending: &Pending) -> bool {
+        let Purpose::Invite(leg) = pending.purpose else {
+            return true;
+        };
+        self.legs.get(&leg).is_some_and(|leg| {
+            matches!(leg.progress, Progress::Calling { client, cancelled: false, .. } if client == id)
+        })
     }
 
     /// The INVITE of a leg is repeated with credentials: the leg follows its new transaction.
@@ -62,7 +74,10 @@ impl Switch {
         match pending.purpose {
             Purpose::Bye => {}
             Purpose::Invite(leg) => {
-                if self.legs.get(&leg).is_some_and(|leg| !leg.is_up()) {
+                let waits = self.legs.get(&leg).is_some_and(
+                    |leg| matches!(leg.progress, Progress::Calling { client, .. } if client == id),
+                );
+                if waits {
                     self.ring_refused(leg, status, now);
                 }
             }

@@ -119,3 +119,16 @@ fn the_ack_of_a_challenged_invite_has_the_credentials_of_the_invite() {
     let ack = house.request(Method::Ack);
     assert_eq!(ack.headers.text(Name::ProxyAuthorization), Some(proof));
 }
+
+#[test]
+fn a_challenge_that_crosses_the_callers_goodbye_rings_nobody() {
+    let mut house = House::new(RINGS_OUTSIDE);
+    let mut caller = house.standing_call("");
+    let invite = house.request(Method::Invite);
+    let bye = caller.next("BYE", "", "");
+    house.receive(CARRIER, &bye);
+    assert_eq!(house.sent(), ["200 BYE"]);
+    house.reply(&invite, 407, CHALLENGE, "");
+    assert_eq!(house.sent(), ["ACK"]);
+    assert!(house.switch.is_idle());
+}
