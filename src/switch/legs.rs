@@ -149,6 +149,7 @@ impl Switch {
         };
         let flow = leg.flow;
         let (mut resend, mut dead, mut refresh) = (Vec::new(), false, false);
+        let mut unheard = false;
         let waiting = match &mut leg.progress {
             Progress::Up { acceptance, .. } => [acceptance.as_mut(), leg.reinvite.as_mut()],
             _ => [None, leg.reinvite.as_mut()],
@@ -158,7 +159,7 @@ impl Switch {
             while let Some(output) = machine.poll() {
                 match output {
                     acceptance::Output::Send(bytes) => resend.push(bytes),
-                    acceptance::Output::NotAcknowledged => dead = true,
+                    acceptance::Output::NotAcknowledged => unheard = true,
                 }
             }
         }
@@ -195,13 +196,32 @@ impl Switch {
             // RFC 3262 §3 would refuse the call; a child is answered all the same.
             self.answer_call(id, now);
         }
-        if dead {
+        if unheard {
+            self.tell_no_ack(id, now);
+        }
+        if dead || unheard {
             return self.leg_died(id, now);
         }
         if refresh {
             self.refresh(id, now);
         }
         self.arm_leg(id);
+    }
+
+    /// The commonest cause of calls that end after 32 s: the peer sends its ACK to a Contact that it
+    /// cannot reach.
+    fn tell_no_ack(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let text = format!(
+            "our 200 was never acknowledged: the peer sends its ACK to our Contact {}; if it cannot \
+             reach that, set advertise in [sip] to the address that peers see, and local_networks to \
+             those that see the machine's own",
+            leg.contact
+        );
+        let call = leg.call();
+        self.alarm(call, "no-ack", text, now);
     }
 
     /// UPDATE without a description keeps the dialog alive (RFC 4028 §7.4).

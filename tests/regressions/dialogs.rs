@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use qaynar::event::What;
 use qaynar::sip::message::{Method, Name};
 
 use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, RINGS_OUTSIDE, SDP};
@@ -131,4 +132,22 @@ fn a_challenge_that_crosses_the_callers_goodbye_rings_nobody() {
     house.reply(&invite, 407, CHALLENGE, "");
     assert_eq!(house.sent(), ["ACK"]);
     assert!(house.switch.is_idle());
+}
+
+#[test]
+fn a_call_that_ends_for_want_of_an_ack_tells_which_address_the_peer_cannot_reach() {
+    let mut house = House::new(PLAYS);
+    house.call("", SDP);
+    house.wait(Duration::from_secs(33));
+    let told = house.events.iter().find_map(|event| match event {
+        What::Alarm { kind, text } if kind == "no-ack" => Some(text.as_str()),
+        _ => None,
+    });
+    let told = told.expect("an alarm");
+    assert!(told.contains("<sip:qaynar@203.0.113.5:5060>"), "{told}");
+    assert!(
+        told.contains("advertise") && told.contains("local_networks"),
+        "{told}"
+    );
+    house.request(Method::Bye);
 }
