@@ -10,6 +10,7 @@ use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Stream;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::Dialog;
+use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
 use crate::sip::message::Request;
 use crate::sip::reliable::Reliable;
@@ -103,6 +104,8 @@ pub struct Leg {
     pub contact: String,
     /// Our media.
     pub media: Media,
+    /// Who we are to the peer, should it challenge us: of its trunk; operators' phones get none.
+    pub credentials: Option<Credentials>,
     /// Keeps the dialog's life in sight (RFC 4028); off where the peer cannot.
     pub timer: SessionTimer,
     /// An in-dialog OPTIONS is out.

@@ -68,6 +68,7 @@ impl Switch {
         progress: Progress,
         flow: Flow,
     ) -> LegId {
+        let credentials = self.credentials_for(flow, side, operator.is_some());
         let leg = Leg {
             id,
             owner,
@@ -78,6 +79,7 @@ impl Switch {
             contact: self.our_contact(flow),
             flow,
             media,
+            credentials,
             timer: SessionTimer::default(),
             probing: false,
             refreshing: false,

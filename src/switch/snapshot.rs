@@ -248,6 +248,7 @@ impl Switch {
             flow: kept.flow,
             contact: kept.contact.clone(),
             media: kept.media.clone(),
+            credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
             timer,
             probing: false,
             refreshing: false,

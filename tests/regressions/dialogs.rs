@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use qaynar::event::What;
+use qaynar::media;
 use qaynar::sip::message::{Method, Name};
+use qaynar::switch::Input;
 
 use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, RINGS_OUTSIDE, SDP};
 
@@ -150,4 +152,34 @@ fn a_call_that_ends_for_want_of_an_ack_tells_which_address_the_peer_cannot_reach
         "{told}"
     );
     house.request(Method::Bye);
+}
+
+#[test]
+fn a_trunk_that_challenges_our_last_bye_gets_it_again_with_the_proof() {
+    let mut house = House::new(PLAYS);
+    house.standing_call("");
+    house.played();
+    let bye = house.request(Method::Bye);
+    house.reply(&bye, 407, CHALLENGE, "");
+    let bye = house.request(Method::Bye);
+    let proof = bye.headers.text(Name::ProxyAuthorization).unwrap();
+    assert!(proof.contains("username=\"line\""), "{proof}");
+}
+
+#[test]
+fn an_operators_phone_gets_no_digest_of_the_trunks_password() {
+    let mut house = House::new(RINGS).with_phone();
+    house.standing_call("");
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 200, "", SDP);
+    house.request(Method::Ack);
+    let silent = media::Event::Absent {
+        leg: house.legs().pop().unwrap(),
+        silent_for: Duration::from_secs(5),
+    };
+    house.tell(Input::Media(silent));
+    let probe = house.request(Method::Options);
+    house.reply(&probe, 407, CHALLENGE, "");
+    assert_eq!(house.sent(), [""; 0]);
+    assert_eq!(house.switch.counts().talking, 1);
 }

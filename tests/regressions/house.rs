@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use qaynar::dialplan::{Catalogue, load};
 use qaynar::event::What;
-use qaynar::ids::{Language, OperatorId};
+use qaynar::ids::{Language, LegId, OperatorId};
 use qaynar::media;
 use qaynar::private::Private;
 use qaynar::registrar::Binding;
@@ -276,6 +276,25 @@ impl House {
         assert_eq!(response.status, 200);
         self.receive(CARRIER, &peer.ack(1, ""));
         peer
+    }
+
+    /// Legs whose media was opened, in that order.
+    pub(crate) fn legs(&self) -> Vec<LegId> {
+        let opened = self.media.iter().filter_map(|command| match command {
+            media::Command::Open { leg, .. } => Some(*leg),
+            _ => None,
+        });
+        opened.collect()
+    }
+
+    /// The last prompt is out.
+    pub(crate) fn played(&mut self) {
+        let last = self.media.iter().rev().find_map(|command| match command {
+            media::Command::Play { leg, playback, .. } => Some((*leg, *playback)),
+            _ => None,
+        });
+        let (leg, playback) = last.expect("a prompt plays");
+        self.tell(Input::Media(media::Event::Played { leg, playback }));
     }
 
     /// A peer answers a request of ours, with lines of header added; returns its end of the dialog.
