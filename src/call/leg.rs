@@ -108,6 +108,8 @@ pub struct Leg {
     pub credentials: Option<Credentials>,
     /// Keeps the dialog's life in sight (RFC 4028); off where the peer cannot.
     pub timer: SessionTimer,
+    /// It has ended for us and its media is closed; BYE follows as soon as it may.
+    pub ending: bool,
     /// An in-dialog OPTIONS is out.
     pub probing: bool,
     /// A re-INVITE or UPDATE of ours is out: one of the peer's gets 491 (RFC 3261 §14.2).

@@ -52,6 +52,9 @@ impl Switch {
         }
         // A phone that came by another connection or through a new NAT port is answered there.
         leg.flow = flow;
+        if leg.ending && request.method != Method::Bye {
+            return self.respond_status(id, request, 481, now);
+        }
         match request.method {
             Method::Bye => {
                 self.respond_status(id, request, 200, now);
@@ -222,6 +225,9 @@ impl Switch {
         {
             // Of an INVITE that was acknowledged before, or of none.
             return;
+        }
+        if leg.ending {
+            return self.hang_up(id, now);
         }
         let due = std::mem::take(answer_due);
         self.arm_leg(id);

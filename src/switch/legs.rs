@@ -81,6 +81,7 @@ impl Switch {
             media,
             credentials,
             timer: SessionTimer::default(),
+            ending: false,
             probing: false,
             refreshing: false,
             reinvite: None,
@@ -296,6 +297,15 @@ impl Switch {
                     self.forget_leg(id, now);
                 }
             }
+            // §15: no BYE before the ACK of our 2xx, or before it is given up.
+            Progress::Up {
+                acceptance: Some(acceptance),
+                ..
+            } if acceptance.is_waiting() => {
+                leg.timer.stop();
+                self.release(id, now);
+                self.arm_leg(id);
+            }
             Progress::Up { .. } => {
                 self.send_in_dialog(id, Method::Bye, Purpose::Bye, |_| {}, now);
                 self.forget_leg(id, now);
@@ -314,9 +324,21 @@ impl Switch {
         }
     }
 
+    /// Closes a leg's media, once: from here on only its dialog is left.
+    fn release(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.ending) else {
+            return;
+        };
+        leg.ending = true;
+        self.closing
+            .insert(id, (leg.call(), leg.side, leg.media.port));
+        self.media(Command::Close { leg: id });
+        self.occupy(id, false, now);
+    }
+
     /// Removes a leg and all that is its own.
     pub(super) fn forget_leg(&mut self, id: LegId, now: Now) {
-        self.occupy(id, false, now);
+        self.release(id, now);
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
@@ -327,9 +349,6 @@ impl Switch {
             self.servers.remove(&server);
         }
         self.timers.clear(&Timer::Leg(id));
-        self.closing
-            .insert(id, (leg.call(), leg.side, leg.media.port));
-        self.media(Command::Close { leg: id });
     }
 
     /// Media tells something.

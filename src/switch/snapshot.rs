@@ -250,6 +250,7 @@ impl Switch {
             media: kept.media.clone(),
             credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
             timer,
+            ending: false,
             probing: false,
             refreshing: false,
             reinvite: None,

@@ -183,3 +183,31 @@ fn an_operators_phone_gets_no_digest_of_the_trunks_password() {
     assert_eq!(house.sent(), [""; 0]);
     assert_eq!(house.switch.counts().talking, 1);
 }
+
+#[test]
+fn a_call_that_we_end_before_its_ack_gets_its_bye_behind_the_ack() {
+    let mut house = House::new(PLAYS);
+    let (caller, _) = house.call("", SDP);
+    house.played();
+    assert_eq!(house.sent(), [""; 0], "no BYE yet (RFC 3261 §15)");
+    assert!(matches!(
+        house.media.last(),
+        Some(media::Command::Close { .. })
+    ));
+    house.wait(Duration::from_secs(1));
+    assert_eq!(house.sent(), ["200 INVITE"]);
+    house.receive(CARRIER, &caller.ack(1, ""));
+    let bye = house.request(Method::Bye);
+    house.reply(&bye, 200, "", "");
+    assert!(house.switch.is_idle());
+}
+
+#[test]
+fn a_call_that_we_end_and_nobody_acknowledges_gets_its_bye_in_the_end() {
+    let mut house = House::new(PLAYS);
+    house.call("", SDP);
+    house.played();
+    house.wait(Duration::from_secs(33));
+    house.request(Method::Bye);
+    assert!(house.switch.is_idle());
+}

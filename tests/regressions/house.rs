@@ -121,6 +121,7 @@ impl House {
             )]
             .into(),
             music: ["hold".to_owned()].into(),
+            ..Catalogue::default()
         };
         let plan = load(&[("main.toml".into(), text)], &catalogue).unwrap();
         let now = Now {
