@@ -16,6 +16,7 @@ use crate::sip::message::Request;
 use crate::sip::reliable::Reliable;
 use crate::sip::session_timer::SessionTimer;
 use crate::sip::transaction::layer::{ClientId, ServerId};
+use crate::time::Instant;
 
 /// To whom a leg belongs. No leg is without an owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,8 +113,12 @@ pub struct Leg {
     pub ending: bool,
     /// An in-dialog OPTIONS is out.
     pub probing: bool,
-    /// A re-INVITE or UPDATE of ours is out: one of the peer's gets 491 (RFC 3261 §14.2).
-    pub refreshing: bool,
+    /// Our OPTIONS got lost on our side of the network: when the next one goes out.
+    pub probe_at: Option<Instant>,
+    /// The peer takes UPDATE: a refresh needs no re-INVITE (RFC 4028 §7.4).
+    pub allows_update: bool,
+    /// A re-INVITE or UPDATE of ours that waits for its answer.
+    pub refreshing: Option<ClientId>,
     /// Our 2xx to a re-INVITE of the peer, until its ACK comes.
     pub reinvite: Option<Acceptance>,
 }

@@ -263,6 +263,12 @@ impl SessionTimer {
         });
     }
 
+    /// A refresh was not granted, or may not go out yet: it is due again `at`. When the dialog expires
+    /// stays as it is.
+    pub fn refresh_again(&mut self, at: Instant) {
+        self.refresh_at = self.agreement.map(|_| at);
+    }
+
     /// The dialog is over.
     pub fn stop(&mut self) {
         self.start(None, Instant::default());
@@ -403,6 +409,28 @@ mod tests {
         assert_eq!(timer.poll(), Some(Output::Refresh));
         timer.start(agreement, half);
         assert_eq!(timer.next_timeout(), Some(half + seconds(900)));
+    }
+
+    #[test]
+    fn a_refresh_that_was_refused_is_due_again_and_the_end_stays() {
+        let mut timer = SessionTimer::default();
+        let agreement = answer(&asked(1800, Some(Refresher::Uas)), &Settings::default()).ok();
+        timer.start(agreement, Instant(0));
+        let half = Instant(0) + seconds(900);
+        timer.handle_timeout(half);
+        assert_eq!(timer.poll(), Some(Output::Refresh));
+        timer.refresh_again(half + seconds(10));
+        assert_eq!(timer.next_timeout(), Some(half + seconds(10)));
+        timer.handle_timeout(half + seconds(10));
+        assert_eq!(timer.poll(), Some(Output::Refresh));
+        assert_eq!(timer.next_timeout(), Some(Instant(0) + seconds(1768)));
+        timer.stop();
+        timer.refresh_again(half);
+        assert_eq!(
+            timer.next_timeout(),
+            None,
+            "where no timer runs, nothing is due"
+        );
     }
 
     #[test]

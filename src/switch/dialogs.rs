@@ -97,7 +97,8 @@ impl Switch {
         if (invites && unacknowledged) || (offers && invited) {
             return Some(Response::to(request, 500).with(Name::RetryAfter, "1"));
         }
-        if leg.refreshing {
+        // A refresh by UPDATE has no offer and stands against nothing.
+        if offers && self.reinvites(leg) {
             return Some(Response::to(request, 491));
         }
         let timers = session_timer::answer(&asked(request), &session_timer::Settings::default());
@@ -160,6 +161,9 @@ impl Switch {
             return response;
         };
         response.headers.push(Name::Contact, leg.contact.clone());
+        if request.headers.has(Name::Allow) {
+            leg.allows_update = request.headers.lists(Name::Allow, "UPDATE");
+        }
         if let Some(dialog) = &mut leg.dialog {
             dialog.refresh_target(&request.headers);
         }

@@ -83,7 +83,9 @@ impl Switch {
             timer: SessionTimer::default(),
             ending: false,
             probing: false,
-            refreshing: false,
+            probe_at: None,
+            allows_update: false,
+            refreshing: None,
             reinvite: None,
         };
         self.legs.insert(id, leg);
@@ -153,6 +155,7 @@ impl Switch {
         let flow = leg.flow;
         let (mut resend, mut dead, mut refresh) = (Vec::new(), false, false);
         let mut unheard = false;
+        let probe = leg.probe_at.take_if(|at| *at <= now.at).is_some();
         let waiting = match &mut leg.progress {
             Progress::Up { acceptance, .. } => [acceptance.as_mut(), leg.reinvite.as_mut()],
             _ => [None, leg.reinvite.as_mut()],
@@ -208,6 +211,9 @@ impl Switch {
         if refresh {
             self.refresh(id, now);
         }
+        if probe {
+            self.probe(id, now);
+        }
         self.arm_leg(id);
     }
 
@@ -225,52 +231,6 @@ impl Switch {
         );
         let call = leg.call();
         self.alarm(call, "no-ack", text, now);
-    }
-
-    /// UPDATE without a description keeps the dialog alive (RFC 4028 §7.4).
-    fn refresh(&mut self, id: LegId, now: Now) {
-        let Some(agreement) = self
-            .legs
-            .get(&id)
-            .and_then(|leg| leg.timer.agreement().copied())
-        else {
-            return;
-        };
-        let proposal =
-            session_timer::Proposal::refresh(&session_timer::Settings::default(), &agreement);
-        let header = session_expires(&proposal.header());
-        let minimum = proposal.minimum().as_secs().to_string();
-        let sent = self.send_in_dialog(
-            id,
-            Method::Update,
-            Purpose::Refresh(id),
-            |request| {
-                request
-                    .headers
-                    .push(Name::Supported, super::dispatch::SUPPORTED);
-                request.headers.push(Name::SessionExpires, header);
-                request.headers.push(Name::MinSe, minimum);
-            },
-            now,
-        );
-        if let (Some(_), Some(leg)) = (sent, self.legs.get_mut(&id)) {
-            leg.refreshing = true;
-        }
-    }
-
-    /// Is the peer still there? An in-dialog OPTIONS, one at a time.
-    pub(super) fn probe(&mut self, id: LegId, now: Now) {
-        let idle = self
-            .legs
-            .get(&id)
-            .is_some_and(|leg| leg.is_up() && !leg.probing);
-        if !idle {
-            return;
-        }
-        let sent = self.send_in_dialog(id, Method::Options, Purpose::Probe(id), |_| {}, now);
-        if let (Some(_), Some(leg)) = (sent, self.legs.get_mut(&id)) {
-            leg.probing = true;
-        }
     }
 
     /// Ends a leg from our side, whatever its state: BYE, CANCEL, or a refusal; then it is forgotten.
@@ -443,6 +403,7 @@ impl Switch {
         let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
         let cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
         leg.timer.start(agreement, now.at);
+        leg.allows_update = invite.headers.lists(Name::Allow, "UPDATE");
         leg.progress = Progress::Up {
             acceptance: Some(acceptance::Acceptance::new(bytes.clone(), cseq, now.at)),
             answer_due: invite.body.is_empty(),
@@ -481,7 +442,7 @@ fn leg_timeout(leg: &Leg) -> Option<Instant> {
         Progress::Calling { .. } => None,
     };
     let reinvite = leg.reinvite.as_ref().and_then(|one| one.next_timeout());
-    [progress, reinvite, leg.timer.next_timeout()]
+    [progress, reinvite, leg.timer.next_timeout(), leg.probe_at]
         .into_iter()
         .flatten()
         .min()

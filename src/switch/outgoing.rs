@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::legs::session_expires;
 use super::pbx::Switch;
 use crate::event::Side;
 use crate::ids::LegId;
 use crate::sip::digest::{Challenge, Credentials};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::session_timer::{self, Proposal};
 use crate::sip::transaction::layer::{ClientId, Outgoing};
 use crate::sip::uri::Host;
 use crate::time::Now;
@@ -35,6 +37,8 @@ pub(super) struct Pending {
     /// Without Via, to be sent again.
     pub(super) request: Request,
     pub(super) flow: Flow,
+    /// What it proposes as session timer; `None`: that of a first INVITE.
+    pub(super) proposal: Option<Proposal>,
     tries: u8,
     credentials: Option<Credentials>,
 }
@@ -92,6 +96,7 @@ impl Switch {
             purpose,
             request,
             flow,
+            proposal: None,
             tries: 0,
             credentials,
         };
@@ -151,10 +156,32 @@ impl Switch {
             &own,
         );
         next.request.headers.set(answers, value);
-        let number = self.next_cseq(&pending.purpose, &next.request);
-        next.request
-            .headers
-            .set(Name::CSeq, format!("{number} {method}"));
+        self.transmit_again(next, now)
+    }
+
+    /// 422: the same request again with the longer interval that the peer wants (RFC 4028 §7.3).
+    pub(super) fn propose_more(
+        &mut self,
+        pending: &Pending,
+        response: &Response,
+        now: Now,
+    ) -> Option<ClientId> {
+        let first = || Proposal::new(&session_timer::Settings::default());
+        let proposal = pending.proposal.unwrap_or_else(first);
+        let raised = proposal.raised(response.headers.min_se()?)?;
+        let mut next = pending.clone();
+        next.proposal = Some(raised);
+        let headers = &mut next.request.headers;
+        headers.set(Name::SessionExpires, session_expires(&raised.header()));
+        headers.set(Name::MinSe, raised.minimum().as_secs().to_string());
+        self.transmit_again(next, now)
+    }
+
+    /// The same request with a new CSeq.
+    fn transmit_again(&mut self, mut next: Pending, now: Now) -> Option<ClientId> {
+        let number = self.next_cseq(&next.purpose, &next.request);
+        let value = format!("{number} {}", next.request.method.as_str());
+        next.request.headers.set(Name::CSeq, value);
         self.transmit(next, now)
     }
 

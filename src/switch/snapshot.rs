@@ -252,7 +252,9 @@ impl Switch {
             timer,
             ending: false,
             probing: false,
-            refreshing: false,
+            probe_at: None,
+            allows_update: false,
+            refreshing: None,
             reinvite: None,
         };
         self.legs.insert(kept.id, leg);

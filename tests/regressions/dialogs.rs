@@ -7,7 +7,7 @@ use qaynar::media;
 use qaynar::sip::message::{Method, Name};
 use qaynar::switch::Input;
 
-use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, RINGS_OUTSIDE, SDP};
+use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, RINGS_OUTSIDE, SDP, flow};
 
 /// What a carrier asks who does not know us.
 const CHALLENGE: &str =
@@ -210,4 +210,134 @@ fn a_call_that_we_end_and_nobody_acknowledges_gets_its_bye_in_the_end() {
     house.wait(Duration::from_secs(33));
     house.request(Method::Bye);
     assert!(house.switch.is_idle());
+}
+
+/// Half an hour, to be refreshed by us.
+const TIMED: &str = "Supported: timer\nSession-Expires: 1800;refresher=uas\n";
+
+#[test]
+fn a_peer_without_update_is_refreshed_by_invite_and_the_call_outlives_its_interval() {
+    let mut house = House::new(PLAYS);
+    house.standing_call(TIMED);
+    for _ in 0..3 {
+        house.wait(Duration::from_secs(901));
+        let invite = house.request(Method::Invite);
+        let offer = String::from_utf8(invite.body.clone()).unwrap();
+        assert!(
+            offer.contains(" 1 IN IP4 203.0.113.5\r\n"),
+            "the same description: {offer}"
+        );
+        let expires = invite.headers.session_expires().unwrap();
+        assert_eq!(expires.refresher.unwrap().parameter(), "uac");
+        house.reply(&invite, 200, "Session-Expires: 1800;refresher=uac\n", SDP);
+        let ack = house.request(Method::Ack);
+        assert_eq!(
+            ack.headers.cseq().unwrap().number,
+            invite.headers.cseq().unwrap().number
+        );
+        house.reply(&invite, 200, "Session-Expires: 1800;refresher=uac\n", SDP);
+        assert_eq!(
+            house.sent(),
+            ["ACK"],
+            "the 2xx came again: our ACK was lost"
+        );
+    }
+    assert_eq!(house.switch.counts().calls, 1);
+}
+
+#[test]
+fn a_refused_refresh_is_tried_again_and_does_not_end_the_call() {
+    let mut house = House::new(PLAYS);
+    house.standing_call(&format!("Allow: INVITE, ACK, BYE, UPDATE\n{TIMED}"));
+    house.wait(Duration::from_secs(901));
+    let update = house.request(Method::Update);
+    house.reply(&update, 405, "", "");
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 500, "Retry-After: 5 (busy)\n", "");
+    house.wait(Duration::from_millis(4_900));
+    assert_eq!(house.sent(), ["ACK"]);
+    house.wait(Duration::from_millis(200));
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 491, "", "");
+    house.wait(Duration::from_millis(2_010));
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 422, "Min-SE: 3600\n", "");
+    let invite = house.request(Method::Invite);
+    assert_eq!(
+        invite.headers.session_expires().unwrap().interval.as_secs(),
+        3_600
+    );
+    assert_eq!(invite.headers.min_se().unwrap().as_secs(), 3_600);
+    house.reply(&invite, 200, "Session-Expires: 3600;refresher=uac\n", SDP);
+    house.wait(Duration::from_secs(1_790));
+    assert_eq!(house.sent(), ["ACK"]);
+    assert_eq!(house.switch.counts().calls, 1);
+}
+
+#[test]
+fn a_phone_that_wants_a_longer_interval_rings_all_the_same() {
+    let mut house = House::new(RINGS).with_phone();
+    house.standing_call("");
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 422, "Min-SE: 2000\n", "");
+    let invite = house.request(Method::Invite);
+    assert_eq!(
+        invite.headers.session_expires().unwrap().interval.as_secs(),
+        2_000
+    );
+    house.reply(&invite, 200, "", SDP);
+    house.request(Method::Ack);
+    assert_eq!(house.switch.counts().talking, 1);
+}
+
+#[test]
+fn a_network_that_cannot_send_for_a_moment_ends_no_call() {
+    let mut house = House::new(PLAYS);
+    house.standing_call(&format!("Allow: UPDATE\n{TIMED}"));
+    let leg = house.legs().pop().unwrap();
+    let silent_for = Duration::from_secs(5);
+    house.tell(Input::Media(media::Event::Absent { leg, silent_for }));
+    house.request(Method::Options);
+    house.tell(Input::SendFailed {
+        flow: flow(CARRIER),
+    });
+    house.wait(Duration::from_secs(11));
+    let probe = house.request(Method::Options);
+    house.reply(&probe, 200, "", "");
+    house.wait(Duration::from_secs(900));
+    house.request(Method::Update);
+    house.tell(Input::SendFailed {
+        flow: flow(CARRIER),
+    });
+    house.wait(Duration::from_secs(11));
+    let update = house.request(Method::Update);
+    house.reply(&update, 200, "Session-Expires: 1800;refresher=uac\n", "");
+    assert_eq!(house.switch.counts().calls, 1);
+}
+
+#[test]
+fn two_reinvites_do_not_cross() {
+    let mut house = House::new(PLAYS);
+    let mut caller = house.standing_call(TIMED);
+    house.wait(Duration::from_secs(890));
+    let hold = caller.next("INVITE", TIMED, SDP);
+    house.receive(CARRIER, &hold);
+    assert_eq!(house.response().status, 200);
+    house.receive(CARRIER, &caller.ack(2, ""));
+    house.wait(Duration::from_secs(901));
+    let ours = house.request(Method::Invite);
+    let theirs = caller.next("INVITE", "", SDP);
+    house.receive(CARRIER, &theirs);
+    assert_eq!(house.response().status, 491);
+    house.reply(&ours, 491, "", "");
+    house.sent();
+    let theirs = caller.next("INVITE", TIMED, SDP);
+    house.receive(CARRIER, &theirs);
+    assert_eq!(house.response().status, 200);
+    house.wait(Duration::from_secs(3));
+    assert!(
+        !house.sent().contains(&"INVITE".to_owned()),
+        "theirs waits for its ACK"
+    );
+    assert_eq!(house.switch.counts().calls, 1);
 }
