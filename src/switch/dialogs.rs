@@ -167,8 +167,13 @@ impl Switch {
         if let Some(dialog) = &mut leg.dialog {
             dialog.refresh_target(&request.headers);
         }
-        let agreement = session_timer::answer(&asked, &session_timer::Settings::default()).ok();
-        let agreement = agreement.filter(|_| asked.supported || asked.session_expires.is_some());
+        // Before our answer to its INVITE there is no dialog that could expire.
+        let agreement = if leg.is_up() {
+            let settings = session_timer::Settings::default();
+            session_timer::answer_again(&asked, leg.timer.agreement(), &settings).unwrap_or(None)
+        } else {
+            None
+        };
         if let Some(agreed) = agreement {
             response
                 .headers
@@ -199,7 +204,9 @@ impl Switch {
         });
         match acknowledged {
             Some(()) => {
-                self.respond_status(server, request, 200, now);
+                // The INVITE's offer is not answered yet: there is no room for another (RFC 3262 §5).
+                let status = if request.body.is_empty() { 200 } else { 488 };
+                self.respond_status(server, request, status, now);
                 self.answer_call(id, now);
             }
             None => self.respond_status(server, request, 481, now),

@@ -341,3 +341,90 @@ fn two_reinvites_do_not_cross() {
     );
     assert_eq!(house.switch.counts().calls, 1);
 }
+
+#[test]
+fn a_hold_that_says_nothing_of_timers_does_not_end_our_refreshes() {
+    let mut house = House::new(PLAYS);
+    let mut caller = house.standing_call(TIMED);
+    let hold = caller.next("INVITE", "", &SDP.replace("m=audio", "a=sendonly\nm=audio"));
+    house.receive(CARRIER, &hold);
+    let answer = house.response();
+    let expires = answer.headers.session_expires().unwrap();
+    assert_eq!(expires.refresher.unwrap().parameter(), "uas");
+    assert!(
+        !answer.headers.has(Name::Require),
+        "it did not say that it knows timers"
+    );
+    house.receive(CARRIER, &caller.ack(2, ""));
+    house.wait(Duration::from_secs(901));
+    house.request(Method::Invite);
+}
+
+#[test]
+fn hold_in_all_its_forms_is_answered_and_resumed() {
+    let mut house = House::new(PLAYS);
+    let mut caller = house.standing_call("");
+    let held = |line: &str| SDP.replace("m=audio", &format!("{line}\nm=audio"));
+    for (offer, answer) in [
+        (held("a=sendonly"), "recvonly"),
+        (held("a=inactive"), "inactive"),
+        (
+            SDP.replace("c=IN IP4 192.0.2.50", "c=IN IP4 0.0.0.0"),
+            "inactive",
+        ),
+        (SDP.to_owned(), "sendrecv"),
+    ] {
+        let text = caller.next("INVITE", "", &offer);
+        house.receive(CARRIER, &text);
+        let response = house.response();
+        let body = String::from_utf8(response.body).unwrap();
+        assert!(body.contains(&format!("a={answer}\r\n")), "{offer}: {body}");
+        house.receive(CARRIER, &caller.ack(caller.cseq, ""));
+    }
+}
+
+#[test]
+fn an_offer_that_cannot_be_taken_leaves_the_call_as_it_was() {
+    let mut house = House::new(PLAYS);
+    let mut caller = house.standing_call("");
+    let sound = house.media.len();
+    let opus = SDP.replace("RTP/AVP 8 101", "RTP/AVP 111\na=rtpmap:111 opus/48000/2");
+    for (method, body, status) in [
+        ("INVITE", opus.as_str(), 488),
+        ("INVITE", "nonsense\n", 400),
+        ("UPDATE", opus.as_str(), 488),
+        ("UPDATE", "nonsense\n", 400),
+    ] {
+        let text = caller.next(method, "", body);
+        house.receive(CARRIER, &text);
+        assert_eq!(house.response().status, status, "{method} {body}");
+        if method == "INVITE" {
+            house.receive(CARRIER, &caller.ack_refusal(caller.cseq));
+        }
+    }
+    house.wait(Duration::from_secs(40));
+    assert_eq!(house.sent(), [""; 0]);
+    assert_eq!(house.media.len(), sound);
+    assert_eq!(house.switch.counts().calls, 1);
+    let text = caller.next("INVITE", "", SDP);
+    house.receive(CARRIER, &text);
+    let body = String::from_utf8(house.response().body).unwrap();
+    assert!(
+        body.contains(" 2 IN IP4 203.0.113.5\r\n"),
+        "version 2: {body}"
+    );
+}
+
+#[test]
+fn an_offer_in_prack_is_refused_and_the_call_answered() {
+    let mut house = House::new(PLAYS);
+    let mut caller = Peer::caller();
+    let invite = caller.next("INVITE", "Require: 100rel\n", SDP);
+    house.receive(CARRIER, &invite);
+    let ringing = house.provisional(180);
+    caller.ours = ringing.headers.text(Name::To).unwrap().into();
+    let rseq = ringing.headers.text(Name::RSeq).unwrap().into_owned();
+    let prack = caller.next("PRACK", &format!("RAck: {rseq} 1 INVITE\n"), SDP);
+    house.receive(CARRIER, &prack);
+    assert_eq!(house.sent(), ["488 PRACK", "200 INVITE"]);
+}

@@ -359,6 +359,12 @@ impl Peer {
         self.write("ACK", cseq, "", body)
     }
 
+    /// The ACK of a refusal of its INVITE: of the same transaction (RFC 3261 §17.1.1.3).
+    pub(crate) fn ack_refusal(&self, cseq: u32) -> String {
+        let ack = self.write("ACK", cseq, "", "");
+        ack.replace("z9hG4bK-ACK", "z9hG4bK-INVITE")
+    }
+
     fn write(&self, method: &str, cseq: u32, headers: &str, body: &str) -> String {
         let Self {
             at,
@@ -367,7 +373,7 @@ impl Peer {
             ours,
             ..
         } = self;
-        let branch = format!("z9hG4bK-{method}-{cseq}-{}", body.len());
+        let branch = format!("z9hG4bK-{method}-{cseq}");
         let mut text = format!(
             "{method} sip:116111@203.0.113.5 SIP/2.0\nVia: SIP/2.0/UDP {at};branch={branch}\n\
              Max-Forwards: 70\nFrom: {own}\nTo: {ours}\nCall-ID: {call_id}\nCSeq: {cseq} {method}\n\
