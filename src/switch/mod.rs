@@ -16,6 +16,7 @@ mod legs;
 mod outgoing;
 mod pbx;
 mod ports;
+mod refresh;
 mod register;
 mod rings;
 pub mod settings;
