@@ -1,0 +1,235 @@
+//! The edge towards the network, in virtual time: what strangers cost, whom we answer and where, and
+//! what becomes of calls when a connection closes under them.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
+
+mod desk;
+
+use std::time::Duration;
+
+use desk::{Desk, PASSWORD, from, settings};
+use qaynar::sip::digest::Challenge;
+use qaynar::sip::flow::{ConnectionId, Flow, Transport};
+use qaynar::sip::message::{Message, Method, Name, Request, Response};
+use qaynar::sip::transaction::key::{MergeKey, OldFacts, ServerKey, TopVia};
+use qaynar::sip::transaction::layer::{Incoming, Kind, Layer, MAX_BYTES, RESERVED_BYTES, Received};
+use qaynar::switch::{Input, Settings, Trunk, TrunkHost};
+use qaynar::time::Instant;
+
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
+/// The carrier's switch.
+const CARRIER: &str = "198.51.100.7:5060";
+/// Where operator 101 sits.
+const PHONE: &str = "192.0.2.9:5062";
+/// Neither.
+const STRANGER: &str = "203.0.113.66:5060";
+
+/// The desk's settings with one trunk, so that loopback is nobody.
+fn with_trunk() -> Settings {
+    let host = TrunkHost {
+        host: "198.51.100.7".into(),
+        port: 5060,
+        transport: Transport::Udp,
+    };
+    let trunk = Trunk {
+        name: "azercell".into(),
+        sources: vec!["198.51.100.0/24".parse().unwrap()],
+        host: Some(host),
+        credentials: None,
+        from: None,
+    };
+    Settings {
+        trunks: vec![trunk],
+        ..settings()
+    }
+}
+
+/// By the connection with this number.
+fn stream(remote: &str, connection: u64) -> Flow {
+    Flow {
+        transport: Transport::Tcp,
+        connection: Some(ConnectionId(connection)),
+        ..from(remote)
+    }
+}
+
+/// A request with these lines besides what each must have.
+fn request(method: &str, user: &str, lines: &[&str], body: &str) -> String {
+    let mut text = format!("{method} sip:{user}@qaynar SIP/2.0\r\nMax-Forwards: 70\r\n");
+    for line in lines {
+        text.push_str(&format!("{line}\r\n"));
+    }
+    if !body.is_empty() {
+        text.push_str("Content-Type: application/sdp\r\n");
+    }
+    format!("{text}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A caller's INVITE by the trunk, from `via` and reached at `contact`.
+fn invite(via: &str, contact: &str, more: &[&str]) -> String {
+    let (via, contact) = (format!("Via: {via}"), format!("Contact: <{contact}>"));
+    let lines = [
+        via.as_str(),
+        "From: <sip:0501234567@carrier>;tag=theirs",
+        "To: <sip:116111@qaynar>",
+        "Call-ID: call",
+        "CSeq: 1 INVITE",
+        &contact,
+    ];
+    request("INVITE", "116111", &[&lines, more].concat(), SDP)
+}
+
+/// The caller's ACK of the 200 that went out.
+fn acknowledge(desk: &mut Desk, flow: Flow) {
+    let to = |(_, message): &(Flow, Message)| match message {
+        Message::Response(response) if response.status == 200 => {
+            Some(format!("To: {}", response.headers.text(Name::To)?))
+        }
+        _ => None,
+    };
+    let to = desk.sent.iter().find_map(to).unwrap();
+    let ack = [
+        "Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKack",
+        "From: <sip:0501234567@carrier>;tag=theirs",
+        &to,
+        "Call-ID: call",
+        "CSeq: 1 ACK",
+    ];
+    desk.datagram(flow, request("ACK", "116111", &ack, "").as_bytes());
+}
+
+/// A REGISTER of operator 101 with the Call-ID `id`; `more` has a proof, or nothing.
+fn register(id: &str, number: u32, contact: &str, more: &[&str]) -> String {
+    let lines = [
+        format!("Via: SIP/2.0/UDP 192.0.2.9:5062;rport;branch=z9hG4bK{id}-{number}"),
+        "From: <sip:101@qaynar>;tag=phone".into(),
+        "To: <sip:101@qaynar>".into(),
+        format!("Call-ID: {id}"),
+        format!("CSeq: {number} REGISTER"),
+        format!("Contact: <{contact}>"),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    request("REGISTER", "101", &[&lines, more].concat(), "")
+}
+
+/// Operator 101 registers, with the proof.
+fn registered(desk: &mut Desk, flow: Flow, id: &str, contact: &str) {
+    desk.wait(Duration::from_millis(1)); // A nonce of its own.
+    let asked = desk.ask(flow, register(id, 1, contact, &[]).as_bytes());
+    let proof = proof(&asked[0], "REGISTER", "sip:101@qaynar");
+    let line = format!("Authorization: {proof}");
+    let granted = desk.ask(flow, register(id, 2, contact, &[&line]).as_bytes());
+    assert_eq!(granted[0].status, 200);
+}
+
+fn proof(asked: &Response, method: &str, uri: &str) -> String {
+    let values = asked.headers.fields(&Name::WwwAuthenticate);
+    let challenge = Challenge::best(values.map(String::from_utf8_lossy)).unwrap();
+    challenge.answer("101", PASSWORD, method, uri, "own")
+}
+
+/// Requests of ours with this method that went out, with their ways.
+fn asked(desk: &Desk, method: Method) -> Vec<(Flow, Request)> {
+    let of = |(flow, message): &(Flow, Message)| match message {
+        Message::Request(request) if request.method == method => Some((*flow, request.clone())),
+        _ => None,
+    };
+    desk.sent.iter().filter_map(of).collect()
+}
+
+/// A peer's 200 to a request of ours.
+fn accepts(invite: &Request, contact: &str) -> String {
+    let text = |name| invite.headers.text(name).unwrap().into_owned();
+    format!(
+        "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=phone\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+         Contact: <{contact}>\r\nAllow: INVITE, ACK, BYE, UPDATE\r\nRequire: timer\r\n\
+         Session-Expires: 1800;refresher=uac\r\nContent-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{SDP}",
+        text(Name::Via),
+        text(Name::From),
+        text(Name::To),
+        text(Name::CallId),
+        text(Name::CSeq),
+        SDP.len()
+    )
+}
+
+/// Operator 101 is on shift with a phone, a caller came by the trunk, and the phone's 200 is here.
+fn connected(desk: &mut Desk, phone: Flow, contact: &str) -> String {
+    registered(desk, phone, "registration", contact);
+    desk.input(Input::Command(qaynar::switch::Command::OperatorStates(
+        qaynar::queue::Snapshot {
+            operators: vec![qaynar::queue::OperatorSnapshot {
+                operator: "101".into(),
+                logged_in: true,
+                paused: false,
+                idle_since: desk.now.wall,
+                wrap_up_until: None,
+            }],
+        },
+    )));
+    let via = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKcall";
+    desk.sent.clear();
+    desk.datagram(
+        from(CARRIER),
+        invite(via, "sip:caller@198.51.100.7:5060", &[]).as_bytes(),
+    );
+    let (flow, ring) = asked(desk, Method::Invite).pop().unwrap();
+    assert_eq!(flow, phone);
+    acknowledge(desk, from(CARRIER));
+    let accepted = accepts(&ring, contact);
+    desk.datagram(phone, accepted.as_bytes());
+    assert_eq!(desk.switch.counts().talking, 1);
+    accepted
+}
+
+#[test]
+fn large_messages_are_bounded_together_and_calls_can_still_end() {
+    let mut layer = Layer::default();
+    let incoming = |number: usize, to_tag| {
+        let (id, branch) = (format!("call{number}"), format!("z9hG4bK{number}"));
+        let old = OldFacts {
+            request_uri: "sip:116111@qaynar",
+            call_id: &id,
+            from_tag: Some("a"),
+            to_tag,
+            cseq: 1,
+        };
+        let top = TopVia {
+            branch: Some(&branch),
+            sent_by: "198.51.100.7",
+            whole: "",
+        };
+        Incoming {
+            key: ServerKey::new(top, "OPTIONS", old),
+            merge: MergeKey::new("OPTIONS", old),
+            kind: Kind::Other,
+        }
+    };
+    const LARGE: usize = 60_000;
+    let mut taken = 0;
+    while let Received::New { id, .. } =
+        layer.receive_request(incoming(taken, None), from(CARRIER), Instant(0))
+    {
+        let bytes = vec![b'x'; LARGE].into();
+        layer.respond(id, 200, bytes, Instant(0)).unwrap();
+        while layer.poll().is_some() {}
+        taken += 1;
+    }
+    let room = MAX_BYTES - RESERVED_BYTES;
+    assert!(
+        (room / 2..=room + LARGE).contains(&(taken * LARGE)),
+        "{taken}"
+    );
+    let inside = layer.receive_request(incoming(taken, Some("ours")), from(CARRIER), Instant(0));
+    assert!(
+        matches!(inside, Received::New { .. }),
+        "a BYE is still heard"
+    );
+    // All of the room comes back.
+    layer.handle_timeout(Instant(40_000_000));
+    assert!(matches!(
+        layer.receive_request(incoming(0, None), from(CARRIER), Instant(40_000_000)),
+        Received::New { .. }
+    ));
+}
