@@ -233,3 +233,33 @@ fn large_messages_are_bounded_together_and_calls_can_still_end() {
         Received::New { .. }
     ));
 }
+
+// Item 15: a datagram that was not sent is one that got lost.
+
+#[test]
+fn one_datagram_that_could_not_be_sent_ends_no_call_and_is_sent_again() {
+    let mut desk = Desk::new(with_trunk());
+    connected(&mut desk, from(PHONE), "sip:101@192.0.2.9:5062");
+    // The phone is asked before its session timer ends (RFC 4028).
+    desk.sent.clear();
+    let mut waited = 0;
+    while desk
+        .sent
+        .iter()
+        .all(|(_, one)| !matches!(one, Message::Request(_)))
+    {
+        desk.wait(Duration::from_secs(60));
+        waited += 1;
+        assert!(waited < 30, "nothing was asked in half an hour");
+    }
+    let flow = desk.sent[0].0;
+    desk.sent.clear();
+    desk.input(Input::SendFailed { flow });
+    assert_eq!(desk.switch.counts().talking, 1);
+    desk.wait(Duration::from_secs(1));
+    assert!(
+        desk.sent
+            .iter()
+            .any(|(_, one)| matches!(one, Message::Request(_)))
+    );
+}

@@ -366,8 +366,11 @@ impl Layer {
         }
     }
 
-    /// Nothing can be sent over `flow` any more, or the last bytes were not delivered.
+    /// Nothing can be sent over `flow` any more, or the last bytes were not delivered. A datagram that
+    /// was not sent is one of those that get lost, and is sent again: there it ends only an INVITE of
+    /// ours that has no answer, since another phone may be rung at once.
     pub fn transport_error(&mut self, flow: Flow, now: Instant) {
+        let lasts = flow.transport.is_reliable();
         let first = (flow, Id::Server(ServerId(0)));
         let last = (flow, Id::Client(ClientId(u64::MAX)));
         let hit: Vec<Id> = self
@@ -377,6 +380,7 @@ impl Layer {
             .collect();
         for id in hit {
             match id {
+                Id::Server(_) if !lasts => {}
                 Id::Server(id) => {
                     match self.servers.get_mut(&id).map(|entry| &mut entry.machine) {
                         Some(ServerMachine::Invite(machine)) => {
@@ -394,10 +398,12 @@ impl Layer {
                         Some(ClientMachine::Invite { machine, .. }) => {
                             machine.handle(invite_client::Input::TransportError, now);
                         }
-                        Some(ClientMachine::Other(machine) | ClientMachine::Cancel(machine)) => {
+                        Some(ClientMachine::Other(machine) | ClientMachine::Cancel(machine))
+                            if lasts =>
+                        {
                             machine.handle(client::Input::TransportError, now);
                         }
-                        None => {}
+                        Some(ClientMachine::Other(_) | ClientMachine::Cancel(_)) | None => {}
                     }
                     self.settle_client(id, now);
                 }
