@@ -183,6 +183,94 @@ fn connected(desk: &mut Desk, phone: Flow, contact: &str) -> String {
     accepted
 }
 
+// Item 2: strangers cost nothing that lasts.
+
+#[test]
+fn strangers_are_refused_once_and_keep_no_room() {
+    let mut desk = Desk::new(with_trunk());
+    let via = "Via: SIP/2.0/UDP 203.0.113.66;branch=z9hG4bK1";
+    let rest = ["From: <sip:a@b>;tag=1", "Call-ID: s"];
+    let known = ["To: <sip:116111@qaynar>"];
+    let rows: &[(&str, &[&str], u16)] = &[
+        ("REGISTER", &known, 401),
+        ("INVITE", &known, 407),
+        ("OPTIONS", &known, 200),
+        ("OPTIONS", &["To: <sip:116111@qaynar>;tag=forged"], 481),
+        ("BYE", &["To: <sip:116111@qaynar>;tag=forged"], 481),
+        ("INVITE", &["To: <sip:116111@qaynar>;tag=forged"], 481),
+        ("CANCEL", &known, 481),
+        ("PRACK", &known, 481),
+        ("SUBSCRIBE", &known, 405),
+        ("FROBNICATE", &known, 501),
+        ("REGISTER", &["To: <sip:a@b>", "Require: magic"], 420),
+    ];
+    for (method, to, status) in rows {
+        let cseq = format!("CSeq: 1 {method}");
+        let text = request(
+            method,
+            "116111",
+            &[&[via, &cseq], &rest[..], to].concat(),
+            "",
+        );
+        let answers = desk.ask(from(STRANGER), text.as_bytes());
+        assert_eq!(answers[0].status, *status, "{text}");
+        assert_eq!(desk.switch.counts().transactions, 0, "{text}");
+        // The ACK of a refusal is for nobody.
+        if *method == "INVITE" {
+            let ack = text.replace("INVITE", "ACK");
+            assert!(desk.ask(from(STRANGER), ack.as_bytes()).is_empty());
+        }
+        desk.wait(Duration::from_secs(40));
+        assert!(desk.sent.is_empty(), "sent again: {:?}", desk.sent);
+    }
+}
+
+#[test]
+fn a_thousand_guessers_in_six_seconds_leave_no_trace_and_no_call_is_refused() {
+    let mut desk = Desk::new(with_trunk());
+    for number in 0..1_000 {
+        let text = register(&format!("guess{number}"), 1, "sip:101@203.0.113.66", &[]);
+        let answers = desk.ask(from(STRANGER), text.as_bytes());
+        assert_eq!(answers.len(), 1);
+        let length = answers[0].to_bytes().len();
+        assert!(
+            length < 2 * text.len(),
+            "no amplifier: {length} octets for {}",
+            text.len()
+        );
+        desk.wait(Duration::from_millis(6));
+    }
+    assert_eq!(desk.switch.counts().transactions, 0);
+    let via = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKcall";
+    let call = invite(via, "sip:caller@198.51.100.7", &[]);
+    assert!(
+        desk.ask(from(CARRIER), call.as_bytes())
+            .iter()
+            .any(|one| one.status == 200)
+    );
+}
+
+#[test]
+fn a_wrong_password_is_refused_without_a_transaction_and_the_right_one_is_taken() {
+    let mut desk = Desk::new(with_trunk());
+    let contact = "sip:101@192.0.2.9:5062";
+    let first = desk.ask(from(PHONE), register("r", 1, contact, &[]).as_bytes());
+    let wrong = proof(&first[0], "OPTIONS", "sip:101@qaynar");
+    let line = format!("Authorization: {wrong}");
+    let text = register("r", 2, contact, &[&line]);
+    assert_eq!(desk.ask(from(PHONE), text.as_bytes())[0].status, 401);
+    assert_eq!(desk.switch.counts().transactions, 0);
+    let line = format!(
+        "Authorization: {}",
+        proof(&first[0], "REGISTER", "sip:101@qaynar")
+    );
+    let text = register("r", 3, contact, &[&line]);
+    assert_eq!(desk.ask(from(PHONE), text.as_bytes())[0].status, 200);
+    // The repetition of a lost 200 is no replay.
+    assert_eq!(desk.ask(from(PHONE), text.as_bytes())[0].status, 200);
+    assert_eq!(desk.switch.counts().contacts, 1);
+}
+
 #[test]
 fn large_messages_are_bounded_together_and_calls_can_still_end() {
     let mut layer = Layer::default();

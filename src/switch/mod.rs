@@ -10,6 +10,7 @@ mod arrive;
 mod calls;
 mod dialogs;
 mod dispatch;
+mod door;
 mod errands;
 pub mod input;
 mod legs;

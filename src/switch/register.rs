@@ -8,7 +8,6 @@ use crate::sip::digest::{self, Algorithm, Authorization, NonceState};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
-use crate::sip::uri::Uri;
 use crate::time::Now;
 
 /// The most nonces whose counts are remembered.
@@ -100,15 +99,15 @@ impl Switch {
         response
     }
 
-    /// A softphone comes, refreshes, asks or goes.
-    pub(super) fn register(&mut self, id: ServerId, request: &Request, flow: Flow, now: Now) {
-        if matches!(request.headers.to(), Ok(to) if matches!(to.uri, Uri::Other(_))) {
-            return self.respond_status(id, request, 400, now); // §10.3 step 5: no address of record.
-        }
-        let operator = match self.authenticate(request, Gate::Registrar, now) {
-            Ok(operator) => operator,
-            Err(challenge) => return self.respond(id, request, *challenge, now),
-        };
+    /// A softphone comes, refreshes, asks or goes; its operator has proved who that is.
+    pub(super) fn register(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        operator: &OperatorId,
+        flow: Flow,
+        now: Now,
+    ) {
         let to = request.headers.to().ok().and_then(|to| to.uri.user());
         if to.as_deref() != Some(operator.as_str()) {
             // §10.3 step 4: one may not register for another.
@@ -121,7 +120,7 @@ impl Switch {
             return self.respond_status(id, request, 400, now);
         };
         let asked = Update {
-            operator: &operator,
+            operator,
             contacts: &contacts,
             expires: headers.expires(),
             call_id,
@@ -131,7 +130,7 @@ impl Switch {
         let response = match self.registrar.update(&asked, now) {
             Ok(change) => {
                 let mut response = Response::to(request, 200);
-                for binding in self.registrar.contacts(&operator) {
+                for binding in self.registrar.contacts(operator) {
                     let left = binding.expires.since(now.wall).as_secs();
                     response.headers.push(
                         Name::Contact,
@@ -142,7 +141,7 @@ impl Switch {
                 match change {
                     // Refreshes are many and tell nothing: stored, not journalled.
                     Some(_) if refreshed => {
-                        let bindings = self.registrar.contacts(&operator).to_vec();
+                        let bindings = self.registrar.contacts(operator).to_vec();
                         let operator = operator.clone();
                         self.outputs
                             .push_back(super::Output::Bindings { operator, bindings });
@@ -151,7 +150,7 @@ impl Switch {
                 }
                 response
             }
-            Err(fault) => self.register_refused(request, &operator, fault, now),
+            Err(fault) => self.register_refused(request, operator, fault, now),
         };
         self.respond(id, request, response, now);
     }
