@@ -183,6 +183,47 @@ fn connected(desk: &mut Desk, phone: Flow, contact: &str) -> String {
     accepted
 }
 
+// Item 1: strays.
+
+/// A 2xx that answers nothing of ours, with the branch `b` and our own address as its Via.
+fn stray(contact: &str) -> String {
+    format!(
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKb\r\n\
+         From: <sip:116111@qaynar>;tag=x\r\nTo: <sip:a@b>;tag=y\r\nCall-ID: never\r\n\
+         CSeq: 1 INVITE\r\nContact: <{contact}>\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn a_strangers_2xx_brings_nothing_and_a_trunks_is_ended_once_where_it_came_from() {
+    let mut desk = Desk::new(with_trunk());
+    let text = stray("sip:victim@192.0.2.200:9");
+    desk.datagram(from(STRANGER), text.as_bytes());
+    desk.wait(Duration::from_secs(40));
+    assert!(desk.sent.is_empty(), "{:?}", desk.sent);
+
+    // Perhaps of before a restart: the phone must not stay in a call with nobody.
+    desk.datagram(from(CARRIER), text.as_bytes());
+    assert_eq!(desk.switch.counts().transactions, 0);
+    desk.wait(Duration::from_secs(40));
+    let sent: Vec<_> = desk.requests().into_iter().map(|one| one.method).collect();
+    assert_eq!(sent, [Method::Ack, Method::Bye]);
+    desk.datagram(from(CARRIER), text.as_bytes());
+    assert!(desk.sent.iter().all(|(flow, _)| *flow == from(CARRIER)));
+}
+
+#[test]
+fn a_late_repetition_of_the_phones_2xx_gets_an_ack_and_the_call_goes_on() {
+    let mut desk = Desk::new(with_trunk());
+    let accepted = connected(&mut desk, from(PHONE), "sip:101@192.0.2.9:5062");
+    desk.wait(Duration::from_secs(40));
+    desk.sent.clear();
+    desk.datagram(from(PHONE), accepted.as_bytes());
+    let sent: Vec<_> = desk.requests().into_iter().map(|one| one.method).collect();
+    assert_eq!(sent, [Method::Ack]);
+    assert_eq!(desk.switch.counts().talking, 1);
+}
+
 // Item 2: strangers cost nothing that lasts.
 
 #[test]

@@ -165,7 +165,7 @@ impl Switch {
         {
             Answered::ToUser(id) => self.answered(id, &response, flow, now),
             Answered::Absorbed => {}
-            Answered::Stray => self.stray_answer(&response, flow, now),
+            Answered::Stray => self.stray_answer(&response, flow),
         }
     }
 }

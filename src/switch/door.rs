@@ -59,6 +59,14 @@ impl Switch {
         request.uri.user().unwrap_or_default().starts_with('*')
             || self.settings.trunk_of(flow.remote.ip()).is_none()
     }
+
+    /// Whether an operator's phone registered by this way.
+    pub(super) fn is_phone(&self, flow: Flow) -> bool {
+        let mut bindings = self.registrar.all().flat_map(|(_, bindings)| bindings);
+        bindings.any(|binding| {
+            binding.flow.transport == flow.transport && binding.flow.remote == flow.remote
+        })
+    }
 }
 
 /// The answer to what neither needs nor makes a dialog or a registration.

@@ -111,7 +111,8 @@ impl Switch {
         Some(id)
     }
 
-    /// Sends an ACK of a 2xx, outside any transaction (§13.2.2.4); returns its bytes for repetitions.
+    /// Sends an ACK of a 2xx, or the BYE that goes with it, outside any transaction (§13.2.2.4);
+    /// returns its bytes for repetitions.
     pub(super) fn send_ack(&mut self, ack: &Request, flow: Flow) -> std::sync::Arc<[u8]> {
         let (_, whole) = self.complete(ack, flow);
         let bytes: std::sync::Arc<[u8]> = whole.to_bytes().into();
