@@ -363,6 +363,50 @@ fn large_messages_are_bounded_together_and_calls_can_still_end() {
     ));
 }
 
+// Item 10: the way of replies.
+
+#[test]
+fn a_trunk_without_rport_hears_at_its_vias_port_and_a_phone_at_its_source() {
+    let mut desk = Desk::new(with_trunk());
+    let options = |via: &str| {
+        let lines = [
+            via,
+            "From: <sip:a@b>;tag=1",
+            "To: <sip:116111@qaynar>",
+            "Call-ID: o",
+            "CSeq: 1 OPTIONS",
+        ];
+        request("OPTIONS", "116111", &lines, "")
+    };
+    let rows = [
+        (
+            "198.51.100.7:33000",
+            "Via: SIP/2.0/UDP 198.51.100.7:5080;branch=z9hG4bK1",
+            "198.51.100.7:5080",
+        ),
+        (
+            "198.51.100.7:33000",
+            "Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK2",
+            "198.51.100.7:5060",
+        ),
+        (
+            "198.51.100.7:33000",
+            "Via: SIP/2.0/UDP 198.51.100.7:5080;rport;branch=z9hG4bK3",
+            "198.51.100.7:33000",
+        ),
+        (
+            "192.0.2.9:33000",
+            "Via: SIP/2.0/UDP 10.0.0.4:5080;branch=z9hG4bK4",
+            "192.0.2.9:33000",
+        ),
+    ];
+    for (source, via, expected) in rows {
+        desk.sent.clear();
+        desk.datagram(from(source), options(via).as_bytes());
+        assert_eq!(desk.sent[0].0, from(expected), "{via}");
+    }
+}
+
 // Item 15: a datagram that was not sent is one that got lost.
 
 #[test]

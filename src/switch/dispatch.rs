@@ -33,6 +33,7 @@ impl Switch {
         };
         let mut request = (**request).clone();
         mark_received(&mut request, flow);
+        let flow = self.way_back(&request, flow);
         let response = Response::to(&request, malformed.fault.status());
         self.answer_without_state(&request, response, flow);
     }
@@ -42,6 +43,7 @@ impl Switch {
         let Some(incoming) = keys(&request) else {
             return;
         };
+        let flow = self.way_back(&request, flow);
         let operator = match self.admit(&request, &incoming, flow, now) {
             Ok(operator) => operator,
             Err(refusal) => return self.answer_without_state(&request, *refusal, flow),

@@ -5,11 +5,14 @@ use super::dispatch::{ALLOW, capabilities, refusal_for_all};
 use super::pbx::Switch;
 use super::register::Gate;
 use crate::ids::OperatorId;
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::transaction::layer::{Incoming, Kind};
 use crate::sip::uri::Uri;
 use crate::time::Now;
+
+/// Where replies go to a sender who names no port (§18.2.2).
+const DEFAULT_PORT: u16 = 5060;
 
 impl Switch {
     /// Lets in what goes on with something that we know, a call by a trunk, and whoever proves to be
@@ -58,6 +61,26 @@ impl Switch {
     fn needs_proof(&self, request: &Request, flow: Flow) -> bool {
         request.uri.user().unwrap_or_default().starts_with('*')
             || self.settings.trunk_of(flow.remote.ip()).is_none()
+    }
+
+    /// The way of our replies (§18.2.2, RFC 3581 §4). A trunk that does not ask for its source port
+    /// hears at the port of its Via, if that names the very address that it came from: a NAT would know
+    /// the source port alone. So it is with phones, whose way of registration is the way of their calls.
+    pub(super) fn way_back(&self, request: &Request, flow: Flow) -> Flow {
+        let Ok(via) = request.headers.via() else {
+            return flow;
+        };
+        let stays = flow.transport != Transport::Udp
+            || via.parameter("rport").is_some()
+            || via.host.address() != Some(flow.remote.ip())
+            || request.method == Method::Register
+            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.is_phone(flow);
+        let mut flow = flow;
+        if !stays {
+            flow.remote.set_port(via.port.unwrap_or(DEFAULT_PORT));
+        }
+        flow
     }
 
     /// Whether an operator's phone registered by this way.
