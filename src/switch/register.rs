@@ -1,5 +1,7 @@
 //! REGISTER and digest: who a softphone belongs to, and where it is (RFC 3261 §10, §22).
 
+use std::time::Duration;
+
 use super::pbx::Switch;
 use crate::event::What;
 use crate::ids::OperatorId;
@@ -8,10 +10,31 @@ use crate::sip::digest::{self, Algorithm, Authorization, NonceState};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 
 /// The most nonces whose counts are remembered.
 const MAX_NONCES: usize = 20_000;
+/// How often failed proofs are told of.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Things that are counted, and told together at most once a second.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    untold: u64,
+    next: Instant,
+}
+
+impl Told {
+    /// One more; `Some`: tell now that there were so many.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.untold += 1;
+        if now < self.next {
+            return None;
+        }
+        self.next = now + TELL_EVERY;
+        Some(std::mem::take(&mut self.untold))
+    }
+}
 
 /// Which pair of headers digest uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +95,7 @@ impl Switch {
         // An unknown name costs the same work as a known one.
         let fits = proof.is_proof(ha1.as_deref().unwrap_or("0"), request.method.as_str());
         if !fits || ha1.is_none() {
-            tracing::warn!(operator = %operator.as_str().chars().take(32).collect::<String>(), "digest failed");
+            self.digest_failed(ha1.is_some().then_some(&operator), now);
             return Err(Box::new(self.challenge(request, gate, false, now)));
         }
         let count = proof.count();
@@ -86,6 +109,19 @@ impl Switch {
         }
         self.counts_of_nonces.insert(proof.nonce, count);
         Ok(operator)
+    }
+
+    /// Told at most once a second: a guesser must not fill the log, nor write names of his into it.
+    fn digest_failed(&mut self, operator: Option<&OperatorId>, now: Now) {
+        if let Some(count) = self.wrong_proofs.count(now.at) {
+            let operator = operator.map_or("unknown", OperatorId::as_str);
+            tracing::warn!(
+                count,
+                operator,
+                "digest failed: a phone has a wrong password, or somebody guesses; \
+                 `qaynar operator password` sets a new one"
+            );
+        }
     }
 
     fn challenge(&self, request: &Request, gate: Gate, stale: bool, now: Now) -> Response {
@@ -184,5 +220,19 @@ impl Switch {
                 Response::to(request, 403)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_failures_in_a_second_make_one_line() {
+        let mut told = Told::default();
+        let at = |ms: u64| Instant(5_000_000) + Duration::from_millis(ms);
+        let lines: Vec<u64> = (0..1_000).filter_map(|ms| told.count(at(ms))).collect();
+        assert_eq!(lines, [1]);
+        assert_eq!(told.count(at(1_000)), Some(1_000), "none is lost count of");
     }
 }
