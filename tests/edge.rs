@@ -436,3 +436,90 @@ fn one_datagram_that_could_not_be_sent_ends_no_call_and_is_sent_again() {
             .any(|(_, one)| matches!(one, Message::Request(_)))
     );
 }
+
+// Item 9: the way of requests inside dialogs.
+
+/// The ways of the BYEs that end a trunk's call whose INVITE came by `flow`.
+fn last_way(flow: Flow, contact: &str, more: &[&str], closed: bool) -> Vec<Flow> {
+    let mut desk = Desk::new(with_trunk());
+    let transport = flow.transport.via_name();
+    let via = format!("SIP/2.0/{transport} 198.51.100.7:5060;branch=z9hG4bKcall");
+    desk.datagram(flow, invite(&via, contact, more).as_bytes());
+    acknowledge(&mut desk, flow);
+    if closed {
+        let connection = flow.connection.unwrap();
+        desk.input(Input::FlowClosed { connection });
+    }
+    desk.sent.clear();
+    desk.input(Input::Command(qaynar::switch::Command::ShutDown));
+    let ways = asked(&desk, Method::Bye);
+    ways.into_iter().map(|(flow, _)| flow).collect()
+}
+
+#[test]
+fn a_trunk_is_reached_where_its_contact_or_its_route_says() {
+    let contact = "sip:caller@198.51.100.20:5070";
+    let udp = from(CARRIER);
+    assert_eq!(
+        last_way(udp, contact, &[], false),
+        [from("198.51.100.20:5070")]
+    );
+    let route = "Record-Route: <sip:198.51.100.30;lr>, <sip:198.51.100.31;lr>";
+    assert_eq!(
+        last_way(udp, contact, &[route], false),
+        [from("198.51.100.30:5060")]
+    );
+    for vague in [
+        "sip:caller@sbc.carrier.example",
+        "sip:caller@10.1.2.3",
+        "sip:caller@127.0.0.1",
+    ] {
+        assert_eq!(last_way(udp, vague, &[], false), [udp], "{vague}");
+    }
+}
+
+#[test]
+fn a_trunks_closed_connection_is_replaced_by_one_to_its_contact() {
+    let flow = stream("198.51.100.7:41000", 5);
+    let contact = "sip:caller@198.51.100.7:5060;transport=tcp";
+    assert_eq!(last_way(flow, contact, &[], false), [flow], "it stands");
+    let target = Flow {
+        remote: CARRIER.parse().unwrap(),
+        connection: None,
+        ..flow
+    };
+    assert_eq!(last_way(flow, contact, &[], true), [target]);
+}
+
+#[test]
+fn a_call_goes_on_when_its_phone_comes_back_by_another_connection() {
+    let mut desk = Desk::new(with_trunk());
+    let (old, new) = (stream("192.0.2.9:41000", 5), stream("192.0.2.9:41001", 6));
+    let contact = "sip:101@192.0.2.9:41000;transport=tcp";
+    connected(&mut desk, old, contact);
+    let connection = ConnectionId(5);
+    desk.input(Input::FlowClosed { connection });
+    desk.input(Input::SendFailed { flow: old });
+    assert_eq!(desk.switch.counts().talking, 1);
+    registered(
+        &mut desk,
+        new,
+        "again",
+        "sip:101@192.0.2.9:41001;transport=tcp",
+    );
+    desk.sent.clear();
+    // The session timer's refresh takes the new way, and so does the end.
+    desk.wait(Duration::from_secs(910));
+    let refresh = desk
+        .sent
+        .iter()
+        .find(|(_, one)| matches!(one, Message::Request(_)));
+    assert_eq!(refresh.unwrap().0, new);
+    desk.sent.clear();
+    desk.input(Input::Command(qaynar::switch::Command::ShutDown));
+    let ways: Vec<Flow> = asked(&desk, Method::Bye)
+        .into_iter()
+        .map(|one| one.0)
+        .collect();
+    assert!(ways.contains(&new), "{ways:?}");
+}

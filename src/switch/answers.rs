@@ -161,7 +161,7 @@ impl Switch {
         };
         let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
         let ack = dialog.request(Method::Ack, Some(number));
-        let bytes = self.send_ack(&ack, flow);
+        let bytes = self.send_ack(&ack, self.next_hop(&dialog, flow));
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -187,10 +187,11 @@ impl Switch {
             return;
         };
         let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
+        let way = self.next_hop(&dialog, flow);
         let ack = dialog.request(Method::Ack, Some(number));
-        self.send_ack(&ack, flow);
+        self.send_ack(&ack, way);
         let bye = dialog.request(Method::Bye, None);
-        self.send_request(bye, flow, Purpose::Bye, None, now);
+        self.send_request(bye, way, Purpose::Bye, None, now);
     }
 
     /// A 2xx to an INVITE whose transaction is over. In a call that stands, our ACK was lost; else the

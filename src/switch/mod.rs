@@ -22,6 +22,7 @@ mod rings;
 pub mod settings;
 pub mod snapshot;
 mod violations;
+mod ways;
 
 pub use input::{Command, Counts, Input, Output};
 pub use pbx::Switch;

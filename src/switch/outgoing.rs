@@ -199,7 +199,7 @@ impl Switch {
         found.credentials.clone()
     }
 
-    /// A request inside a leg's dialog, by the leg's way.
+    /// A request inside a leg's dialog.
     pub(super) fn send_in_dialog(
         &mut self,
         id: LegId,
@@ -208,8 +208,8 @@ impl Switch {
         fill: impl FnOnce(&mut Request),
         now: Now,
     ) -> Option<ClientId> {
+        let flow = self.way_to(self.legs.get(&id)?);
         let leg = self.legs.get_mut(&id)?;
-        let flow = leg.flow;
         let contact = leg.contact.clone();
         let request_makes_target = matches!(method, Method::Invite | Method::Update);
         let mut request = leg.dialog.as_mut()?.request(method, None);

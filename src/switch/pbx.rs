@@ -125,6 +125,7 @@ impl Switch {
             Input::FlowClosed { connection } => {
                 let changes = self.registrar.drop_connection(connection, now);
                 self.contacts_changed(changes, now);
+                self.reroute(connection);
             }
             Input::Resolved {
                 question,
