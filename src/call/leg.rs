@@ -10,6 +10,7 @@ use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Stream;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::Dialog;
+use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
 use crate::sip::message::Request;
 use crate::sip::reliable::Reliable;
@@ -72,6 +73,10 @@ pub struct Media {
     pub description_id: u64,
     /// `o=` version of our next description.
     pub description_version: u64,
+    /// Our last description as it went out, offer or answer; empty: none yet. The next one keeps its
+    /// lines (RFC 3264 §8).
+    #[serde(default)]
+    pub described: String,
     /// As negotiated; `None`: not yet.
     pub stream: Option<Stream>,
     /// The peer holds us: who it is connected with hears music.
@@ -99,8 +104,12 @@ pub struct Leg {
     pub contact: String,
     /// Our media.
     pub media: Media,
+    /// Who we are to the peer, should it challenge us: of its trunk; operators' phones get none.
+    pub credentials: Option<Credentials>,
     /// Keeps the dialog's life in sight (RFC 4028); off where the peer cannot.
     pub timer: SessionTimer,
+    /// It has ended for us and its media is closed; BYE follows as soon as it may.
+    pub ending: bool,
     /// An in-dialog OPTIONS is out.
     pub probing: bool,
     /// A re-INVITE or UPDATE of ours is out: one of the peer's gets 491 (RFC 3261 §14.2).

@@ -1,11 +1,11 @@
 //! What peers answer to our requests.
 
+use std::sync::Arc;
+
 use super::outgoing::{Pending, Purpose};
 use super::pbx::Switch;
 use crate::call::Progress;
 use crate::ids::LegId;
-use crate::media::Direction;
-use crate::sdp::Description;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
@@ -21,6 +21,7 @@ impl Switch {
             return;
         };
         if matches!(response.status, 401 | 407)
+            && self.is_wanted(id, &pending)
             && let Some(again) = self.answer_challenge(&pending, response, now)
         {
             return self.asked_again(&pending, id, again);
@@ -39,6 +40,17 @@ impl Switch {
             }
             Purpose::Refresh(leg) => self.refresh_answered(leg, response, now),
         }
+    }
+
+    /// Whether a request is still the one that its purpose waits for. An INVITE that was cancelled is
+    /// not asked again: nobody would cancel the second.
+    fn is_wanted(&self, id: ClientId, pending: &Pending) -> bool {
+        let Purpose::Invite(leg) = pending.purpose else {
+            return true;
+        };
+        self.legs.get(&leg).is_some_and(|leg| {
+            matches!(leg.progress, Progress::Calling { client, cancelled: false, .. } if client == id)
+        })
     }
 
     /// The INVITE of a leg is repeated with credentials: the leg follows its new transaction.
@@ -62,7 +74,10 @@ impl Switch {
         match pending.purpose {
             Purpose::Bye => {}
             Purpose::Invite(leg) => {
-                if self.legs.get(&leg).is_some_and(|leg| !leg.is_up()) {
+                let waits = self.legs.get(&leg).is_some_and(
+                    |leg| matches!(leg.progress, Progress::Calling { client, .. } if client == id),
+                );
+                if waits {
                     self.ring_refused(leg, status, now);
                 }
             }
@@ -151,17 +166,14 @@ impl Switch {
         flow: Flow,
         now: Now,
     ) {
-        let description = Description::parse(&response.body).ok();
-        let agreed = description
-            .and_then(|answer| crate::sdp::read_answer(&answer, Direction::SendRecv).ok());
+        let agreed = self.read_answer(id, &response.body);
         let (Ok(mut dialog), Some(agreed)) = (Dialog::as_uac(invite, response, flow), agreed)
         else {
             self.dismiss(invite, response, flow, now);
             return self.ring_refused(id, 488, now);
         };
-        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
-        let ack = dialog.request(Method::Ack, Some(number));
-        let bytes = self.send_ack(&ack, self.next_hop(&dialog, flow));
+        let way = self.next_hop(&dialog, flow);
+        let bytes = self.acknowledge(&mut dialog, invite, way);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -181,15 +193,25 @@ impl Switch {
         self.ring_answered(id, now);
     }
 
+    /// The ACK of a 2xx: with the INVITE's number and the INVITE's credentials (§13.2.2.4).
+    fn acknowledge(&mut self, dialog: &mut Dialog, invite: &Request, flow: Flow) -> Arc<[u8]> {
+        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
+        let mut ack = dialog.request(Method::Ack, Some(number));
+        for name in [Name::Authorization, Name::ProxyAuthorization] {
+            for value in invite.headers.fields(&name) {
+                ack.headers.push(name.clone(), value.to_vec());
+            }
+        }
+        self.send_ack(&ack, flow)
+    }
+
     /// A 2xx that nobody wants: ACK, then BYE (§13.2.2.4).
     fn dismiss(&mut self, invite: &Request, response: &Response, flow: Flow, now: Now) {
         let Ok(mut dialog) = Dialog::as_uac(invite, response, flow) else {
             return;
         };
-        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
         let way = self.next_hop(&dialog, flow);
-        let ack = dialog.request(Method::Ack, Some(number));
-        self.send_ack(&ack, way);
+        self.acknowledge(&mut dialog, invite, way);
         let bye = dialog.request(Method::Bye, None);
         self.send_request(bye, way, Purpose::Bye, None, now);
     }

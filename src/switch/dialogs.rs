@@ -5,8 +5,6 @@ use super::legs::{asked, session_expires};
 use super::pbx::Switch;
 use crate::call::Progress;
 use crate::ids::LegId;
-use crate::media::Direction;
-use crate::sdp::Description;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
@@ -54,6 +52,9 @@ impl Switch {
         }
         // A phone that came by another connection or through a new NAT port is answered there.
         leg.flow = flow;
+        if leg.ending && request.method != Method::Bye {
+            return self.respond_status(id, request, 481, now);
+        }
         match request.method {
             Method::Bye => {
                 self.respond_status(id, request, 200, now);
@@ -81,9 +82,19 @@ impl Switch {
     /// What stands against a new offer now (§14.2, RFC 3311 §5.2, RFC 4028 §9).
     fn objection(&self, id: LegId, request: &Request) -> Option<Response> {
         let leg = self.legs.get(&id)?;
+        let invites = request.method == Method::Invite;
         let unacknowledged = leg.reinvite.as_ref().is_some_and(Acceptance::is_waiting);
-        let invited = matches!(leg.progress, Progress::Invited { .. });
-        if request.method == Method::Invite && (unacknowledged || invited) {
+        let (invited, answer_due) = match leg.progress {
+            Progress::Invited { .. } => (true, false),
+            Progress::Calling { .. } => (false, false),
+            Progress::Up { answer_due, .. } => (false, answer_due),
+        };
+        let offers = invites || !request.body.is_empty();
+        // The peer owes an answer to an offer of ours before it may make one.
+        if offers && answer_due {
+            return Some(Response::to(request, 491));
+        }
+        if (invites && unacknowledged) || (offers && invited) {
             return Some(Response::to(request, 500).with(Name::RetryAfter, "1"));
         }
         if leg.refreshing {
@@ -107,8 +118,9 @@ impl Switch {
         };
         let response = self.granted(id, request, body, now);
         let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
         if let Some(leg) = self.legs.get_mut(&id) {
-            leg.reinvite = Some(Acceptance::new(bytes.clone(), now.at));
+            leg.reinvite = Some(Acceptance::new(bytes.clone(), cseq, now.at));
             if let Progress::Up { answer_due, .. } = &mut leg.progress {
                 *answer_due = request.body.is_empty();
             }
@@ -206,23 +218,23 @@ impl Switch {
         else {
             return;
         };
-        let first = acceptance.as_mut().is_some_and(Acceptance::acknowledge);
-        let again = !first && leg.reinvite.as_mut().is_some_and(Acceptance::acknowledge);
-        if first {
-            *acceptance = None;
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let acknowledges = |machine: &mut Acceptance| machine.acknowledge(cseq);
+        if acceptance.take_if(acknowledges).is_none()
+            && leg.reinvite.take_if(acknowledges).is_none()
+        {
+            // Of an INVITE that was acknowledged before, or of none.
+            return;
         }
-        if again {
-            leg.reinvite = None;
+        if leg.ending {
+            return self.hang_up(id, now);
         }
         let due = std::mem::take(answer_due);
         self.arm_leg(id);
         if !due {
             return;
         }
-        let answer = Description::parse(&request.body).ok();
-        let agreed =
-            answer.and_then(|answer| crate::sdp::read_answer(&answer, Direction::SendRecv).ok());
-        match agreed {
+        match self.read_answer(id, &request.body) {
             Some(agreed) => {
                 self.configure(id, agreed);
                 self.connect_media(id);

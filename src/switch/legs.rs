@@ -35,6 +35,7 @@ impl Switch {
             port,
             description_id: u64::from(self.random.next_u32()),
             description_version: 1,
+            described: String::new(),
             stream: None,
             held: false,
         };
@@ -67,6 +68,7 @@ impl Switch {
         progress: Progress,
         flow: Flow,
     ) -> LegId {
+        let credentials = self.credentials_for(flow, side, operator.is_some());
         let leg = Leg {
             id,
             owner,
@@ -77,7 +79,9 @@ impl Switch {
             contact: self.our_contact(flow),
             flow,
             media,
+            credentials,
             timer: SessionTimer::default(),
+            ending: false,
             probing: false,
             refreshing: false,
             reinvite: None,
@@ -87,17 +91,31 @@ impl Switch {
     }
 
     /// Our end of a leg's stream for its next description.
-    pub(super) fn local(&mut self, id: LegId) -> Option<Local> {
-        let media = &mut self.legs.get_mut(&id)?.media;
-        let local = Local {
+    fn local(&self, id: LegId) -> Option<Local> {
+        let media = &self.legs.get(&id)?.media;
+        Some(Local {
             address: media.advertised,
             port: media.port,
             id: media.description_id,
             version: media.description_version,
             direction: Direction::SendRecv,
-        };
-        media.description_version += 1;
-        Some(local)
+        })
+    }
+
+    /// A description of ours goes out; the next one has the next version.
+    pub(super) fn described(&mut self, id: LegId, body: &[u8]) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.media.described = String::from_utf8_lossy(body).into_owned();
+            leg.media.description_version += 1;
+        }
+    }
+
+    /// What the peer's answer to our last offer comes to; `None`: nothing to talk by.
+    pub(super) fn read_answer(&self, id: LegId, answer: &[u8]) -> Option<Negotiated> {
+        let offered = self.legs.get(&id)?.media.described.as_bytes();
+        let offered = crate::sdp::Description::parse(offered).ok()?;
+        let answer = crate::sdp::Description::parse(answer).ok()?;
+        crate::sdp::read_answer(&answer, &offered).ok()
     }
 
     /// What was negotiated takes effect.
@@ -134,6 +152,7 @@ impl Switch {
         };
         let flow = leg.flow;
         let (mut resend, mut dead, mut refresh) = (Vec::new(), false, false);
+        let mut unheard = false;
         let waiting = match &mut leg.progress {
             Progress::Up { acceptance, .. } => [acceptance.as_mut(), leg.reinvite.as_mut()],
             _ => [None, leg.reinvite.as_mut()],
@@ -143,7 +162,7 @@ impl Switch {
             while let Some(output) = machine.poll() {
                 match output {
                     acceptance::Output::Send(bytes) => resend.push(bytes),
-                    acceptance::Output::NotAcknowledged => dead = true,
+                    acceptance::Output::NotAcknowledged => unheard = true,
                 }
             }
         }
@@ -180,13 +199,32 @@ impl Switch {
             // RFC 3262 §3 would refuse the call; a child is answered all the same.
             self.answer_call(id, now);
         }
-        if dead {
+        if unheard {
+            self.tell_no_ack(id, now);
+        }
+        if dead || unheard {
             return self.leg_died(id, now);
         }
         if refresh {
             self.refresh(id, now);
         }
         self.arm_leg(id);
+    }
+
+    /// The commonest cause of calls that end after 32 s: the peer sends its ACK to a Contact that it
+    /// cannot reach.
+    fn tell_no_ack(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let text = format!(
+            "our 200 was never acknowledged: the peer sends its ACK to our Contact {}; if it cannot \
+             reach that, set advertise in [sip] to the address that peers see, and local_networks to \
+             those that see the machine's own",
+            leg.contact
+        );
+        let call = leg.call();
+        self.alarm(call, "no-ack", text, now);
     }
 
     /// UPDATE without a description keeps the dialog alive (RFC 4028 §7.4).
@@ -259,6 +297,15 @@ impl Switch {
                     self.forget_leg(id, now);
                 }
             }
+            // §15: no BYE before the ACK of our 2xx, or before it is given up.
+            Progress::Up {
+                acceptance: Some(acceptance),
+                ..
+            } if acceptance.is_waiting() => {
+                leg.timer.stop();
+                self.release(id, now);
+                self.arm_leg(id);
+            }
             Progress::Up { .. } => {
                 self.send_in_dialog(id, Method::Bye, Purpose::Bye, |_| {}, now);
                 self.forget_leg(id, now);
@@ -277,9 +324,21 @@ impl Switch {
         }
     }
 
+    /// Closes a leg's media, once: from here on only its dialog is left.
+    fn release(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.ending) else {
+            return;
+        };
+        leg.ending = true;
+        self.closing
+            .insert(id, (leg.call(), leg.side, leg.media.port));
+        self.media(Command::Close { leg: id });
+        self.occupy(id, false, now);
+    }
+
     /// Removes a leg and all that is its own.
     pub(super) fn forget_leg(&mut self, id: LegId, now: Now) {
-        self.occupy(id, false, now);
+        self.release(id, now);
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
@@ -290,9 +349,6 @@ impl Switch {
             self.servers.remove(&server);
         }
         self.timers.clear(&Timer::Leg(id));
-        self.closing
-            .insert(id, (leg.call(), leg.side, leg.media.port));
-        self.media(Command::Close { leg: id });
     }
 
     /// Media tells something.
@@ -385,9 +441,10 @@ impl Switch {
             .push(Name::ContentType, super::dispatch::SDP);
         response.body = body;
         let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
+        let cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
         leg.timer.start(agreement, now.at);
         leg.progress = Progress::Up {
-            acceptance: Some(acceptance::Acceptance::new(bytes.clone(), now.at)),
+            acceptance: Some(acceptance::Acceptance::new(bytes.clone(), cseq, now.at)),
             answer_due: invite.body.is_empty(),
             ack: None,
         };
@@ -400,10 +457,18 @@ impl Switch {
     pub(super) fn describe(&mut self, id: LegId, request: &Request) -> Result<Vec<u8>, u16> {
         let local = self.local(id).ok_or(500_u16)?;
         if request.body.is_empty() {
-            return Ok(crate::sdp::offer(&local));
+            let last = self.legs.get(&id).map(|leg| leg.media.described.as_bytes());
+            let last = last.and_then(|last| crate::sdp::Description::parse(last).ok());
+            let body = match last {
+                Some(last) => crate::sdp::offer_again(&last, &local),
+                None => crate::sdp::offer(&local),
+            };
+            self.described(id, &body);
+            return Ok(body);
         }
         let offer = crate::sdp::Description::parse(&request.body).map_err(|_| 400_u16)?;
         let (body, agreed) = crate::sdp::answer(&offer, &local).map_err(|_| 488_u16)?;
+        self.described(id, &body);
         self.configure(id, agreed);
         Ok(body)
     }

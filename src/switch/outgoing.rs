@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::pbx::Switch;
-use super::settings::Credentials;
+use crate::event::Side;
 use crate::ids::LegId;
-use crate::sip::digest::Challenge;
+use crate::sip::digest::{Challenge, Credentials};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::transaction::layer::{ClientId, Outgoing};
@@ -193,10 +193,24 @@ impl Switch {
         })
     }
 
-    /// Whose credentials answer a challenge of a trunk.
-    pub(super) fn credentials_of(&self, trunk: &crate::ids::TrunkName) -> Option<Credentials> {
-        let found = self.settings.trunks.iter().find(|one| one.name == *trunk)?;
-        found.credentials.clone()
+    /// Who we are to the peer of a leg: to the trunk that brought it, or that takes outside calls. An
+    /// operator's phone never sees a digest of a trunk's password.
+    pub(super) fn credentials_for(
+        &self,
+        flow: Flow,
+        side: Side,
+        operator: bool,
+    ) -> Option<Credentials> {
+        let trunks = &self.settings.trunks;
+        let trunk = match side {
+            _ if operator => None,
+            Side::Operator => trunks.iter().find(|trunk| trunk.host.is_some()),
+            Side::Caller | Side::Server => {
+                let name = self.settings.trunk_of(flow.remote.ip())?;
+                trunks.iter().find(|trunk| trunk.name == name)
+            }
+        };
+        trunk?.credentials.clone()
     }
 
     /// A request inside a leg's dialog.
@@ -210,17 +224,13 @@ impl Switch {
     ) -> Option<ClientId> {
         let flow = self.way_to(self.legs.get(&id)?);
         let leg = self.legs.get_mut(&id)?;
-        let contact = leg.contact.clone();
+        let (contact, credentials) = (leg.contact.clone(), leg.credentials.clone());
         let request_makes_target = matches!(method, Method::Invite | Method::Update);
         let mut request = leg.dialog.as_mut()?.request(method, None);
         if request_makes_target {
             request.headers.push(Name::Contact, contact);
         }
         fill(&mut request);
-        let credentials = leg.call().and_then(|call| {
-            let trunk = self.calls.get(&call).map(|call| call.trunk.clone())?;
-            self.credentials_of(&trunk)
-        });
         self.send_request(request, flow, purpose, credentials, now)
     }
 }

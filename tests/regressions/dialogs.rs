@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
-use qaynar::sip::message::Method;
+use qaynar::event::What;
+use qaynar::media;
+use qaynar::sip::message::{Method, Name};
+use qaynar::switch::Input;
 
-use crate::house::{CARRIER, House, PHONE, PLAYS, RINGS, SDP};
+use crate::house::{CARRIER, House, PHONE, PLAYS, Peer, RINGS, RINGS_OUTSIDE, SDP};
+
+/// What a carrier asks who does not know us.
+const CHALLENGE: &str =
+    "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"\n";
 
 #[test]
 fn a_call_is_answered_connected_and_ended() {
@@ -32,4 +39,175 @@ fn a_lost_ack_has_the_2xx_sent_again() {
     house.receive(CARRIER, &caller.ack(1, ""));
     house.wait(Duration::from_secs(60));
     assert_eq!(house.sent(), [""; 0]);
+}
+
+#[test]
+fn a_repeated_ack_of_the_first_invite_does_not_end_a_call_that_is_offered_anew() {
+    let mut house = House::new(PLAYS);
+    let mut caller = house.standing_call("");
+    let reinvite = caller.next("INVITE", "", "");
+    house.receive(CARRIER, &reinvite);
+    assert_eq!(house.response().status, 200);
+    house.receive(CARRIER, &caller.ack(1, ""));
+    assert_eq!(house.switch.counts().calls, 1);
+    // The answer is still due: another offer must wait for it (RFC 3264 §4).
+    let update = caller.next("UPDATE", "", SDP);
+    house.receive(CARRIER, &update);
+    assert_eq!(house.response().status, 491);
+    house.wait(Duration::from_secs(1));
+    assert_eq!(
+        house.sent(),
+        ["200 INVITE"],
+        "ACK 1 is not that of INVITE 2"
+    );
+    house.receive(CARRIER, &caller.ack(2, SDP));
+    house.wait(Duration::from_secs(40));
+    assert_eq!(house.sent(), [""; 0]);
+    assert_eq!(house.switch.counts().calls, 1);
+}
+
+#[test]
+fn an_offer_in_update_before_our_answer_to_the_invite_is_told_to_come_later() {
+    let mut house = House::new(PLAYS);
+    let mut caller = Peer::caller();
+    house.receive(CARRIER, &caller.next("INVITE", "Require: 100rel\n", SDP));
+    caller.ours = house
+        .provisional(180)
+        .headers
+        .text(Name::To)
+        .unwrap()
+        .into();
+    house.receive(CARRIER, &caller.next("UPDATE", "", SDP));
+    let refusal = house.response();
+    assert_eq!(refusal.status, 500);
+    assert!(refusal.headers.has(Name::RetryAfter));
+}
+
+#[test]
+fn a_reinvite_without_an_offer_gets_one_with_all_lines_of_the_dialog() {
+    let mut house = House::new(PLAYS);
+    let video = SDP.replace("m=audio", "m=video 5000 RTP/AVP 96\nm=audio");
+    let (mut caller, _) = house.call("", &video);
+    house.receive(CARRIER, &caller.ack(1, ""));
+    let reinvite = caller.next("INVITE", "", "");
+    house.receive(CARRIER, &reinvite);
+    let offer = String::from_utf8(house.response().body).unwrap();
+    let lines: Vec<_> = offer
+        .lines()
+        .filter(|line| line.starts_with("m="))
+        .collect();
+    assert_eq!(
+        lines,
+        ["m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVP 8 0 101"]
+    );
+    assert!(
+        offer.contains(" 2 IN IP4 203.0.113.5\r\n"),
+        "version 2: {offer}"
+    );
+    let answer = SDP.replace("m=audio", "m=video 0 RTP/AVP 96\nm=audio");
+    house.receive(CARRIER, &caller.ack(2, &answer));
+    assert_eq!(house.switch.counts().calls, 1);
+}
+
+#[test]
+fn the_ack_of_a_challenged_invite_has_the_credentials_of_the_invite() {
+    let mut house = House::new(RINGS_OUTSIDE);
+    house.standing_call("");
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 407, CHALLENGE, "");
+    let invite = house.request(Method::Invite);
+    let proof = invite.headers.text(Name::ProxyAuthorization).unwrap();
+    assert!(proof.contains("username=\"line\""), "{proof}");
+    house.reply(&invite, 200, "", SDP);
+    let ack = house.request(Method::Ack);
+    assert_eq!(ack.headers.text(Name::ProxyAuthorization), Some(proof));
+}
+
+#[test]
+fn a_challenge_that_crosses_the_callers_goodbye_rings_nobody() {
+    let mut house = House::new(RINGS_OUTSIDE);
+    let mut caller = house.standing_call("");
+    let invite = house.request(Method::Invite);
+    let bye = caller.next("BYE", "", "");
+    house.receive(CARRIER, &bye);
+    assert_eq!(house.sent(), ["200 BYE"]);
+    house.reply(&invite, 407, CHALLENGE, "");
+    assert_eq!(house.sent(), ["ACK"]);
+    assert!(house.switch.is_idle());
+}
+
+#[test]
+fn a_call_that_ends_for_want_of_an_ack_tells_which_address_the_peer_cannot_reach() {
+    let mut house = House::new(PLAYS);
+    house.call("", SDP);
+    house.wait(Duration::from_secs(33));
+    let told = house.events.iter().find_map(|event| match event {
+        What::Alarm { kind, text } if kind == "no-ack" => Some(text.as_str()),
+        _ => None,
+    });
+    let told = told.expect("an alarm");
+    assert!(told.contains("<sip:qaynar@203.0.113.5:5060>"), "{told}");
+    assert!(
+        told.contains("advertise") && told.contains("local_networks"),
+        "{told}"
+    );
+    house.request(Method::Bye);
+}
+
+#[test]
+fn a_trunk_that_challenges_our_last_bye_gets_it_again_with_the_proof() {
+    let mut house = House::new(PLAYS);
+    house.standing_call("");
+    house.played();
+    let bye = house.request(Method::Bye);
+    house.reply(&bye, 407, CHALLENGE, "");
+    let bye = house.request(Method::Bye);
+    let proof = bye.headers.text(Name::ProxyAuthorization).unwrap();
+    assert!(proof.contains("username=\"line\""), "{proof}");
+}
+
+#[test]
+fn an_operators_phone_gets_no_digest_of_the_trunks_password() {
+    let mut house = House::new(RINGS).with_phone();
+    house.standing_call("");
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 200, "", SDP);
+    house.request(Method::Ack);
+    let silent = media::Event::Absent {
+        leg: house.legs().pop().unwrap(),
+        silent_for: Duration::from_secs(5),
+    };
+    house.tell(Input::Media(silent));
+    let probe = house.request(Method::Options);
+    house.reply(&probe, 407, CHALLENGE, "");
+    assert_eq!(house.sent(), [""; 0]);
+    assert_eq!(house.switch.counts().talking, 1);
+}
+
+#[test]
+fn a_call_that_we_end_before_its_ack_gets_its_bye_behind_the_ack() {
+    let mut house = House::new(PLAYS);
+    let (caller, _) = house.call("", SDP);
+    house.played();
+    assert_eq!(house.sent(), [""; 0], "no BYE yet (RFC 3261 §15)");
+    assert!(matches!(
+        house.media.last(),
+        Some(media::Command::Close { .. })
+    ));
+    house.wait(Duration::from_secs(1));
+    assert_eq!(house.sent(), ["200 INVITE"]);
+    house.receive(CARRIER, &caller.ack(1, ""));
+    let bye = house.request(Method::Bye);
+    house.reply(&bye, 200, "", "");
+    assert!(house.switch.is_idle());
+}
+
+#[test]
+fn a_call_that_we_end_and_nobody_acknowledges_gets_its_bye_in_the_end() {
+    let mut house = House::new(PLAYS);
+    house.call("", SDP);
+    house.played();
+    house.wait(Duration::from_secs(33));
+    house.request(Method::Bye);
+    assert!(house.switch.is_idle());
 }

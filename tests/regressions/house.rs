@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use qaynar::dialplan::{Catalogue, load};
 use qaynar::event::What;
-use qaynar::ids::{Language, OperatorId};
+use qaynar::ids::{Language, LegId, OperatorId};
 use qaynar::media;
 use qaynar::private::Private;
 use qaynar::registrar::Binding;
@@ -34,6 +34,10 @@ pub(crate) const SDP: &str = "v=0\no=x 1 1 IN IP4 192.0.2.50\ns=-\nc=IN IP4 192.
 pub(crate) const PLAYS: &str = "{ play = [\"greeting\"] }";
 /// Steps of a call that rings operator 101.
 pub(crate) const RINGS: &str = "{ ring = \"101\", for = \"25s\" }, { play = [\"greeting\"] }";
+
+/// Steps of a call that rings a number outside, by the trunk.
+pub(crate) const RINGS_OUTSIDE: &str =
+    "{ ring = \"+994501234567\", for = \"25s\" }, { play = [\"greeting\"] }";
 
 /// The switch, its clock, and what it wanted of the shell and no test has taken yet.
 pub(crate) struct House {
@@ -109,9 +113,15 @@ impl House {
              languages = [\"az\"]\ntime_zone = \"Asia/Baku\"\n\
              [path.welcome]\nsteps = [{steps}, {{ hang_up = true }}]\n"
         );
+        let words = qaynar::speech::errand::CLIPS.map(ToOwned::to_owned);
         let catalogue = Catalogue {
-            spoken: [(Language::Az, ["greeting".to_owned()].into())].into(),
+            spoken: [(
+                Language::Az,
+                words.into_iter().chain(["greeting".to_owned()]).collect(),
+            )]
+            .into(),
             music: ["hold".to_owned()].into(),
+            ..Catalogue::default()
         };
         let plan = load(&[("main.toml".into(), text)], &catalogue).unwrap();
         let now = Now {
@@ -222,6 +232,14 @@ impl House {
         })
     }
 
+    /// The next response with this provisional status.
+    pub(crate) fn provisional(&mut self, status: u16) -> Response {
+        self.find(&status.to_string(), |message| match message {
+            Message::Response(response) if response.status == status => Some(response.clone()),
+            _ => None,
+        })
+    }
+
     fn find<T>(&mut self, what: &str, pick: impl Fn(&Message) -> Option<T>) -> T {
         let mut seen = Vec::new();
         while let Some((_, message)) = self.sent.pop_front() {
@@ -245,13 +263,7 @@ impl House {
     /// A call comes in by the trunk with these lines of header added, and is answered by us. The
     /// caller's ACK is still to be sent.
     pub(crate) fn call(&mut self, headers: &str, body: &str) -> (Peer, Response) {
-        let mut peer = Peer {
-            at: CARRIER.parse().unwrap(),
-            call_id: "call-1".into(),
-            own: "<sip:0501234567@carrier.example>;tag=caller".into(),
-            ours: "<sip:116111@qaynar>".into(),
-            cseq: 0,
-        };
+        let mut peer = Peer::caller();
         let text = peer.next("INVITE", headers, body);
         self.receive(CARRIER, &text);
         let response = self.response();
@@ -265,6 +277,25 @@ impl House {
         assert_eq!(response.status, 200);
         self.receive(CARRIER, &peer.ack(1, ""));
         peer
+    }
+
+    /// Legs whose media was opened, in that order.
+    pub(crate) fn legs(&self) -> Vec<LegId> {
+        let opened = self.media.iter().filter_map(|command| match command {
+            media::Command::Open { leg, .. } => Some(*leg),
+            _ => None,
+        });
+        opened.collect()
+    }
+
+    /// The last prompt is out.
+    pub(crate) fn played(&mut self) {
+        let last = self.media.iter().rev().find_map(|command| match command {
+            media::Command::Play { leg, playback, .. } => Some((*leg, *playback)),
+            _ => None,
+        });
+        let (leg, playback) = last.expect("a prompt plays");
+        self.tell(Input::Media(media::Event::Played { leg, playback }));
     }
 
     /// A peer answers a request of ours, with lines of header added; returns its end of the dialog.
@@ -306,6 +337,17 @@ impl House {
 }
 
 impl Peer {
+    /// A caller who has sent nothing yet.
+    pub(crate) fn caller() -> Self {
+        Self {
+            at: CARRIER.parse().unwrap(),
+            call_id: "call-1".into(),
+            own: "<sip:0501234567@carrier.example>;tag=caller".into(),
+            ours: "<sip:116111@qaynar>".into(),
+            cseq: 0,
+        }
+    }
+
     /// A request with the peer's next number.
     pub(crate) fn next(&mut self, method: &str, headers: &str, body: &str) -> String {
         self.cseq += 1;
