@@ -7,7 +7,7 @@ use super::pbx::Switch;
 use super::refresh::RETRY;
 use crate::call::Progress;
 use crate::ids::LegId;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
 use crate::sip::session_timer::{Proposal, Settings};
@@ -175,7 +175,8 @@ impl Switch {
             self.dismiss(invite, response, flow, now);
             return self.ring_refused(id, 488, now);
         };
-        let bytes = self.acknowledge(&mut dialog, invite, flow);
+        let way = self.next_hop(&dialog, flow);
+        let bytes = self.acknowledge(&mut dialog, invite, way);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -218,19 +219,29 @@ impl Switch {
         let Ok(mut dialog) = Dialog::as_uac(invite, response, flow) else {
             return;
         };
-        self.acknowledge(&mut dialog, invite, flow);
+        let way = self.next_hop(&dialog, flow);
+        self.acknowledge(&mut dialog, invite, way);
         let bye = dialog.request(Method::Bye, None);
-        self.send_request(bye, flow, Purpose::Bye, None, now);
+        self.send_request(bye, way, Purpose::Bye, None, now);
     }
 
-    /// A 2xx to an INVITE that we do not know, perhaps of before a restart: the phone must not be
-    /// left in a call with nobody.
-    pub(super) fn stray_answer(&mut self, response: &Response, flow: Flow, now: Now) {
-        let invited = response
-            .headers
-            .cseq()
-            .is_ok_and(|cseq| cseq.method == Method::Invite);
-        if !response.is_success() || !invited {
+    /// A 2xx to an INVITE whose transaction is over. In a call that stands, our ACK was lost; else the
+    /// phone must not be left in a call with nobody, perhaps of before a restart. Strangers are not
+    /// heard (RFC 6026 §7.2), and each datagram is answered once, without a transaction: the next 2xx
+    /// brings the same again.
+    pub(super) fn stray_answer(&mut self, response: &Response, flow: Flow) {
+        let Ok(cseq) = response.headers.cseq() else {
+            return;
+        };
+        if !response.is_success() || cseq.method != Method::Invite {
+            return;
+        }
+        if let Some((mut dialog, flow)) = self.answered_dialog(response) {
+            let ack = dialog.request(Method::Ack, Some(cseq.number));
+            self.send_ack(&ack, flow);
+            return;
+        }
+        if self.settings.trunk_of(flow.remote.ip()).is_none() && !self.is_phone(flow) {
             return;
         }
         let mut headers = Headers::default();
@@ -239,13 +250,31 @@ impl Switch {
                 headers.push(name.clone(), value.to_vec());
             }
         }
-        let uri = Uri::Other(String::new());
         let invite = Request {
             method: Method::Invite,
-            uri,
+            uri: Uri::Other(String::new()),
             headers,
             body: Vec::new(),
         };
-        self.dismiss(&invite, response, flow, now);
+        let Ok(mut dialog) = Dialog::as_uac(&invite, response, flow) else {
+            return;
+        };
+        // Back where it came from, never where it points to.
+        let ack = dialog.request(Method::Ack, Some(cseq.number));
+        self.send_ack(&ack, flow);
+        let bye = dialog.request(Method::Bye, None);
+        self.send_ack(&bye, flow);
+    }
+
+    /// The living dialog of ours that a response names, and the way to its peer.
+    fn answered_dialog(&self, response: &Response) -> Option<(Dialog, Flow)> {
+        let headers = &response.headers;
+        let id = DialogId {
+            call_id: headers.call_id().ok()?.to_owned(),
+            local_tag: headers.from().ok()?.tag()?.to_owned(),
+            remote_tag: headers.to().ok()?.tag().unwrap_or_default().to_owned(),
+        };
+        let leg = self.legs.get(self.dialogs.get(&id)?)?;
+        Some((leg.dialog.clone()?, leg.flow))
     }
 }

@@ -24,7 +24,7 @@ fn dialog_id(request: &Request) -> Option<DialogId> {
 }
 
 impl Switch {
-    fn leg_of(&self, request: &Request) -> Option<LegId> {
+    pub(super) fn leg_of(&self, request: &Request) -> Option<LegId> {
         self.dialogs.get(&dialog_id(request)?).copied()
     }
 

@@ -10,6 +10,7 @@ mod arrive;
 mod calls;
 mod dialogs;
 mod dispatch;
+mod door;
 mod errands;
 pub mod input;
 mod legs;
@@ -22,6 +23,7 @@ mod rings;
 pub mod settings;
 pub mod snapshot;
 mod violations;
+mod ways;
 
 pub use input::{Command, Counts, Input, Output};
 pub use pbx::Switch;

@@ -116,7 +116,8 @@ impl Switch {
         Some(id)
     }
 
-    /// Sends an ACK of a 2xx, outside any transaction (§13.2.2.4); returns its bytes for repetitions.
+    /// Sends an ACK of a 2xx, or the BYE that goes with it, outside any transaction (§13.2.2.4);
+    /// returns its bytes for repetitions.
     pub(super) fn send_ack(&mut self, ack: &Request, flow: Flow) -> std::sync::Arc<[u8]> {
         let (_, whole) = self.complete(ack, flow);
         let bytes: std::sync::Arc<[u8]> = whole.to_bytes().into();
@@ -239,7 +240,7 @@ impl Switch {
         trunk?.credentials.clone()
     }
 
-    /// A request inside a leg's dialog, by the leg's way.
+    /// A request inside a leg's dialog.
     pub(super) fn send_in_dialog(
         &mut self,
         id: LegId,
@@ -248,8 +249,8 @@ impl Switch {
         fill: impl FnOnce(&mut Request),
         now: Now,
     ) -> Option<ClientId> {
+        let flow = self.way_to(self.legs.get(&id)?);
         let leg = self.legs.get_mut(&id)?;
-        let flow = leg.flow;
         let (contact, credentials) = (leg.contact.clone(), leg.credentials.clone());
         let request_makes_target = matches!(method, Method::Invite | Method::Update);
         let mut request = leg.dialog.as_mut()?.request(method, None);

@@ -245,7 +245,8 @@ impl Switch {
                 ack: None,
             },
             dialog: Some(dialog),
-            flow: kept.flow,
+            // No connection outlives its process.
+            flow: kept.flow.closed(),
             contact: kept.contact.clone(),
             media: kept.media.clone(),
             credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
