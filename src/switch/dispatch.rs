@@ -15,6 +15,8 @@ use crate::time::Now;
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO";
 /// Extensions that we have (§20.37).
 pub(super) const SUPPORTED: &str = "100rel, timer";
+/// The most tokens that Unsupported gives back: a list of thousands makes no answer of its length.
+const MAX_UNSUPPORTED: usize = 32;
 /// The only bodies that we read.
 pub(super) const SDP: &str = "application/sdp";
 
@@ -251,6 +253,7 @@ fn refusal_for_all(request: &Request) -> Option<Response> {
         .into_iter()
         .filter(|token| !has(token))
         .chain(proxied)
+        .take(MAX_UNSUPPORTED)
         .collect();
     if !unknown.is_empty() {
         let response = Response::to(request, 420);
