@@ -41,7 +41,7 @@ impl Switch {
                     self.take_call(id, request, flow, Origin::Operator(operator), now);
                 }
                 Ok(_) => self.respond_status(id, &request, 404, now),
-                Err(challenge) => self.respond(id, &request, *challenge, now),
+                Err(challenge) => self.respond_once(id, &request, *challenge, now),
             };
         }
         if let Some(trunk) = trunk {

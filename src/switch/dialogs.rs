@@ -39,7 +39,7 @@ impl Switch {
         now: Now,
     ) {
         let Some(leg_id) = self.leg_of(request) else {
-            return self.respond_status(id, request, 481, now);
+            return self.respond_once(id, request, Response::to(request, 481), now);
         };
         let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
         let Some(leg) = self.legs.get_mut(&leg_id) else {

@@ -72,7 +72,7 @@ impl Switch {
     /// A new request: inside a dialog, or outside.
     fn serve(&mut self, id: ServerId, request: Request, flow: Flow, now: Now) {
         if let Some(refusal) = refusal_for_all(&request) {
-            return self.respond(id, &request, refusal, now);
+            return self.respond_once(id, &request, refusal, now);
         }
         let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if in_dialog {
@@ -83,11 +83,11 @@ impl Switch {
             Method::Register => self.register(id, &request, flow, now),
             Method::Options => {
                 let response = capabilities(Response::to(&request, 200));
-                self.respond(id, &request, response, now);
+                self.respond_once(id, &request, response, now);
             }
             // Outside a dialog there is nothing that they could mean (§12.2.2, RFC 3262 §3).
             Method::Bye | Method::Prack | Method::Update | Method::Info => {
-                self.respond_status(id, &request, 481, now);
+                self.respond_once(id, &request, Response::to(&request, 481), now);
             }
             Method::Ack | Method::Cancel => {}
             Method::Refer
@@ -96,13 +96,26 @@ impl Switch {
             | Method::Message
             | Method::Publish => {
                 let response = Response::to(&request, 405).with(Name::Allow, ALLOW);
-                self.respond(id, &request, response, now);
+                self.respond_once(id, &request, response, now);
             }
             Method::Other(_) => {
                 let response = Response::to(&request, 501).with(Name::Allow, ALLOW);
-                self.respond(id, &request, response, now);
+                self.respond_once(id, &request, response, now);
             }
         }
+    }
+
+    /// Answers a stranger and forgets him, so that no flood fills the table of transactions
+    /// (§26.3.2.4): a repetition gets the same answer, made anew.
+    pub(super) fn respond_once(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        response: Response,
+        now: Now,
+    ) {
+        self.respond(id, request, response, now);
+        self.layer.forget(id);
     }
 
     /// Answers with a status alone.
@@ -149,7 +162,9 @@ impl Switch {
 
     fn cancelled(&mut self, id: ServerId, request: &Request, target: CancelTarget, now: Now) {
         match target {
-            CancelTarget::Unknown => self.respond_status(id, request, 481, now),
+            CancelTarget::Unknown => {
+                self.respond_once(id, request, Response::to(request, 481), now);
+            }
             CancelTarget::Answered(_) => self.respond_status(id, request, 200, now),
             CancelTarget::Pending(invite) => {
                 self.respond_status(id, request, 200, now);

@@ -103,11 +103,12 @@ impl Switch {
     /// A softphone comes, refreshes, asks or goes.
     pub(super) fn register(&mut self, id: ServerId, request: &Request, flow: Flow, now: Now) {
         if matches!(request.headers.to(), Ok(to) if matches!(to.uri, Uri::Other(_))) {
-            return self.respond_status(id, request, 400, now); // §10.3 step 5: no address of record.
+            // §10.3 step 5: no address of record.
+            return self.respond_once(id, request, Response::to(request, 400), now);
         }
         let operator = match self.authenticate(request, Gate::Registrar, now) {
             Ok(operator) => operator,
-            Err(challenge) => return self.respond(id, request, *challenge, now),
+            Err(challenge) => return self.respond_once(id, request, *challenge, now),
         };
         let to = request.headers.to().ok().and_then(|to| to.uri.user());
         if to.as_deref() != Some(operator.as_str()) {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,23 +24,20 @@ use qaynar::time::{Instant, Now, Wall};
 pub(crate) const PASSWORD: &str = "gizli";
 const SHIPPED: &str = include_str!("../../dialplans/helpline.toml");
 
-/// The shipped dialplan, with all its prompts taken as there.
+/// The shipped dialplan with the names of the shipped prompts.
 pub(crate) fn plan() -> Plan {
-    let names = [
-        "greeting",
-        "language-choice",
-        "stay-with-us",
-        "nobody-now",
-        "in-danger-call-112",
-        "please-call-again",
-    ];
-    let spoken: BTreeSet<String> = names.into_iter().map(Into::into).collect();
+    let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/prompts");
+    let names = |folder: &str| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(prompts.join(folder)).unwrap();
+        let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+        entries.map(|entry| stem(entry.unwrap().path())).collect()
+    };
     let catalogue = Catalogue {
         spoken: Language::ALL
             .into_iter()
-            .map(|language| (language, spoken.clone()))
+            .map(|language| (language, names(language.code())))
             .collect(),
-        music: ["hold".to_owned()].into(),
+        music: names("music"),
     };
     load(&[("helpline.toml".into(), SHIPPED.into())], &catalogue).unwrap()
 }

@@ -277,6 +277,13 @@ impl Layer {
         Ok(())
     }
 
+    /// Ends a transaction that a peer began, without waiting for repetitions: each will be a new
+    /// request. For answers that cost nothing to give again (RFC 3261 §8.2.7).
+    pub fn forget(&mut self, id: ServerId) {
+        self.timers.set_or_clear(Id::Server(id), None);
+        self.remove_server(id);
+    }
+
     /// Sends a request in a transaction of its own.
     ///
     /// # Errors
