@@ -88,6 +88,14 @@ impl Framer {
         }
     }
 
+    /// Whether a message has begun and is not whole.
+    pub fn is_partial(&self) -> bool {
+        // A single CRLF is what some phones keep a connection alive with.
+        self.buffer
+            .iter()
+            .any(|byte| !matches!(byte, b'\r' | b'\n'))
+    }
+
     /// The next thing, if it is complete.
     pub fn pull(&mut self) -> Option<Framed> {
         if self.lost || self.buffer.len() < self.needed {
