@@ -121,6 +121,7 @@ pub struct Running {
 /// # Errors
 /// It cannot start.
 pub async fn serve(settings: &Settings, mut tell: impl FnMut(&str)) -> Result<(), StartError> {
+    super::files::raise();
     let mut running = start(settings, None).await?;
     for (transport, address) in &running.listeners {
         tell(&format!("SIP on {transport} {address}"));

@@ -12,6 +12,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::files;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::parse::{Framed, Framer};
 use crate::switch::Input;
@@ -23,7 +24,8 @@ const QUEUE: usize = 128;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connecting takes no longer (RFC 3261 §18.1.1 leaves it to us).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most connections at once; the answer to one more is a closed door.
+/// The most connections at once, and never more than a quarter of the files that the system lets us
+/// have open: calls need the rest. The answer to one more is a closed door.
 const MAX_CONNECTIONS: usize = 4_000;
 /// The most from one address, so that one stranger cannot take them all.
 const MAX_PER_ADDRESS: usize = 200;
@@ -31,6 +33,8 @@ const MAX_PER_ADDRESS: usize = 200;
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// A connection that has sent nothing, not even a keep-alive, for so long is closed.
 const IDLE: Duration = Duration::from_secs(3_700);
+/// A message that has begun must be whole after so long: half a message holds memory and says nothing.
+const PARTIAL: Duration = Duration::from_secs(32);
 /// How much is read at a time.
 const READ: usize = 8 * 1024;
 /// What answers a ping of RFC 5626 §4.4.1.
@@ -61,6 +65,8 @@ pub struct Streams {
     table: Arc<Mutex<Table>>,
     next: Arc<AtomicU64>,
     inputs: mpsc::Sender<Input>,
+    partial: Duration,
+    most: usize,
 }
 
 impl Streams {
@@ -71,6 +77,9 @@ impl Streams {
             table: Arc::default(),
             next: Arc::new(AtomicU64::new(first)),
             inputs,
+            partial: PARTIAL,
+            most: usize::try_from(files::limit_now() / 4)
+                .map_or(MAX_CONNECTIONS, |quarter| quarter.min(MAX_CONNECTIONS)),
         }
     }
 
@@ -224,38 +233,73 @@ impl Streams {
         let mut framer = Framer::default();
         let mut buffer = vec![0; READ];
         loop {
-            let length = match tokio::time::timeout(IDLE, reader.read(&mut buffer)).await {
-                Ok(read) => read?,
-                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            // While a message is under way its own patience counts, however its pieces trickle.
+            let patience = if framer.is_partial() {
+                self.partial
+            } else {
+                IDLE
             };
+            let next = self.read_some(&mut reader, &mut framer, &mut buffer, flow, spoke);
+            match tokio::time::timeout(patience, next).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+    }
+
+    /// Reads until at least one thing came out whole or a message has begun; `false`: the peer closed.
+    async fn read_some(
+        &self,
+        reader: &mut OwnedReadHalf,
+        framer: &mut Framer,
+        buffer: &mut [u8],
+        flow: Flow,
+        spoke: &AtomicBool,
+    ) -> io::Result<bool> {
+        let begun = framer.is_partial();
+        loop {
+            let length = reader.read(buffer).await?;
             if length == 0 {
-                return Ok(());
+                return Ok(false);
             }
             framer.push(&buffer[..length]);
+            let mut found = false;
             while let Some(framed) = framer.pull() {
-                let input = match framed {
-                    Framed::Message(message) => Input::Message {
-                        flow,
-                        message: Box::new(message),
-                    },
-                    Framed::Ping => {
-                        self.send(flow, Arc::from(PONG));
-                        continue;
-                    }
-                    Framed::Malformed(malformed) => Input::Malformed {
-                        flow,
-                        malformed: Box::new(malformed),
-                    },
-                    Framed::Lost(malformed) => {
-                        let malformed = Box::new(malformed);
-                        self.hand_over(Input::Malformed { flow, malformed }).await?;
-                        // Where the next message begins is not known: answer, then close.
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                        return Err(io::ErrorKind::InvalidData.into());
-                    }
-                };
-                spoke.store(true, Ordering::Relaxed);
-                self.hand_over(input).await?;
+                found = true;
+                // Keep-alives alone do not keep a place.
+                if !matches!(framed, Framed::Ping) {
+                    spoke.store(true, Ordering::Relaxed);
+                }
+                self.take(framed, flow).await?;
+            }
+            if found || !begun {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn take(&self, framed: Framed, flow: Flow) -> io::Result<()> {
+        match framed {
+            Framed::Message(message) => {
+                let message = Box::new(message);
+                self.hand_over(Input::Message { flow, message }).await
+            }
+            Framed::Ping => {
+                self.send(flow, Arc::from(PONG));
+                Ok(())
+            }
+            Framed::Malformed(malformed) => {
+                let malformed = Box::new(malformed);
+                self.hand_over(Input::Malformed { flow, malformed }).await
+            }
+            Framed::Lost(malformed) => {
+                let malformed = Box::new(malformed);
+                self.hand_over(Input::Malformed { flow, malformed }).await?;
+                // Where the next message begins is not known: answer, then close.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Err(io::ErrorKind::InvalidData.into())
             }
         }
     }
@@ -279,7 +323,7 @@ impl Streams {
         self.with(|table| {
             let own = network(remote.ip());
             let same = |connection: &&Connection| network(connection.remote.ip()) == own;
-            table.by_id.len() >= MAX_CONNECTIONS
+            table.by_id.len() >= self.most
                 || table.by_id.values().filter(same).count() >= MAX_PER_ADDRESS
         })
     }
@@ -363,5 +407,63 @@ mod tests {
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+
+    /// Streams that hear on loopback, and what they hear.
+    async fn listening(partial: Duration) -> (Streams, SocketAddr, mpsc::Receiver<Input>) {
+        let (inputs, heard) = mpsc::channel(1_000);
+        let streams = Streams {
+            partial,
+            ..Streams::new(inputs, 1)
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = listener.local_addr().unwrap();
+        tokio::spawn(streams.clone().accept(listener, local));
+        (streams, local, heard)
+    }
+
+    const OPTIONS: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n\
+        From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+
+    #[tokio::test]
+    async fn half_a_message_that_trickles_is_closed_and_whole_ones_are_not() {
+        let (streams, local, mut heard) = listening(Duration::from_millis(300)).await;
+        let mut slow = TcpStream::connect(local).await.unwrap();
+        let mut quick = TcpStream::connect(local).await.unwrap();
+        // A letter now and then does not buy time.
+        let mut letters = OPTIONS.iter();
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            tick.tick().await;
+            quick.write_all(OPTIONS).await.unwrap();
+            let next = heard.recv().await;
+            match next {
+                Some(Input::Message { .. }) => {}
+                Some(Input::FlowClosed { .. }) => break,
+                other => panic!("{other:?}"),
+            }
+            let letter = letters.next().expect("half a message was never closed");
+            // It may be closed by now.
+            let _ = slow.write_all(&[*letter]).await;
+        }
+        assert_eq!(streams.len(), 1, "the other connection stays");
+        let mut rest = [0; 16];
+        assert!(matches!(slow.read(&mut rest).await, Ok(0) | Err(_)));
+    }
+
+    #[tokio::test]
+    async fn one_address_gets_so_many_connections_and_then_a_closed_door() {
+        let (streams, local, _heard) = listening(PARTIAL).await;
+        let mut held = Vec::new();
+        for _ in 0..MAX_PER_ADDRESS {
+            held.push(TcpStream::connect(local).await.unwrap());
+        }
+        let mut more = TcpStream::connect(local).await.unwrap();
+        let mut byte = [0];
+        assert!(
+            matches!(more.read(&mut byte).await, Ok(0) | Err(_)),
+            "closed"
+        );
+        assert_eq!(streams.len(), MAX_PER_ADDRESS);
     }
 }

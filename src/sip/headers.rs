@@ -331,21 +331,6 @@ impl Headers {
         Via::parse(&first)
     }
 
-    /// Replaces the topmost Via value, leaving the others.
-    pub fn set_top_via(&mut self, via: &Via) {
-        let mut values: Vec<String> = self
-            .all(Name::Via)
-            .map(|value| value.into_owned())
-            .collect();
-        if let Some(first) = values.first_mut() {
-            *first = via.to_string();
-        }
-        self.remove(&Name::Via);
-        for value in values.into_iter().rev() {
-            self.push_front(Name::Via, value);
-        }
-    }
-
     /// Who asks.
     ///
     /// # Errors

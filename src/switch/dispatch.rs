@@ -17,6 +17,9 @@ pub(super) const SUPPORTED: &str = "100rel, timer";
 /// The only bodies that we read.
 pub(super) const SDP: &str = "application/sdp";
 
+/// The most tokens that Unsupported gives back: a list of thousands makes no answer of its length.
+const MAX_UNSUPPORTED: usize = 32;
+
 impl Switch {
     /// A message that could be read.
     pub(super) fn receive(&mut self, message: Message, flow: Flow, now: Now) {
@@ -237,6 +240,7 @@ pub(super) fn refusal_for_all(request: &Request) -> Option<Response> {
         .into_iter()
         .filter(|token| !has(token))
         .chain(proxied)
+        .take(MAX_UNSUPPORTED)
         .collect();
     if !unknown.is_empty() {
         let response = Response::to(request, 420);

@@ -29,21 +29,17 @@ impl House {
         let base = folder.path();
         let plans = base.join("dialplans");
         fs::create_dir(&plans).unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/helpline.toml");
-        fs::copy(shipped, plans.join("helpline.toml")).unwrap();
-        for language in ["az", "ru", "en"] {
-            for name in [
-                "greeting",
-                "language-choice",
-                "stay-with-us",
-                "nobody-now",
-                "in-danger-call-112",
-                "please-call-again",
-            ] {
-                tone(&plans.join(format!("prompts/{language}/{name}.wav")));
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans");
+        fs::copy(shipped.join("helpline.toml"), plans.join("helpline.toml")).unwrap();
+        let sound = base.join("tone.wav");
+        tone(&sound);
+        for folder in ["az", "ru", "en", "music"] {
+            let to = plans.join("prompts").join(folder);
+            fs::create_dir_all(&to).unwrap();
+            for entry in fs::read_dir(shipped.join("prompts").join(folder)).unwrap() {
+                fs::copy(&sound, to.join(entry.unwrap().file_name())).unwrap();
             }
         }
-        tone(&plans.join("prompts/music/hold.wav"));
         let config =
             format!("[sip]\nlisten = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\n{extra}\n");
         fs::write(base.join("qaynar.toml"), config).unwrap();

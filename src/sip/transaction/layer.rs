@@ -441,11 +441,6 @@ impl Layer {
         self.outputs.pop_front()
     }
 
-    /// Where the request of `id` came from, while its transaction lives.
-    pub fn flow(&self, id: ServerId) -> Option<Flow> {
-        self.servers.get(&id).map(|entry| entry.flow)
-    }
-
     /// How many transactions live.
     pub fn len(&self) -> usize {
         self.servers.len() + self.clients.len()
