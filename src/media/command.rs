@@ -13,6 +13,8 @@ use crate::rtp::codec::{Codec, Direction};
 pub struct Stream {
     /// Where the peer's SDP wants RTP. Latching may move it (symmetric RTP).
     pub remote: SocketAddr,
+    /// From which address the peer signals: behind a NAT its media comes from there.
+    pub signalling: IpAddr,
     /// Where it wants RTCP: `a=rtcp`, else the next port, or the RTP port itself with `a=rtcp-mux`.
     pub remote_rtcp: SocketAddr,
     /// What we send.

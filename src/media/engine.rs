@@ -210,7 +210,6 @@ impl Engine {
             leg.incoming.refused += 1;
             return;
         };
-        let described = stream.remote;
         let is_event = stream.event_type_in == Some(header.payload_type);
         let listed = stream
             .accepts
@@ -221,7 +220,8 @@ impl Engine {
             leg.incoming.refused += 1;
             return;
         }
-        match leg.incoming.take(&header, source, described, now.at) {
+        let Some(home) = &leg.home else { return };
+        match leg.incoming.take(&header, source, home, now.at) {
             Taken::Refused | Taken::Copy => return,
             Taken::First => self.events.push_back(Event::Heard { leg: id }),
             Taken::Next => {}

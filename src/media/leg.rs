@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{Quality, Stream};
-use super::incoming::Incoming;
+use super::incoming::{Home, Incoming};
 use super::outgoing::Outgoing;
 use crate::ids::LegId;
 use crate::rtp::codec::Codec;
@@ -106,6 +106,8 @@ pub(super) struct Leg {
     pub(super) out: Outgoing,
     pub(super) incoming: Incoming,
     pub(super) source: Source,
+    /// Where the peer is, as signalling has it.
+    pub(super) home: Option<Home>,
     next_frame: Option<Instant>,
     pieces: Pieces,
     listening_since: Option<Instant>,
@@ -125,6 +127,7 @@ impl Leg {
             out: Outgoing::new(ssrc, sequence, timestamp),
             incoming: Incoming::default(),
             source: Source::Silence,
+            home: None,
             next_frame: None,
             pieces: Pieces::default(),
             listening_since: None,
@@ -140,14 +143,7 @@ impl Leg {
 
     /// The stream was negotiated, perhaps anew.
     pub(super) fn configure(&mut self, stream: Stream, now: Instant) {
-        let moved = self
-            .stream
-            .as_ref()
-            .is_some_and(|old| old.remote != stream.remote);
-        if moved {
-            self.incoming.unlatch();
-            self.rtcp_source = None;
-        }
+        self.settle(&stream, now);
         let grid = Instant(now.0.div_ceil(GRID) * GRID);
         self.out.start(grid);
         self.next_frame.get_or_insert(grid);
@@ -165,6 +161,26 @@ impl Leg {
             _ => {}
         }
         self.stream = Some(stream);
+    }
+
+    /// Takes note of where the peer is. A new place holds at once: what was latched is left.
+    fn settle(&mut self, stream: &Stream, now: Instant) {
+        let (described, signalling) = (stream.remote, stream.signalling);
+        match &mut self.home {
+            // A hold by the null address (RFC 3264 §8.4) names no new place.
+            Some(home) if home.described == described || described.ip().is_unspecified() => {
+                home.signalling = signalling;
+            }
+            home => {
+                *home = Some(Home {
+                    described,
+                    signalling,
+                    since: now,
+                });
+                self.incoming.unlatch(now);
+                self.rtcp_source = None;
+            }
+        }
     }
 
     /// Where our packets go.
@@ -395,11 +411,18 @@ impl Leg {
 
     /// Reads a report of the peer.
     pub(super) fn receive_report(&mut self, bytes: &[u8], source: SocketAddr, now: Now) -> bool {
+        let (Some(home), Some(stream)) = (&self.home, &self.stream) else {
+            return false;
+        };
+        let named = stream.remote_rtcp.ip();
+        if !self.incoming.may_report(source.ip(), home, named) {
+            return false;
+        }
         let Some(compound) = rtcp::read(bytes) else {
             return false;
         };
         let known = self.incoming.ssrc();
-        if known.is_some_and(|ssrc| compound.ssrc != 0 && compound.ssrc != ssrc) {
+        if known.is_some_and(|ssrc| compound.ssrc != ssrc) {
             return false;
         }
         self.rtcp_source = Some(source);

@@ -6,6 +6,8 @@ pub mod engine;
 mod incoming;
 pub mod leg;
 mod outgoing;
+#[cfg(test)]
+mod tests;
 
 pub use crate::rtp::codec::{Codec, Direction};
 pub use clips::{ClipFault, Clips, Sound};

@@ -106,6 +106,7 @@ impl Switch {
         };
         let stream = Stream {
             remote: agreed.remote,
+            signalling: leg.flow.remote.ip(),
             remote_rtcp: agreed.remote_rtcp,
             codec: agreed.codec,
             payload_type: agreed.payload_type,
