@@ -8,7 +8,7 @@ use super::command::{Quality, Stream};
 use super::incoming::{Home, Incoming};
 use super::outgoing::Outgoing;
 use crate::ids::LegId;
-use crate::rtp::codec::Codec;
+use crate::rtp::codec::{Codec, Direction};
 use crate::rtp::packet::MAX_PACKET;
 use crate::rtp::quality::samples;
 use crate::rtp::{g711, rtcp};
@@ -151,8 +151,9 @@ impl Leg {
         let listened = self
             .stream
             .as_ref()
-            .is_some_and(|old| old.direction.receives());
-        match (listened, stream.direction.receives()) {
+            .is_some_and(|old| old.direction == Direction::SendRecv);
+        // A peer that holds us may send music, or nothing: only a talk can lack a voice.
+        match (listened, stream.direction == Direction::SendRecv) {
             (false, true) => self.listening_since = Some(now),
             (true, false) => {
                 self.end_absence(now);

@@ -224,3 +224,88 @@ fn reports_are_taken_from_the_peer_alone_and_for_its_stream_alone() {
     world.pass(Duration::from_secs(5));
     assert_eq!(world.sent.pop().unwrap().to, place("198.51.100.1:9"));
 }
+
+#[test]
+fn a_peer_that_describes_a_new_place_is_sent_to_there_at_once() {
+    let (old, new) = ("198.51.100.1:4000", "198.51.100.9:5000");
+    let mut world = World::new();
+    world.configure(A, stream(old));
+    world.tell(Command::Music {
+        leg: A,
+        clip: music(),
+    });
+    world.speak(A, old, 1, (1, 160));
+    world.pass(FRAME);
+    // The signalling address stays, as with a trunk whose media server changes.
+    let moved = Stream {
+        signalling: place(old).ip(),
+        ..stream(new)
+    };
+    world.configure(A, moved);
+    world.heard_by(A);
+    world.pass(FRAME);
+    world.speak(A, old, 1, (2, 320));
+    world.pass(FRAME * 3);
+    let heard = world.heard_by(A);
+    assert!(!heard.is_empty());
+    assert!(heard.iter().all(|sent| sent.to == place(new)), "{heard:?}");
+    world.speak(A, new, 2, (1, 160));
+    world.pass(FRAME);
+    assert!(world.heard_by(A).iter().all(|sent| sent.to == place(new)));
+}
+
+#[test]
+fn a_hold_by_the_null_address_does_not_lose_a_peer_behind_a_nat() {
+    let behind = Stream {
+        signalling: [198, 51, 100, 2].into(),
+        ..stream("10.0.0.5:4000")
+    };
+    let held = Stream {
+        remote: place("0.0.0.0:4000"),
+        direction: Direction::Inactive,
+        ..behind.clone()
+    };
+    let mut world = World::new();
+    world.configure(A, behind.clone());
+    world.tell(Command::Music {
+        leg: A,
+        clip: music(),
+    });
+    world.speak(A, "198.51.100.2:61000", 1, (1, 160));
+    world.configure(A, held);
+    world.heard_by(A);
+    world.pass(Duration::from_secs(20));
+    assert!(world.heard_by(A).is_empty(), "nobody listens");
+    world.configure(A, behind);
+    world.pass(FRAME);
+    let heard = world.heard_by(A);
+    assert!(!heard.is_empty());
+    assert!(
+        heard
+            .iter()
+            .all(|sent| sent.to == place("198.51.100.2:61000"))
+    );
+}
+
+#[test]
+fn a_hold_is_no_absence() {
+    let mut world = World::new();
+    for direction in [
+        Direction::RecvOnly,
+        Direction::SendOnly,
+        Direction::Inactive,
+    ] {
+        let held = Stream {
+            direction,
+            ..stream("198.51.100.1:4000")
+        };
+        world.configure(A, held);
+        world.pass(Duration::from_secs(60));
+        assert_eq!(world.absences(), 0, "{direction:?}");
+    }
+    world.configure(A, stream("198.51.100.1:4000"));
+    world.pass(Duration::from_secs(6));
+    assert_eq!(world.absences(), 1, "a talk without a voice");
+    world.speak(A, "198.51.100.1:4000", 1, (1, 160));
+    assert!(world.events.contains(&Event::Returned { leg: A }));
+}
