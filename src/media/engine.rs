@@ -265,7 +265,7 @@ impl Engine {
             Some(codec) if payload.len() <= packet::MAX_PAYLOAD => {
                 leg.hear(header, codec, payload, now, send);
             }
-            _ => {}
+            _ => leg.out.skip(header),
         }
     }
 

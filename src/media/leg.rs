@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::command::{Quality, Stream};
 use super::incoming::{Home, Incoming};
 use super::outgoing::Outgoing;
+use super::pieces::Pieces;
 use crate::ids::LegId;
 use crate::rtp::codec::{Codec, Direction};
 use crate::rtp::packet::MAX_PACKET;
@@ -24,8 +25,6 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 const GRID: u64 = 5_000;
 /// A thread that was held up sends at most so many frames at once; older ones are let go.
 const MAX_BACKLOG: u32 = 5;
-/// The longest pause inside which pieces of a frame are put together.
-const MAX_PIECE_GAP: Duration = Duration::from_millis(100);
 
 /// One sound being played.
 #[derive(Debug, Clone)]
@@ -75,14 +74,6 @@ pub(super) enum Source {
     Silence,
     Sound(Playing),
     Bridge(LegId),
-}
-
-/// Pieces of a frame, where the two ends of a bridge pack differently.
-#[derive(Debug, Clone, Default)]
-struct Pieces {
-    octets: Vec<u8>,
-    timestamp: u32,
-    last: Instant,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -301,13 +292,15 @@ impl Leg {
             .as_ref()
             .filter(|stream| stream.direction.sends())
         else {
-            return;
+            return self.out.pause();
         };
-        let Some(to) = self.destination() else { return };
+        let Some(to) = self.destination() else {
+            return self.out.pause();
+        };
         let length = samples(stream.packet_time) as usize;
         let (own, payload_type) = (stream.codec, stream.payload_type);
         let mut buffer = [0; MAX_PACKET];
-        if payload.len() == length && self.pieces.octets.is_empty() {
+        if payload.len() == length && self.pieces.is_empty() {
             let mut other = Vec::new();
             let payload = if own == codec {
                 payload
@@ -328,22 +321,23 @@ impl Leg {
             }
             return;
         }
-        if now.since(self.pieces.last) > MAX_PIECE_GAP {
-            self.pieces.octets.clear();
+        let clock = self.out.timestamp(now);
+        if theirs.marker {
+            self.out.pause();
         }
-        if self.pieces.octets.is_empty() {
-            self.pieces.timestamp = self.out.timestamp(now);
-        }
-        self.pieces.last = now;
-        g711::transcode(payload, codec, own, &mut self.pieces.octets);
-        while let Some(frame) = self.pieces.octets.get(..length).filter(|_| length > 0) {
-            let timestamp = self.pieces.timestamp;
-            if let Some(bytes) = self.out.packet(payload_type, timestamp, frame, &mut buffer) {
+        let Some(octets) = self
+            .pieces
+            .line_up(theirs, payload.len(), g711::silence(own), clock)
+        else {
+            return;
+        };
+        g711::transcode(payload, codec, own, octets);
+        let out = &mut self.out;
+        while self.pieces.take(length, |timestamp, frame| {
+            if let Some(bytes) = out.packet(payload_type, timestamp, frame, &mut buffer) {
                 send(to, bytes);
             }
-            self.pieces.timestamp = timestamp.wrapping_add(length as u32);
-            self.pieces.octets.drain(..length);
-        }
+        }) {}
     }
 
     /// A telephone-event of the other leg of a bridge.
@@ -362,12 +356,12 @@ impl Leg {
             self.destination(),
             stream.and_then(|stream| stream.event_type),
         ) else {
-            return;
+            return self.out.skip(theirs);
         };
         let mut buffer = [0; MAX_PACKET];
         if let Some(bytes) = self
             .out
-            .relay(theirs, event_type, 0, payload, now, &mut buffer)
+            .relay_event(theirs, event_type, payload, now, &mut buffer)
         {
             send(to, bytes);
         }
@@ -375,7 +369,8 @@ impl Leg {
 
     /// What the leg hears from now on.
     pub(super) fn set_source(&mut self, source: Source, now: Instant) {
-        self.pieces.octets.clear();
+        self.pieces = Pieces::default();
+        self.out.unmap();
         self.source = source;
         // Frames that nobody was to hear are not made up for in a burst.
         if let (Some(stream), Some(frame_at)) = (&self.stream, &mut self.next_frame) {

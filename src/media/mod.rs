@@ -6,6 +6,7 @@ pub mod engine;
 mod incoming;
 pub mod leg;
 mod outgoing;
+mod pieces;
 #[cfg(test)]
 mod tests;
 

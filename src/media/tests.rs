@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Channel, Clip, Clips, Codec, Command, Direction, Engine, Event, Sound, Stream};
 use crate::ids::LegId;
 use crate::rtp::packet::{self, Header, MAX_PACKET};
-use crate::rtp::rtcp;
+use crate::rtp::{dtmf, rtcp};
 use crate::time::{Instant, Now, Wall};
 
 const A: LegId = LegId(1);
@@ -308,4 +308,151 @@ fn a_hold_is_no_absence() {
     assert_eq!(world.absences(), 1, "a talk without a voice");
     world.speak(A, "198.51.100.1:4000", 1, (1, 160));
     assert!(world.events.contains(&Event::Returned { leg: A }));
+}
+
+const PEER: &str = "198.51.100.1:4000";
+const OTHER: &str = "198.51.100.2:4000";
+
+/// `A` and `B` hear each other; `B` wants packets of another length.
+fn bridged(packet_time: Duration) -> World {
+    let mut world = World::new();
+    world.configure(A, stream(PEER));
+    let other = Stream {
+        packet_time,
+        ..stream(OTHER)
+    };
+    world.configure(B, other);
+    world.tell(Command::Bridge { a: A, b: B });
+    world
+}
+
+fn pressed(sequence: u16, timestamp: u32, (end, duration): (bool, u16)) -> Vec<u8> {
+    let payload = dtmf::payload(5, end, 10, duration);
+    rtp(101, 1, sequence, timestamp, &payload)
+}
+
+/// Each key press in `heard` by its timestamp, with the markers of its packets.
+fn events_of(heard: &[Sent]) -> Vec<(u32, Vec<bool>)> {
+    let mut found: Vec<(u32, Vec<bool>)> = Vec::new();
+    for header in heard.iter().map(Sent::header) {
+        if header.payload_type != 101 {
+            continue;
+        }
+        match found
+            .iter_mut()
+            .find(|(stamp, _)| *stamp == header.timestamp)
+        {
+            Some((_, markers)) => markers.push(header.marker),
+            None => found.push((header.timestamp, vec![header.marker])),
+        }
+    }
+    found
+}
+
+fn assert_in_sequence(heard: &[Sent]) {
+    for two in heard.windows(2) {
+        let (before, after) = (two[0].header().sequence, two[1].header().sequence);
+        assert_eq!(after, before.wrapping_add(1), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_key_press_stays_one_event_whatever_the_packets_lengths_and_audio_between() {
+    for milliseconds in [20, 30, 40, 10] {
+        let mut world = bridged(Duration::from_millis(milliseconds));
+        let mut sequence = 0;
+        let mut next = || {
+            sequence += 1;
+            sequence
+        };
+        for press in 0..2_u32 {
+            let began = 1_000 + press * 4_000;
+            for step in 0..6_u16 {
+                // This peer sends audio beside its event.
+                let stamp = began + u32::from(step) * 160;
+                world.speak(A, PEER, 1, (next(), stamp));
+                let event = pressed(next(), began, (step > 3, 160 * (step + 1)));
+                world.arrives(A, Channel::Rtp, PEER, &event);
+                world.pass(FRAME);
+            }
+            world.pass(Duration::from_millis(380));
+        }
+        let heard = world.heard_by(B);
+        let events = events_of(&heard);
+        assert_eq!(events.len(), 2, "{milliseconds} ms: {events:?}");
+        for (_, markers) in &events {
+            assert_eq!(markers[..], [true, false, false, false, false, false]);
+        }
+        assert_in_sequence(&heard);
+        let digits = world
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Digit { .. }));
+        assert_eq!(digits.count(), 2);
+    }
+}
+
+#[test]
+fn packets_of_another_length_have_timestamps_without_wobble() {
+    for milliseconds in [10, 30, 40, 60] {
+        let mut world = bridged(Duration::from_millis(milliseconds));
+        for number in 0..60_u16 {
+            world.speak(A, PEER, 1, (number, u32::from(number) * 160));
+            // The network is uneven.
+            world.pass(Duration::from_millis(if number % 2 == 0 { 5 } else { 35 }));
+        }
+        let heard = world.heard_by(B);
+        let length = 8 * milliseconds as u32;
+        assert_eq!(heard.len() as u32, 60 * 160 / length);
+        for two in heard.windows(2) {
+            let step = two[1]
+                .header()
+                .timestamp
+                .wrapping_sub(two[0].header().timestamp);
+            assert_eq!(step, length);
+            assert!(!two[1].header().marker);
+        }
+        assert!(heard[0].header().marker);
+        assert_in_sequence(&heard);
+    }
+}
+
+#[test]
+fn a_pause_of_the_peer_stays_a_pause_of_the_same_length() {
+    let mut world = bridged(Duration::from_millis(40));
+    for number in [0_u16, 1, 2, 3] {
+        world.speak(A, PEER, 1, (number, u32::from(number) * 160));
+    }
+    // One packet is lost in the middle of a frame, then half a second is silent.
+    for number in [4_u16, 6, 7] {
+        world.speak(A, PEER, 1, (number, u32::from(number) * 160));
+    }
+    for number in [8_u16, 9] {
+        world.speak(A, PEER, 1, (number, u32::from(number) * 160 + 4_000));
+    }
+    let heard = world.heard_by(B);
+    let first = heard[0].header().timestamp;
+    let stamps: Vec<u32> = heard
+        .iter()
+        .map(|sent| sent.header().timestamp.wrapping_sub(first))
+        .collect();
+    assert_eq!(stamps, [0, 320, 640, 960, 8 * 160 + 4_000]);
+    assert!(heard[4].header().marker, "a talk spurt");
+}
+
+#[test]
+fn comfort_noise_that_is_not_passed_on_is_no_loss() {
+    let mut world = bridged(FRAME);
+    let noise = |sequence| rtp(13, 1, sequence, u32::from(sequence) * 160, &[40]);
+    for number in 0..20_u16 {
+        if number % 3 == 2 {
+            world.arrives(A, Channel::Rtp, PEER, &noise(number));
+        } else {
+            world.speak(A, PEER, 1, (number, u32::from(number) * 160));
+        }
+        world.pass(FRAME);
+    }
+    let heard = world.heard_by(B);
+    assert_eq!(heard.len(), 14);
+    assert_in_sequence(&heard);
 }
