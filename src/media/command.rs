@@ -106,7 +106,8 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
-    /// Give the port back. `Event::Closed` follows with the leg's quality.
+    /// Give the port back. `Event::Closed` follows with the leg's quality, even if the leg was lost
+    /// before.
     Close {
         /// The leg.
         leg: LegId,
@@ -148,7 +149,14 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
-    /// The port could not be opened, or the like: the leg has no sound.
+    /// The leg's ports could not be bound: it has no sound, and its ports are somebody else's.
+    Unopened {
+        /// The leg.
+        leg: LegId,
+        /// What happened, without caller data.
+        reason: String,
+    },
+    /// A sound is missing, or the leg fell silent by a fault of ours.
     Failed {
         /// The leg.
         leg: LegId,

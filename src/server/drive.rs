@@ -15,6 +15,7 @@ use super::media::Threads;
 use super::stream::Streams;
 use crate::event::{Entry, Event, What};
 use crate::ids::{CallId, OperatorId};
+use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Transport};
 use crate::store::bindings::BindingRow;
@@ -67,6 +68,8 @@ pub struct Shell {
 
 /// What the driver is told besides inputs.
 pub struct Orders {
+    /// What media threads hear.
+    pub heard: mpsc::Receiver<media::Event>,
     /// Questions of commands.
     pub asked: mpsc::Receiver<Asked>,
     /// First: drain; second: end all calls.
@@ -82,8 +85,8 @@ impl Shell {
     pub async fn drive(mut self, mut receiver: mpsc::Receiver<Input>, mut orders: Orders) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut publish = tokio::time::interval(PUBLISH);
-        self.perform();
         loop {
+            self.keep_up(&mut orders.heard);
             let due = self.switch.next_timeout().map(|at| self.clock.system(at));
             let sleep = async {
                 match due {
@@ -94,6 +97,12 @@ impl Shell {
             tokio::select! {
                 biased;
                 Some(()) = orders.stop.recv() => self.stop(),
+                // Rare ones first: a flood of inputs must not hide them.
+                Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
+                Some(news) = orders.news.recv() => self.hear(news),
+                _ = publish.tick() => {
+                    orders.counts.send_replace(self.switch.counts());
+                }
                 count = receiver.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         return;
@@ -102,15 +111,9 @@ impl Shell {
                         self.handle(input);
                     }
                 }
-                () = sleep => {
-                    let now = self.clock.now();
-                    self.switch.handle_timeout(now);
-                }
-                Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
-                _ = publish.tick() => {
-                    orders.counts.send_replace(self.switch.counts());
-                }
-                Some(news) = orders.news.recv() => self.hear(news),
+                Some(event) = orders.heard.recv() => self.handle(Input::Media(event)),
+                // `keep_up` does what is due.
+                () = sleep => {}
             }
             self.perform();
             if self.switch.is_draining() && self.switch.is_idle() {
@@ -119,6 +122,19 @@ impl Shell {
                 return;
             }
         }
+    }
+
+    /// What must go on however many inputs wait: timers that are due, and what media heard.
+    fn keep_up(&mut self, heard: &mut mpsc::Receiver<media::Event>) {
+        let now = self.clock.now();
+        if self.switch.next_timeout().is_some_and(|due| due <= now.at) {
+            self.switch.handle_timeout(now);
+        }
+        for _ in 0..BATCH {
+            let Ok(event) = heard.try_recv() else { break };
+            self.handle(Input::Media(event));
+        }
+        self.perform();
     }
 
     fn handle(&mut self, input: Input) {

@@ -300,6 +300,17 @@ impl Switch {
                     self.emit(Some(call), What::AudioReturned { side }, now);
                 }
             }
+            media::Event::Unopened { leg, reason } => {
+                let open = self.legs.get(&leg).map(|leg| (leg.call(), leg.media.port));
+                let closing = self.closing.get(&leg).map(|(call, _, port)| (*call, *port));
+                if let Some((call, port)) = open.or(closing) {
+                    self.ports.quarantine(port, now.at);
+                    let text = format!(
+                        "{reason}; the leg has no sound, and the port is left alone: keep other programs off [media] ports"
+                    );
+                    self.alarm(call, "media-port-taken", text, now);
+                }
+            }
             media::Event::Failed { leg, reason } => {
                 let call = self.legs.get(&leg).and_then(Leg::call);
                 self.alarm(call, "media-failed", reason, now);
