@@ -127,6 +127,7 @@ impl Switch {
         };
         let stream = Stream {
             remote: agreed.remote,
+            signalling: leg.flow.remote.ip(),
             remote_rtcp: agreed.remote_rtcp,
             codec: agreed.codec,
             payload_type: agreed.payload_type,
@@ -326,6 +327,17 @@ impl Switch {
             media::Event::Returned { leg } => {
                 if let Some((call, side)) = self.party(leg) {
                     self.emit(Some(call), What::AudioReturned { side }, now);
+                }
+            }
+            media::Event::Unopened { leg, reason } => {
+                let open = self.legs.get(&leg).map(|leg| (leg.call(), leg.media.port));
+                let closing = self.closing.get(&leg).map(|(call, _, port)| (*call, *port));
+                if let Some((call, port)) = open.or(closing) {
+                    self.ports.quarantine(port, now.at);
+                    let text = format!(
+                        "{reason}; the leg has no sound, and the port is left alone: keep other programs off [media] ports"
+                    );
+                    self.alarm(call, "media-port-taken", text, now);
                 }
             }
             media::Event::Failed { leg, reason } => {
