@@ -1,0 +1,36 @@
+//! A call from the trunk to an operator.
+
+use std::time::Duration;
+
+use crate::ear::{Ear, ULAW};
+use crate::moment::now;
+use crate::server::{HOLD, SOON, Setup, tone_of};
+use crate::sipp::{self, Scenario, audio, free_port};
+
+#[test]
+fn a_call_is_greeted_queued_answered_and_kept() {
+    let server = Setup::new().operator("101").start();
+    let phone = free_port();
+    sipp::on_shift(&server, "101", phone);
+    let (caller_ear, operator_ear) = (Ear::open(350, ULAW), Ear::open(480, ULAW));
+    let mut operator = Scenario::new("operator.xml")
+        .with("SDP", &audio(operator_ear.port(), &[0]))
+        .from_port(phone)
+        .run(&server);
+    let began = now();
+    let mut caller = Scenario::caller("0501234567", "116111", &audio(caller_ear.port(), &[0, 8]))
+        .run(&server);
+    operator.receives("INVITE", SOON);
+    caller_ear.hears(480, SOON);
+    operator_ear.hears(350, SOON);
+    let first = caller_ear.first_heard_at().unwrap();
+    assert!(first - began < Duration::from_secs(1));
+    server.counts("talking", 1);
+    caller.nudge();
+    caller.succeeds();
+    operator.succeeds();
+    let calls = server.calls(1);
+    assert_eq!(calls[0]["ended_by"], "caller");
+    let _ = (HOLD, tone_of("az", "greeting"));
+    server.is_drained();
+}

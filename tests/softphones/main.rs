@@ -1,0 +1,17 @@
+//! The built binary with real phones on loopback: SIPp as the trunk, baresip, linphone and pjsua2 as operators
+//! and callers. Sound is told by the frequency of tones, both ways; each call ends on both sides, leaves one
+//! record, and nothing else.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may stop where its ground is missing"
+)]
+
+mod ear;
+mod moment;
+mod process;
+mod server;
+mod sipp;
+mod tone;
+
+mod calls;

@@ -1,0 +1,249 @@
+//! SIPp: the trunk's callers, and operators' phones whose every word is ours.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::ear::{Ear, ULAW};
+use crate::moment::eventually;
+use crate::process::Process;
+use crate::server::{SOON, Server, password, tone_of};
+
+/// How to get it.
+const PACKAGE: &str = "apt-get install sip-tester";
+
+/// A description of audio alone: µ-law or A-law as asked, and telephone events.
+pub(crate) fn audio(port: u16, payload_types: &[u8]) -> String {
+    let formats: Vec<String> = payload_types.iter().map(ToString::to_string).collect();
+    format!(
+        "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio {port} RTP/AVP {} 101\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n",
+        formats.join(" ")
+    )
+}
+
+/// What a scenario is filled with.
+pub(crate) struct Scenario {
+    text: String,
+    port: Option<u16>,
+    tcp: bool,
+}
+
+impl Scenario {
+    /// A file of `tests/data/sipp`.
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sipp");
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        Self {
+            text,
+            port: None,
+            tcp: false,
+        }
+    }
+
+    /// A caller with a number who dials one, heard and spoken at `port`.
+    pub(crate) fn caller(from: &str, dialled: &str, sdp: &str) -> Self {
+        Self::new("caller.xml")
+            .with("URI", &format!("sip:{dialled}@[remote_ip]:[remote_port]"))
+            .with("FROM", &format!("<sip:{from}@[local_ip]>"))
+            .with("SDP", sdp)
+    }
+
+    /// Fills in a word.
+    pub(crate) fn with(mut self, word: &str, value: &str) -> Self {
+        let word = format!("@{word}@");
+        assert!(self.text.contains(&word), "no {word} in the scenario");
+        self.text = self.text.replace(&word, value);
+        self
+    }
+
+    /// From this port.
+    pub(crate) fn from_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Over TCP, one connection.
+    pub(crate) fn over_tcp(mut self) -> Self {
+        self.tcp = true;
+        self
+    }
+
+    /// Runs it against the server.
+    pub(crate) fn run(self, server: &Server) -> Sipp {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = server.place.path().join(format!("sipp-{number}"));
+        std::fs::create_dir(&folder).unwrap();
+        let text = self.text.replace("@HEADERS@", "");
+        std::fs::write(folder.join("scenario.xml"), text).unwrap();
+        let port = self.port.unwrap_or_else(free_port);
+        let remote = if self.tcp { server.tcp } else { server.udp };
+        let call_id = format!("sipp-{number}-{}", std::process::id());
+        let (transport, port_text) = (if self.tcp { "t1" } else { "u1" }, port.to_string());
+        let mut command = Command::new("sipp");
+        command.current_dir(&folder).arg(remote.to_string());
+        command.args(["-sf", "scenario.xml", "-m", "1", "-i", "127.0.0.1", "-nostdin", "-aa"]);
+        command.args(["-p", &port_text, "-t", transport, "-cid_str", &call_id]);
+        command.args(["-trace_msg", "-message_file", "messages.log", "-trace_err"]);
+        command.args(["-error_file", "errors.log", "-timeout", "120", "-timeout_error"]);
+        command.env("TERM", "dumb");
+        let process = Process::start(PACKAGE, &mut command);
+        Sipp {
+            process,
+            folder,
+            port,
+            call_id,
+            tcp: self.tcp,
+        }
+    }
+}
+
+/// A port that was free a moment ago, for datagrams and connections.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A message that went over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    /// Whether SIPp sent it.
+    pub(crate) sent: bool,
+    /// The whole text.
+    pub(crate) text: String,
+}
+
+impl Wire {
+    /// Whether its first line begins so.
+    pub(crate) fn begins(&self, words: &str) -> bool {
+        self.text.starts_with(words)
+    }
+
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let begin = format!("{}:", name.to_ascii_lowercase());
+        let line = self
+            .text
+            .lines()
+            .find(|line| line.to_ascii_lowercase().starts_with(&begin))?;
+        Some(line[begin.len()..].trim())
+    }
+}
+
+/// A running SIPp.
+pub(crate) struct Sipp {
+    process: Process,
+    folder: PathBuf,
+    port: u16,
+    call_id: String,
+    tcp: bool,
+}
+
+impl Sipp {
+    /// All messages up to now.
+    pub(crate) fn messages(&self) -> Vec<Wire> {
+        let text = std::fs::read(self.folder.join("messages.log")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).replace("\r\n", "\n");
+        let parts = text.split("-----------------------------------------------");
+        let read = |part: &str| {
+            let (head, body) = part.split_once("\n\n")?;
+            let sent = head.contains("message sent");
+            (sent || head.contains("message received")).then(|| Wire {
+                sent,
+                text: body.to_owned(),
+            })
+        };
+        parts.filter_map(read).collect()
+    }
+
+    /// The first message from the server that begins so, once it is there.
+    pub(crate) fn receives(&self, begin: &str, within: Duration) -> Wire {
+        eventually(&format!("{begin} at SIPp"), within, || {
+            self.received(begin).into_iter().next()
+        })
+    }
+
+    /// All messages from the server that begin so.
+    pub(crate) fn received(&self, begin: &str) -> Vec<Wire> {
+        let mut all = self.messages();
+        all.retain(|wire| !wire.sent && wire.begins(begin));
+        all
+    }
+
+    /// Tells the scenario to go on where it waits for an INFO.
+    pub(crate) fn nudge(&self) {
+        let call_id = self.messages().first().and_then(|wire| wire.header("Call-ID").map(str::to_owned));
+        self.nudge_call(&call_id.unwrap_or_else(|| self.call_id.clone()));
+    }
+
+    fn nudge_call(&self, call_id: &str) {
+        let text = format!(
+            "INFO sip:sipp@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKnudge\r\nFrom: <sip:test@127.0.0.1>;tag=n\r\nTo: <sip:sipp@127.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n"
+        );
+        let to = SocketAddr::from(([127, 0, 0, 1], self.port));
+        if self.tcp {
+            use std::io::Write;
+            let mut stream = std::net::TcpStream::connect(to).unwrap();
+            stream.write_all(text.as_bytes()).unwrap();
+        } else {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.send_to(text.as_bytes(), to).unwrap();
+        }
+    }
+
+    /// Waits until the scenario has come to its end as written.
+    pub(crate) fn succeeds(&mut self) {
+        let status = self.process.ends(Duration::from_secs(45));
+        let errors = std::fs::read_to_string(self.folder.join("errors.log")).unwrap_or_default();
+        assert!(
+            status.success(),
+            "SIPp: {status}\n{errors}\n{:#?}",
+            self.messages()
+        );
+    }
+
+    /// Vanishes without a word.
+    pub(crate) fn vanish(&mut self) {
+        self.process.kill();
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// Registers an operator at a port, where another scenario then answers, and goes on shift.
+pub(crate) fn on_shift(server: &Server, operator: &str, port: u16) {
+    register(server, operator, port);
+    dial_code(server, operator, "*11", "logged-in");
+    server.operator_is(operator, "free");
+}
+
+/// Registers an operator at a port.
+pub(crate) fn register(server: &Server, operator: &str, port: u16) {
+    let scenario = Scenario::new("register.xml")
+        .with("USER", operator)
+        .with("PASSWORD", &password(operator))
+        .from_port(port);
+    scenario.run(server).succeeds();
+}
+
+/// An operator dials a code and hears what was done.
+pub(crate) fn dial_code(server: &Server, operator: &str, code: &str, words: &str) {
+    let ear = Ear::open(None, ULAW);
+    let scenario = Scenario::new("code.xml")
+        .with("USER", operator)
+        .with("PASSWORD", &password(operator))
+        .with("CODE", code)
+        .with("SDP", &audio(ear.port(), &[0]));
+    scenario.run(server).succeeds();
+    assert!(!ear.never_heard(tone_of("az", words)), "{words} is not heard");
+}
