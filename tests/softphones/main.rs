@@ -7,6 +7,7 @@
     reason = "a test may stop where its ground is missing"
 )]
 
+mod baresip;
 mod ear;
 mod moment;
 mod process;
