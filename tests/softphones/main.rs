@@ -10,6 +10,7 @@
 mod baresip;
 mod ear;
 mod moment;
+mod pjsua;
 mod process;
 mod server;
 mod sipp;

@@ -63,7 +63,7 @@ impl Process {
             &format!("{part:?} from {name}"),
             within,
             || {
-                let lines = said.lock().unwrap();
+                let lines = said.lock().unwrap().clone();
                 let place = lines.iter().skip(from).position(|line| line.contains(part));
                 if let Some(place) = place {
                     return Some((from + place + 1, lines[from + place].clone()));
