@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{baresip, pjsua};
+use crate::linphone::Linphone;
 use crate::ear::{Ear, ULAW};
 use crate::moment::now;
 use crate::server::{HOLD, SOON, Setup, tone_of};
@@ -63,6 +64,22 @@ fn pjsua2_answers_a_caller_of_the_trunk() {
     ear.hears(480, SOON);
     phone.heard(350, SOON);
     phone.process.tell("hangup");
+    caller.succeeds();
+    let calls = server.calls(1);
+    assert_eq!(calls[0]["ended_by"], "operator");
+    server.is_drained();
+}
+
+#[test]
+fn linphone_answers_a_caller_of_the_trunk() {
+    let server = Setup::new().operator("101").start();
+    let mut phone = Linphone::start(&server, "101", "tcp", 480);
+    phone.goes_on_shift(&server, "101");
+    let ear = Ear::open(350, ULAW);
+    let mut caller = Scenario::caller("0501234567", "116111", &audio(ear.port(), &[0, 8])).run(&server);
+    ear.hears(480, SOON);
+    phone.heard(350, SOON);
+    phone.hangs_up();
     caller.succeeds();
     let calls = server.calls(1);
     assert_eq!(calls[0]["ended_by"], "operator");

@@ -9,6 +9,7 @@
 
 mod baresip;
 mod ear;
+mod linphone;
 mod moment;
 mod pjsua;
 mod process;
