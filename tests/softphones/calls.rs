@@ -15,14 +15,13 @@ fn a_call_is_greeted_queued_answered_and_kept() {
     let phone = free_port();
     sipp::on_shift(&server, "101", phone);
     let (caller_ear, operator_ear) = (Ear::open(350, ULAW), Ear::open(480, ULAW));
-    let mut operator = Scenario::new("operator.xml")
-        .with("SDP", &audio(operator_ear.port(), &[0]))
-        .from_port(phone)
-        .run(&server);
+    let mut operator = Scenario::operator(phone, &audio(operator_ear.port(), &[0])).run(&server);
     let began = now();
     let mut caller = Scenario::caller("0501234567", "116111", &audio(caller_ear.port(), &[0, 8]))
         .run(&server);
     operator.receives("INVITE", SOON);
+    caller_ear.hears(tone_of("az", "greeting"), SOON);
+    operator.nudge();
     caller_ear.hears(480, SOON);
     operator_ear.hears(350, SOON);
     let first = caller_ear.first_heard_at().unwrap();

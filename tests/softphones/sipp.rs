@@ -23,7 +23,7 @@ pub(crate) fn audio(port: u16, payload_types: &[u8]) -> String {
     )
 }
 
-/// What a scenario is filled with.
+/// Parts of `tests/data/sipp`, one after the other, with the words between `@` filled in.
 pub(crate) struct Scenario {
     text: String,
     port: Option<u16>,
@@ -31,10 +31,14 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// A file of `tests/data/sipp`.
-    pub(crate) fn new(name: &str) -> Self {
+    /// Of these files.
+    pub(crate) fn of(parts: &[&str]) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sipp");
-        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        let mut text = String::from("<?xml version=\"1.0\"?>\n<scenario name=\"test\">\n");
+        for part in parts {
+            text += &std::fs::read_to_string(folder.join(part)).unwrap();
+        }
+        text.push_str("</scenario>\n");
         Self {
             text,
             port: None,
@@ -42,12 +46,26 @@ impl Scenario {
         }
     }
 
-    /// A caller with a number who dials one, heard and spoken at `port`.
-    pub(crate) fn caller(from: &str, dialled: &str, sdp: &str) -> Self {
-        Self::new("caller.xml")
-            .with("URI", &format!("sip:{dialled}@[remote_ip]:[remote_port]"))
+    /// A caller with a number who dials one and describes the own end, in parts of these files.
+    pub(crate) fn caller_of(parts: &[&str], from: &str, dialled: &str, sdp: &str) -> Self {
+        let uri = match dialled.contains(':') {
+            true => dialled.to_owned(),
+            false => format!("sip:{dialled}@[remote_ip]:[remote_port]"),
+        };
+        Self::of(parts)
+            .with("URI", &uri)
             .with("FROM", &format!("<sip:{from}@[local_ip]>"))
             .with("SDP", sdp)
+    }
+
+    /// A caller who talks until one hangs up.
+    pub(crate) fn caller(from: &str, dialled: &str, sdp: &str) -> Self {
+        Self::caller_of(&["invite.xml", "talk.xml"], from, dialled, sdp)
+    }
+
+    /// An operator's phone at a port: rings, answers when nudged, hangs up when nudged again.
+    pub(crate) fn operator(port: u16, sdp: &str) -> Self {
+        Self::of(&["operator.xml"]).with("SDP", sdp).from_port(port)
     }
 
     /// Fills in a word.
@@ -77,6 +95,8 @@ impl Scenario {
         let folder = server.place.path().join(format!("sipp-{number}"));
         std::fs::create_dir(&folder).unwrap();
         let text = self.text.replace("@HEADERS@", "");
+        let missing = text.split('@').nth(1).filter(|word| word.chars().all(|one| one.is_ascii_uppercase()));
+        assert_eq!(missing, None, "a word of the scenario is not filled in");
         std::fs::write(folder.join("scenario.xml"), text).unwrap();
         let port = self.port.unwrap_or_else(free_port);
         let remote = if self.tcp { server.tcp } else { server.udp };
@@ -229,7 +249,7 @@ pub(crate) fn on_shift(server: &Server, operator: &str, port: u16) {
 
 /// Registers an operator at a port.
 pub(crate) fn register(server: &Server, operator: &str, port: u16) {
-    let scenario = Scenario::new("register.xml")
+    let scenario = Scenario::of(&["register.xml"])
         .with("USER", operator)
         .with("PASSWORD", &password(operator))
         .from_port(port);
@@ -239,7 +259,7 @@ pub(crate) fn register(server: &Server, operator: &str, port: u16) {
 /// An operator dials a code and hears what was done.
 pub(crate) fn dial_code(server: &Server, operator: &str, code: &str, words: &str) {
     let ear = Ear::open(None, ULAW);
-    let scenario = Scenario::new("code.xml")
+    let scenario = Scenario::of(&["code.xml"])
         .with("USER", operator)
         .with("PASSWORD", &password(operator))
         .with("CODE", code)
