@@ -112,7 +112,9 @@ impl Ear {
     /// Whether the latest sound is this tone.
     pub(crate) fn is_hearing(&self, tone: u32) -> bool {
         let heard = self.heard.lock().unwrap();
-        let fresh = heard.last.is_some_and(|last| now() - last < Duration::from_millis(150));
+        let fresh = heard
+            .last
+            .is_some_and(|last| now() - last < Duration::from_millis(150));
         let from = heard.samples.len().saturating_sub(WINDOW);
         fresh && tone::is_heard(&heard.samples[from..], tone)
     }
@@ -186,7 +188,9 @@ fn live(socket: &UdpSocket, heard: &Mutex<Heard>, voice: &Mutex<Voice>) {
     let mut buffer = [0; 2_000];
     let (mut sequence, mut timestamp, mut due) = (1_000_u16, 5_000_u32, now());
     loop {
-        let wait = due.saturating_duration_since(now()).max(Duration::from_micros(200));
+        let wait = due
+            .saturating_duration_since(now())
+            .max(Duration::from_micros(200));
         socket.set_read_timeout(Some(wait)).unwrap();
         if let Ok((size, from)) = socket.recv_from(&mut buffer) {
             hear(&mut heard.lock().unwrap(), &buffer[..size]);
@@ -209,7 +213,15 @@ fn live(socket: &UdpSocket, heard: &Mutex<Heard>, voice: &Mutex<Voice>) {
         } else if let Some(frequency) = voice.tone {
             let samples = tone::sine(frequency, timestamp.into(), count);
             let payload = encode(&samples, voice.payload_type);
-            send(socket, remote, voice.payload_type, false, sequence, timestamp, &payload);
+            send(
+                socket,
+                remote,
+                voice.payload_type,
+                false,
+                sequence,
+                timestamp,
+                &payload,
+            );
             sequence = sequence.wrapping_add(1);
         }
         timestamp = timestamp.wrapping_add(count as u32);
@@ -245,7 +257,9 @@ fn hear(heard: &mut Heard, packet: &[u8]) {
     heard.sources.insert(reader.ssrc());
     heard.payload_types.insert(reader.payload_type());
     heard.sizes.insert(payload.len());
-    let decoded = payload.iter().map(|octet| decode(*octet, reader.payload_type()));
+    let decoded = payload
+        .iter()
+        .map(|octet| decode(*octet, reader.payload_type()));
     heard.samples.extend(decoded);
     heard.packets += 1;
     heard.first.get_or_insert_with(now);
@@ -280,7 +294,15 @@ fn press(socket: &UdpSocket, remote: SocketAddr, digit: u8, sequence: &mut u16, 
         let length = 160 * (number as u16).min(2) + 160;
         let flags = if ends { 0x8a } else { 0x0a };
         let payload = [digit, flags, (length >> 8) as u8, length as u8];
-        send(socket, remote, EVENTS, number == 0, *sequence, timestamp, &payload);
+        send(
+            socket,
+            remote,
+            EVENTS,
+            number == 0,
+            *sequence,
+            timestamp,
+            &payload,
+        );
         *sequence = sequence.wrapping_add(1);
     }
 }

@@ -37,13 +37,20 @@ impl Linphone {
         );
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new("linphonec");
-        command.env("HOME", path).args(["-a", "-d", "6", "-c"]).arg(&config);
+        command
+            .env("HOME", path)
+            .args(["-a", "-d", "6", "-c"])
+            .arg(&config);
         let mut process = Process::start(PACKAGE, &mut command);
         process.says("video is disabled", SOON);
         process.tell("soundcard use files");
         process.tell(&format!("play {}", voice.display()));
         process.tell(&format!("record {}", ear.display()));
-        let remote = if transport == "tcp" { server.tcp } else { server.udp };
+        let remote = if transport == "tcp" {
+            server.tcp
+        } else {
+            server.udp
+        };
         process.tell(&format!(
             "register sip:{operator}@{remote} sip:{remote};transport={transport} {}",
             password(operator)
@@ -75,7 +82,8 @@ impl Linphone {
 
     /// Dials.
     pub(crate) fn dials(&mut self, server: &Server, number: &str) {
-        self.process.tell(&format!("call sip:{number}@{}", server.udp));
+        self.process
+            .tell(&format!("call sip:{number}@{}", server.udp));
     }
 
     /// Hangs up.

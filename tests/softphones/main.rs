@@ -13,6 +13,7 @@ mod linphone;
 mod moment;
 mod pjsua;
 mod process;
+mod record;
 mod server;
 mod sipp;
 mod tone;

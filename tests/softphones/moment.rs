@@ -15,7 +15,11 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Waits until `found` finds something; fails after `within`, naming what never came.
-pub(crate) fn eventually<T>(what: &str, within: Duration, mut found: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(
+    what: &str,
+    within: Duration,
+    mut found: impl FnMut() -> Option<T>,
+) -> T {
     let deadline = now() + within;
     loop {
         if let Some(found) = found() {

@@ -54,7 +54,10 @@ impl Setup {
     /// Starts it; registering begins by itself.
     pub(crate) fn start(self, server: &Server) -> Pjsua {
         let folder = tempfile::tempdir_in(server.place.path()).unwrap();
-        let (voice, ear) = (folder.path().join("voice.wav"), folder.path().join("ear.wav"));
+        let (voice, ear) = (
+            folder.path().join("voice.wav"),
+            folder.path().join("ear.wav"),
+        );
         tone::write_wav(&voice, self.tone, 60.0);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let remote = match self.transport {
@@ -107,7 +110,8 @@ impl Pjsua {
     /// Dials a code and waits until the server hangs up.
     pub(crate) fn dials_code(&mut self, server: &Server, code: &str) {
         let from = self.process.lines();
-        self.process.tell(&format!("dial sip:{code}@{}", server.udp));
+        self.process
+            .tell(&format!("dial sip:{code}@{}", server.udp));
         self.process.says_after(from, "call disconn", SOON);
     }
 

@@ -56,24 +56,29 @@ impl Process {
     }
 
     /// The first line with `part` from line `from` on, and the number of the line after it.
-    pub(crate) fn says_after(&mut self, from: usize, part: &str, within: Duration) -> (usize, String) {
+    pub(crate) fn says_after(
+        &mut self,
+        from: usize,
+        part: &str,
+        within: Duration,
+    ) -> (usize, String) {
         let (name, said) = (self.name.clone(), Arc::clone(&self.said));
         let mut gone = false;
-        eventually(
-            &format!("{part:?} from {name}"),
-            within,
-            || {
-                let lines = said.lock().unwrap().clone();
-                let place = lines.iter().skip(from).position(|line| line.contains(part));
-                if let Some(place) = place {
-                    return Some((from + place + 1, lines[from + place].clone()));
-                }
-                // What it said last is read after it has ended.
-                assert!(!gone, "{name} ended without {part:?}:\n{}", lines.join("\n"));
-                gone = self.child.try_wait().unwrap().is_some();
-                None
-            },
-        )
+        eventually(&format!("{part:?} from {name}"), within, || {
+            let lines = said.lock().unwrap().clone();
+            let place = lines.iter().skip(from).position(|line| line.contains(part));
+            if let Some(place) = place {
+                return Some((from + place + 1, lines[from + place].clone()));
+            }
+            // What it said last is read after it has ended.
+            assert!(
+                !gone,
+                "{name} ended without {part:?}:\n{}",
+                lines.join("\n")
+            );
+            gone = self.child.try_wait().unwrap().is_some();
+            None
+        })
     }
 
     /// How many lines it has said.
@@ -140,7 +145,10 @@ fn listen(source: impl Read + Send + 'static, said: &Arc<Mutex<Vec<String>>>) {
     std::thread::spawn(move || {
         let mut source = BufReader::new(source);
         let mut line = Vec::new();
-        while source.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        while source
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|read| read > 0)
+        {
             let text = String::from_utf8_lossy(&line);
             said.lock().unwrap().push(text.trim_end().to_owned());
             line.clear();

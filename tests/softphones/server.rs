@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::moment::eventually;
 use crate::process::Process;
+use crate::record::Record;
 use crate::tone;
 
 /// How long the server may take for anything that is not to be waited for.
@@ -18,29 +19,35 @@ pub(crate) const SOON: Duration = Duration::from_secs(8);
 /// Ports of a server's media.
 const BLOCK: u16 = 200;
 
-/// Prompts, each a tone of its own in each language.
-const PROMPTS: [&str; 12] = [
-    "greeting",
-    "language-choice",
-    "nobody-now",
-    "in-danger-call-112",
-    "please-call-again",
-    "stay-with-us",
-    "you-are-number",
-    "logged-in",
-    "logged-out",
-    "paused",
-    "resumed",
-    "callers-waiting",
+/// Prompts, each a tone of its own in each language, and how long it is.
+const PROMPTS: [(&str, f64); 18] = [
+    ("greeting", 2.0),
+    ("language-choice", 1.0),
+    ("nobody-now", 0.5),
+    ("in-danger-call-112", 0.5),
+    ("please-call-again", 0.5),
+    ("stay-with-us", 1.0),
+    ("position-before", 0.5),
+    ("ordinal-1", 0.5),
+    ("logged-in", 0.4),
+    ("logged-out", 0.4),
+    ("paused", 0.4),
+    ("resumed", 0.4),
+    ("free", 0.4),
+    ("ringing", 0.4),
+    ("talking", 0.4),
+    ("wrap-up", 0.4),
+    ("unreachable", 0.4),
+    ("callers-waiting", 0.4),
 ];
 /// The music.
-pub(crate) const HOLD: u32 = 2_900;
+pub(crate) const HOLD: u32 = 3_150;
 
 /// The tone that a prompt is.
 pub(crate) fn tone_of(language: &str, prompt: &str) -> u32 {
-    let place = PROMPTS.iter().position(|one| *one == prompt).unwrap() as u32;
+    let place = PROMPTS.iter().position(|(name, _)| *name == prompt);
     let language = ["az", "ru", "en"].iter().position(|one| *one == language);
-    600 + 60 * (place * 3 + language.unwrap() as u32)
+    600 + 45 * (place.unwrap() * 3 + language.unwrap()) as u32
 }
 
 /// What is laid out before the start.
@@ -98,14 +105,12 @@ impl Setup {
         std::fs::write(plans.join("helpline.toml"), &self.plan).unwrap();
         let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/prompts");
         for language in ["az", "ru", "en"] {
-            copy_wavs(&prompts.join(language), &plans.join("prompts").join(language));
-            for prompt in PROMPTS {
+            copy_wavs(
+                &prompts.join(language),
+                &plans.join("prompts").join(language),
+            );
+            for (prompt, seconds) in PROMPTS {
                 let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
-                let seconds = match prompt {
-                    "greeting" => 2.0,
-                    "logged-in" | "logged-out" | "paused" | "resumed" => 0.4,
-                    _ => 1.0,
-                };
                 tone::write_wav(&path, tone_of(language, prompt), seconds);
             }
         }
@@ -130,7 +135,7 @@ impl Setup {
     }
 }
 
-/// Test hands: WAV files that are shipped, for words that have no tone.
+/// WAV files that are shipped, for words that have no tone.
 fn copy_wavs(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).into_iter().flatten() {
@@ -280,8 +285,13 @@ impl Server {
         });
     }
 
+    /// The records, by arrival, once there are so many and all have ended; their sums are right.
+    pub(crate) fn records(&self, count: usize) -> Vec<Record> {
+        self.calls(count).iter().map(Record::checked).collect()
+    }
+
     /// `qaynar calls --json`, once there are so many and all have ended.
-    pub(crate) fn calls(&self, count: usize) -> Vec<Value> {
+    fn calls(&self, count: usize) -> Vec<Value> {
         eventually(&format!("{count} finished calls"), SOON, || {
             let (well, text) = self.run(&["calls", "--json"]);
             assert!(well, "{text}");
@@ -292,6 +302,30 @@ impl Server {
         })
     }
 
+    /// What the server wrote holds none of these numbers, in any of its files and in its log.
+    pub(crate) fn tells_nobody(&self, numbers: &[&str]) {
+        let mut files = vec![self.place.path().join("data")];
+        let mut written = vec![("the log".to_owned(), self.process.said().into_bytes())];
+        while let Some(path) = files.pop() {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).unwrap();
+                files.extend(entries.map(|entry| entry.unwrap().path()));
+            } else if path.is_file() {
+                let bytes = std::fs::read(&path).unwrap();
+                written.push((path.display().to_string(), bytes));
+            }
+        }
+        assert!(written.len() > 3, "the data folder is elsewhere");
+        for (name, bytes) in written {
+            for number in numbers {
+                let found = bytes
+                    .windows(number.len())
+                    .any(|part| part == number.as_bytes());
+                assert!(!found, "{number} is in {name}");
+            }
+        }
+    }
+
     /// Nothing is left of any call: each table is empty.
     pub(crate) fn is_drained(&self) {
         let mut last = Value::Null;
@@ -300,6 +334,15 @@ impl Server {
             last = self.status()["counts"].clone();
             let empty = ["calls", "waiting", "talking", "legs", "ports"];
             empty.iter().all(|name| last[name] == 0).then_some(())
+        });
+    }
+
+    /// Nothing at all is left, not even a transaction that waits for late repetitions.
+    pub(crate) fn is_empty(&self) {
+        self.is_drained();
+        // Timers H, J and L: 64·T1 (RFC 3261 §17, RFC 6026 §8).
+        eventually("no transactions", Duration::from_secs(40), || {
+            (self.count("transactions") == 0).then_some(())
         });
     }
 

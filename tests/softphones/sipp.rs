@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::ear::{Ear, ULAW};
+use crate::ear::{ALAW, Ear, ULAW};
 use crate::moment::eventually;
 use crate::process::Process;
 use crate::server::{SOON, Server, password, tone_of};
@@ -95,7 +95,10 @@ impl Scenario {
         let folder = server.place.path().join(format!("sipp-{number}"));
         std::fs::create_dir(&folder).unwrap();
         let text = self.text.replace("@HEADERS@", "");
-        let missing = text.split('@').nth(1).filter(|word| word.chars().all(|one| one.is_ascii_uppercase()));
+        let missing = text
+            .split('@')
+            .nth(1)
+            .filter(|word| word.chars().all(|one| one.is_ascii_uppercase()));
         assert_eq!(missing, None, "a word of the scenario is not filled in");
         std::fs::write(folder.join("scenario.xml"), text).unwrap();
         let port = self.port.unwrap_or_else(free_port);
@@ -104,10 +107,25 @@ impl Scenario {
         let (transport, port_text) = (if self.tcp { "t1" } else { "u1" }, port.to_string());
         let mut command = Command::new("sipp");
         command.current_dir(&folder).arg(remote.to_string());
-        command.args(["-sf", "scenario.xml", "-m", "1", "-i", "127.0.0.1", "-nostdin", "-aa"]);
+        command.args([
+            "-sf",
+            "scenario.xml",
+            "-m",
+            "1",
+            "-i",
+            "127.0.0.1",
+            "-nostdin",
+            "-aa",
+        ]);
         command.args(["-p", &port_text, "-t", transport, "-cid_str", &call_id]);
         command.args(["-trace_msg", "-message_file", "messages.log", "-trace_err"]);
-        command.args(["-error_file", "errors.log", "-timeout", "120", "-timeout_error"]);
+        command.args([
+            "-error_file",
+            "errors.log",
+            "-timeout",
+            "120",
+            "-timeout_error",
+        ]);
         command.env("TERM", "dumb");
         let process = Process::start(PACKAGE, &mut command);
         Sipp {
@@ -199,7 +217,10 @@ impl Sipp {
 
     /// Tells the scenario to go on where it waits for an INFO.
     pub(crate) fn nudge(&self) {
-        let call_id = self.messages().first().and_then(|wire| wire.header("Call-ID").map(str::to_owned));
+        let call_id = self
+            .messages()
+            .first()
+            .and_then(|wire| wire.header("Call-ID").map(str::to_owned));
         self.nudge_call(&call_id.unwrap_or_else(|| self.call_id.clone()));
     }
 
@@ -240,6 +261,61 @@ impl Sipp {
     }
 }
 
+/// A phone by SIPp, with a voice and an ear.
+pub(crate) struct Phone {
+    /// Its signalling.
+    pub(crate) sipp: Sipp,
+    /// Its sound.
+    pub(crate) ear: Ear,
+}
+
+impl Phone {
+    /// A caller of the trunk, who talks until one hangs up.
+    pub(crate) fn caller(server: &Server, from: &str, dialled: &str, tone: u32) -> Self {
+        let ear = Ear::open(tone, ULAW);
+        let sipp = Scenario::caller(from, dialled, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        Self { sipp, ear }
+    }
+
+    /// An operator's phone, registered and on shift: rings, and answers when nudged.
+    pub(crate) fn operator(server: &Server, id: &str, tone: u32) -> Self {
+        let port = free_port();
+        on_shift(server, id, port);
+        let ear = Ear::open(tone, ULAW);
+        let sipp = Scenario::operator(port, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        Self { sipp, ear }
+    }
+
+    /// Waits until it rings.
+    pub(crate) fn rings(&self) -> Wire {
+        self.sipp.receives("INVITE", SOON)
+    }
+
+    /// Waits until it rings, and answers.
+    pub(crate) fn answers(&self) {
+        self.rings();
+        self.sipp.nudge();
+    }
+
+    /// Hangs up, and the scenario ends as written.
+    pub(crate) fn hangs_up(&mut self) {
+        self.sipp.nudge();
+        self.sipp.succeeds();
+    }
+
+    /// The server hangs up, and the scenario ends as written.
+    pub(crate) fn is_hung_up_on(&mut self) {
+        self.sipp.receives("BYE", SOON);
+        self.sipp.succeeds();
+    }
+}
+
+/// Two who are connected hear each other.
+pub(crate) fn talk(caller: (&Ear, u32), operator: (&Ear, u32)) {
+    caller.0.hears(operator.1, SOON);
+    operator.0.hears(caller.1, SOON);
+}
+
 /// Registers an operator at a port, where another scenario then answers, and goes on shift.
 pub(crate) fn on_shift(server: &Server, operator: &str, port: u16) {
     register(server, operator, port);
@@ -265,5 +341,8 @@ pub(crate) fn dial_code(server: &Server, operator: &str, code: &str, words: &str
         .with("CODE", code)
         .with("SDP", &audio(ear.port(), &[0]));
     scenario.run(server).succeeds();
-    assert!(!ear.never_heard(tone_of("az", words)), "{words} is not heard");
+    assert!(
+        !ear.never_heard(tone_of("az", words)),
+        "{words} is not heard"
+    );
 }
