@@ -162,12 +162,15 @@ impl Ear {
         heard.digits.iter().map(|(_, digit)| *digit).collect()
     }
 
-    /// One stream from beginning to end: one source, sequence and timestamp without a break.
+    /// One stream from beginning to end: one source, no gap in the sequence, no time twice. Between two
+    /// sounds the timestamp goes on as the clock does.
     pub(crate) fn heard_one_stream(&self) {
-        let heard = self.heard.lock().unwrap();
-        assert!(heard.packets > 0, "nothing was heard");
-        assert_eq!(heard.sources.len(), 1, "one SSRC a leg");
-        assert!(heard.breaks.is_empty(), "{:?}", heard.breaks);
+        let (sources, breaks) = {
+            let heard = self.heard.lock().unwrap();
+            (heard.sources.len(), heard.breaks.clone())
+        };
+        assert_eq!(sources, 1, "one SSRC a leg");
+        assert!(breaks.is_empty(), "{breaks:?}");
     }
 }
 
@@ -187,6 +190,7 @@ impl Drop for Ear {
 fn live(socket: &UdpSocket, heard: &Mutex<Heard>, voice: &Mutex<Voice>) {
     let mut buffer = [0; 2_000];
     let (mut sequence, mut timestamp, mut due) = (1_000_u16, 5_000_u32, now());
+    let mut spoken = ((0, 0), Vec::new());
     loop {
         let wait = due
             .saturating_duration_since(now())
@@ -211,8 +215,22 @@ fn live(socket: &UdpSocket, heard: &Mutex<Heard>, voice: &Mutex<Voice>) {
             press(socket, remote, digit, &mut sequence, timestamp);
             voice.digit = None;
         } else if let Some(frequency) = voice.tone {
-            let samples = tone::sine(frequency, timestamp.into(), count);
-            let payload = encode(&samples, voice.payload_type);
+            let payload_type = voice.payload_type;
+            if spoken.0 != (frequency, payload_type) {
+                spoken = (
+                    (frequency, payload_type),
+                    second_of(frequency, payload_type),
+                );
+            }
+            let from = timestamp as usize % spoken.1.len();
+            let payload: Vec<u8> = spoken
+                .1
+                .iter()
+                .cycle()
+                .skip(from)
+                .take(count)
+                .copied()
+                .collect();
             send(
                 socket,
                 remote,
@@ -243,7 +261,7 @@ fn hear(heard: &mut Heard, packet: &[u8]) {
     }
     let sequence: u16 = reader.sequence_number().into();
     if let Some((number, timestamp)) = heard.expected
-        && (number, timestamp) != (sequence, at)
+        && (number != sequence || at.wrapping_sub(timestamp) > i32::MAX as u32)
     {
         heard.breaks.push(format!(
             "packet {}: {sequence}/{at} where {number}/{timestamp} was due",
@@ -324,12 +342,16 @@ fn decode(octet: u8, payload_type: u8) -> i16 {
     if value & 0x80 == 0 { size } else { -size }
 }
 
-/// The octet whose sound is nearest.
-fn encode(samples: &[i16], payload_type: u8) -> Vec<u8> {
+/// One second of a tone, which then begins again: each octet the one whose sound is nearest.
+fn second_of(frequency: u32, payload_type: u8) -> Vec<u8> {
+    let mut sounds: Vec<(i16, u8)> = (0..=255)
+        .map(|octet| (decode(octet, payload_type), octet))
+        .collect();
+    sounds.sort_unstable();
     let nearest = |sample: &i16| {
-        (0..=255_u8)
-            .min_by_key(|octet| i32::from(decode(*octet, payload_type)).abs_diff((*sample).into()))
-            .unwrap()
+        let place = sounds.partition_point(|(sound, _)| sound < sample);
+        sounds[place.min(sounds.len() - 1)].1
     };
+    let samples = tone::sine(frequency, 0, tone::RATE as usize);
     samples.iter().map(nearest).collect()
 }

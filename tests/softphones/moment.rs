@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// How often a condition is looked at.
+/// How soon a condition is looked at again, at first and in the long run: looking costs.
 const LOOK: Duration = Duration::from_millis(10);
+const LOOK_LATER: Duration = Duration::from_millis(160);
 
 /// The moment.
 #[allow(
@@ -20,13 +21,14 @@ pub(crate) fn eventually<T>(
     within: Duration,
     mut found: impl FnMut() -> Option<T>,
 ) -> T {
-    let deadline = now() + within;
+    let (deadline, mut pause) = (now() + within, LOOK);
     loop {
         if let Some(found) = found() {
             return found;
         }
         assert!(now() < deadline, "never came within {within:?}: {what}");
-        std::thread::park_timeout(LOOK);
+        std::thread::park_timeout(pause);
+        pause = (pause * 3 / 2).min(LOOK_LATER);
     }
 }
 
@@ -37,7 +39,7 @@ pub(crate) fn throughout(time: Duration, mut holds: impl FnMut() -> bool) -> boo
         if !holds() {
             return false;
         }
-        std::thread::park_timeout(LOOK);
+        std::thread::park_timeout(LOOK_LATER);
     }
     true
 }

@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::tone;
 
 /// How long the server may take for anything that is not to be waited for.
-pub(crate) const SOON: Duration = Duration::from_secs(8);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// Ports of a server's media.
 const BLOCK: u16 = 200;
@@ -59,12 +59,11 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// As shipped, but quick: calls ring for 3 s, rest is 2 s, comfort comes every 5 s.
+    /// As shipped, but quick: rest is 2 s, comfort comes every 5 s.
     pub(crate) fn new() -> Self {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/helpline.toml");
         let plan = std::fs::read_to_string(shipped).unwrap();
         let plan = plan
-            .replace("ring_for = \"15s\"", "ring_for = \"3s\"")
             .replace("wrap_up = \"20s\"", "wrap_up = \"2s\"")
             .replace("every = \"20s\"", "every = \"5s\"");
         Self {
@@ -103,12 +102,7 @@ impl Setup {
         let plans = root.join("dialplans");
         std::fs::create_dir(&plans).unwrap();
         std::fs::write(plans.join("helpline.toml"), &self.plan).unwrap();
-        let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/prompts");
         for language in ["az", "ru", "en"] {
-            copy_wavs(
-                &prompts.join(language),
-                &plans.join("prompts").join(language),
-            );
             for (prompt, seconds) in PROMPTS {
                 let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
                 tone::write_wav(&path, tone_of(language, prompt), seconds);
@@ -132,17 +126,6 @@ impl Setup {
     /// Lays out the folder and starts the server.
     pub(crate) fn start(self) -> Server {
         self.lay_out().start()
-    }
-}
-
-/// WAV files that are shipped, for words that have no tone.
-fn copy_wavs(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "wav") {
-            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-        }
     }
 }
 

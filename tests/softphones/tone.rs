@@ -62,15 +62,17 @@ pub(crate) fn write_wav(path: &Path, frequency: u32, seconds: f64) {
     writer.finalize().unwrap();
 }
 
-/// The samples of a WAV file, also of one that is still being written: what its header tells of its
-/// length is not trusted.
+/// The samples of a WAV file, also of one that is still being written: then its header may be empty, and
+/// what it tells of its length is never trusted.
 pub(crate) fn read_wav(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).unwrap_or_default();
-    let start = bytes.windows(4).position(|four| four == b"data");
-    let body = start.and_then(|at| bytes.get(at + 8..)).unwrap_or_default();
-    let rate = bytes.get(24..28).map_or(RATE, |four| {
-        u32::from_le_bytes([four[0], four[1], four[2], four[3]])
-    });
+    let start = bytes.windows(4).take(200).position(|four| four == b"data");
+    let body = bytes
+        .get(start.map_or(44, |at| at + 8)..)
+        .unwrap_or_default();
+    let rate = bytes
+        .get(24..28)
+        .map_or(RATE, |four| u32::from_le_bytes(four.try_into().unwrap()));
     let every = (rate / RATE).max(1) as usize;
     body.chunks_exact(2)
         .map(|two| i16::from_le_bytes([two[0], two[1]]))
