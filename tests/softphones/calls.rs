@@ -147,9 +147,7 @@ fn each_of_the_phones_calls_as_a_caller_would() {
     server.records(1)[0].ended("hung_up", "caller").with("101");
 
     server.operator_is("101", "free");
-    pjsua
-        .process
-        .tell(&format!("dial sip:0515802280@{}", server.udp));
+    pjsua.dials("0515802280");
     pjsua.heard(OPERATOR, SOON);
     operator.heard(CALLER + 190, SOON);
     operator.command("hangup", "");
@@ -249,8 +247,8 @@ fn the_position_is_spoken_where_the_plan_says_so() {
             "say_position = false",
             "say_position = true\nsay_position_every = \"4s\"",
         )
+        .shipped_words()
         .operator("101")
-        .operator("102")
         .start();
     let mut operator = Phone::operator(&server, "101", OPERATOR);
     let mut first = Phone::caller(&server, "0501234567", "116111", CALLER);

@@ -78,8 +78,10 @@ impl Setup {
         command.arg(root.join("tests/data/softphones/phone.py"));
         command.arg(settings.to_string());
         let process = Process::start(".ci/test, which installs pjsua2", &mut command);
+        let remote = format!("{remote};transport={}", self.transport);
         Pjsua {
             process,
+            remote,
             ear,
             _folder: folder,
         }
@@ -90,6 +92,7 @@ impl Setup {
 pub(crate) struct Pjsua {
     /// Its process.
     pub(crate) process: Process,
+    remote: String,
     ear: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -103,15 +106,20 @@ impl Pjsua {
     /// Registers, and dials the code that takes the operator on shift.
     pub(crate) fn goes_on_shift(&mut self, server: &Server, operator: &str) {
         self.is_registered();
-        self.dials_code(server, "*11");
+        self.dials_code("*11");
         server.operator_is(operator, "free");
     }
 
-    /// Dials a code and waits until the server hangs up.
-    pub(crate) fn dials_code(&mut self, server: &Server, code: &str) {
-        let from = self.process.lines();
+    /// Dials.
+    pub(crate) fn dials(&mut self, number: &str) {
         self.process
-            .tell(&format!("dial sip:{code}@{}", server.udp));
+            .tell(&format!("dial sip:{number}@{}", self.remote));
+    }
+
+    /// Dials a code and waits until the server hangs up.
+    pub(crate) fn dials_code(&mut self, code: &str) {
+        let from = self.process.lines();
+        self.dials(code);
         self.process.says_after(from, "call disconn", SOON);
     }
 

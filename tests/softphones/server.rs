@@ -56,6 +56,7 @@ pub(crate) struct Setup {
     config: String,
     listen: String,
     operators: Vec<&'static str>,
+    shipped_words: bool,
 }
 
 impl Setup {
@@ -71,6 +72,7 @@ impl Setup {
             config: String::new(),
             listen: "\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"".into(),
             operators: Vec::new(),
+            shipped_words: false,
         }
     }
 
@@ -85,6 +87,12 @@ impl Setup {
     pub(crate) fn config(mut self, text: &str) -> Self {
         self.config.push_str(text);
         self.config.push('\n');
+        self
+    }
+
+    /// With the shipped recordings of all words that are no tone here.
+    pub(crate) fn shipped_words(mut self) -> Self {
+        self.shipped_words = true;
         self
     }
 
@@ -103,6 +111,13 @@ impl Setup {
         std::fs::create_dir(&plans).unwrap();
         std::fs::write(plans.join("helpline.toml"), &self.plan).unwrap();
         for language in ["az", "ru", "en"] {
+            if self.shipped_words {
+                let folder = format!("dialplans/prompts/{language}");
+                copy(
+                    &Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder),
+                    &root.join(&folder),
+                );
+            }
             for (prompt, seconds) in PROMPTS {
                 let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
                 tone::write_wav(&path, tone_of(language, prompt), seconds);
@@ -126,6 +141,15 @@ impl Setup {
     /// Lays out the folder and starts the server.
     pub(crate) fn start(self) -> Server {
         self.lay_out().start()
+    }
+}
+
+/// Copies the files of a folder.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
 }
 

@@ -225,8 +225,11 @@ impl Sipp {
     }
 
     fn nudge_call(&self, call_id: &str) {
+        // Two that are the same would be one, repeated.
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let text = format!(
-            "INFO sip:sipp@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKnudge\r\nFrom: <sip:test@127.0.0.1>;tag=n\r\nTo: <sip:sipp@127.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n"
+            "INFO sip:sipp@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKnudge{number}\r\nFrom: <sip:test@127.0.0.1>;tag=n\r\nTo: <sip:sipp@127.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: {number} INFO\r\nContent-Length: 0\r\n\r\n"
         );
         let to = SocketAddr::from(([127, 0, 0, 1], self.port));
         if self.tcp {
@@ -242,12 +245,7 @@ impl Sipp {
     /// Waits until the scenario has come to its end as written.
     pub(crate) fn succeeds(&mut self) {
         let status = self.process.ends(Duration::from_secs(45));
-        let errors = std::fs::read_to_string(self.folder.join("errors.log")).unwrap_or_default();
-        assert!(
-            status.success(),
-            "SIPp: {status}\n{errors}\n{:#?}",
-            self.messages()
-        );
+        assert!(status.success(), "SIPp: {status}");
     }
 
     /// Vanishes without a word.
@@ -258,6 +256,20 @@ impl Sipp {
     /// Its port.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("── messages of SIPp at {} ──", self.port);
+            for wire in self.messages() {
+                let arrow = if wire.sent { "→" } else { "←" };
+                eprintln!("{arrow} {}", wire.text);
+            }
+            let errors = std::fs::read_to_string(self.folder.join("errors.log"));
+            eprintln!("{}", errors.unwrap_or_default());
+        }
     }
 }
 
