@@ -19,3 +19,11 @@ mod sipp;
 mod tone;
 
 mod calls;
+mod codes;
+mod leaving;
+mod media;
+mod operators;
+mod registration;
+mod starting;
+mod stopping;
+mod trunks;

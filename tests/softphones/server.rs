@@ -90,6 +90,12 @@ impl Setup {
         self
     }
 
+    /// Hears there alone: "udp://…", in quotes.
+    pub(crate) fn listen(mut self, at: &str) -> Self {
+        self.listen = at.into();
+        self
+    }
+
     /// With the shipped recordings of all words that are no tone here.
     pub(crate) fn shipped_words(mut self) -> Self {
         self.shipped_words = true;

@@ -128,6 +128,7 @@ def main():
             "dial": lambda: phone.dial(*rest),
             "answer": lambda: phone.answer(int(*rest)),
             "hangup": lambda: phone.calls[-1].hangup(pj.CallOpParam(True)),
+            "register": lambda: phone.setRegistration(True),
             "hold": phone.hold,
             "resume": phone.resume,
             "press": lambda: phone.calls[-1].dialDtmf(*rest),
