@@ -125,10 +125,12 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        for worker in self.workers.drain(..) {
-            let Worker { orders, waker } = worker;
+        let mut wakers = Vec::new();
+        for Worker { orders, waker } in self.workers.drain(..) {
             drop(orders);
             let _ = waker.wake();
+            // A waker that is gone wakes nobody: it is kept until the thread has ended.
+            wakers.push(waker);
         }
         for join in self.joins.drain(..) {
             let _ = join.join();
