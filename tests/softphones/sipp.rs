@@ -208,6 +208,17 @@ impl Sipp {
         })
     }
 
+    /// Waits for the answer to a request, by its CSeq.
+    pub(crate) fn is_answered(&self, cseq: &str) {
+        eventually(&format!("the answer to {cseq}"), SOON, || {
+            let final_ones = self.received("SIP/2.0 200");
+            final_ones
+                .iter()
+                .any(|wire| wire.header("CSeq") == Some(cseq))
+                .then_some(())
+        });
+    }
+
     /// All messages from the server that begin so.
     pub(crate) fn received(&self, begin: &str) -> Vec<Wire> {
         let mut all = self.messages();

@@ -47,6 +47,7 @@ fn timed(refresher: &str, part: &str) {
     talk((&ear, 350), (&operator.ear, 480));
     if refresher == "uac" {
         caller.nudge();
+        caller.is_answered("30 UPDATE");
     } else {
         caller.receives("UPDATE", Duration::from_secs(55));
     }
