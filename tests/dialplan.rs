@@ -60,8 +60,8 @@ fn all_mistakes_are_shown_at_once_each_with_its_line_and_a_remedy() {
         "main.toml:20: no queue is called \"childen\"; did you mean \"children\"?",
         "main.toml:20: there is no prompts/ru/grreting.wav",
         "main.toml:21: the step does several things",
-        "main.toml:34: ring_for of queue children: \"15\" is no time; write a number with its unit",
-        "main.toml:37: queue children has no key \"confort\"; did you mean \"comfort\"?",
+        "main.toml:41: ring_for of queue children: \"15\" is no time; write a number with its unit",
+        "main.toml:44: queue children has no key \"confort\"; did you mean \"comfort\"?",
     ] {
         assert!(found.contains(expected), "{expected} is not in:\n{found}");
     }
@@ -76,7 +76,7 @@ fn a_syntax_error_is_a_fault_with_its_line_and_hides_no_other() {
             "go = \"nobodi\" },\n  { queue",
         );
     let found = faults(&text).join("\n");
-    assert!(found.contains("main.toml:35: not TOML"), "{found}");
+    assert!(found.contains("main.toml:42: not TOML"), "{found}");
     assert!(
         found.contains("main.toml:19: no path is called \"nobodi\""),
         "{found}"
@@ -139,14 +139,14 @@ fn the_words_of_numbers_must_be_there_where_a_queue_says_the_position() {
     assert_eq!(found.len(), 3, "one for a language: {found:?}");
     assert_eq!(
         found[0],
-        "main.toml:36: there is no prompts/az/position-before.wav, nor 41 more of the words that tell callers their position; record them, or run prompts/make, or write say_position = false"
+        "main.toml:43: there is no prompts/az/position-before.wav, nor 41 more of the words that tell callers their position; record them, or run prompts/make, or write say_position = false"
     );
     let one =
         |language: Language, name: &str| language == Language::Ru && name == "number-1000-few";
     assert_eq!(
         faults_without(&says, one),
         [
-            "main.toml:36: there is no prompts/ru/number-1000-few.wav; record them, or run prompts/make, or write say_position = false"
+            "main.toml:43: there is no prompts/ru/number-1000-few.wav; record them, or run prompts/make, or write say_position = false"
         ]
     );
     assert_eq!(faults_without(&says, |_, _| false), [""; 0]);
@@ -187,7 +187,7 @@ fn an_expectation_that_is_not_met_is_a_fault_at_its_line() {
     );
     let found = expect::run(&loaded(&text).unwrap()).unwrap_err();
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].place.line, 59);
+    assert_eq!(found[0].place.line, 67);
     assert!(found[0].remedy.contains("qaynar route 116111"));
 }
 

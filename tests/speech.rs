@@ -51,92 +51,95 @@ impl Speaker {
     }
 }
 
+/// A number, and how it is said in Azerbaijani, Russian and English.
+const NUMBERS: &[(u32, &str, &str, &str)] = &[
+    (0, "sıfır", "ноль", "zero"),
+    (1, "bir", "один", "one"),
+    (10, "on", "десять", "ten"),
+    (11, "on bir", "одиннадцать", "eleven"),
+    (19, "on doqquz", "девятнадцать", "nineteen"),
+    (20, "iyirmi", "двадцать", "twenty"),
+    (21, "iyirmi bir", "двадцать один", "twenty one"),
+    (99, "doxsan doqquz", "девяносто девять", "ninety nine"),
+    (100, "yüz", "сто", "one hundred"),
+    (101, "yüz bir", "сто один", "one hundred and one"),
+    (
+        112,
+        "yüz on iki",
+        "сто двенадцать",
+        "one hundred and twelve",
+    ),
+    (200, "iki yüz", "двести", "two hundred"),
+    (
+        345,
+        "üç yüz qırx beş",
+        "триста сорок пять",
+        "three hundred and forty five",
+    ),
+    (1_000, "min", "одна тысяча", "one thousand"),
+    (1_001, "min bir", "одна тысяча один", "one thousand and one"),
+    (
+        1_100,
+        "min yüz",
+        "одна тысяча сто",
+        "one thousand one hundred",
+    ),
+    (2_000, "iki min", "две тысячи", "two thousand"),
+    (
+        2_002,
+        "iki min iki",
+        "две тысячи два",
+        "two thousand and two",
+    ),
+    (3_000, "üç min", "три тысячи", "three thousand"),
+    (4_000, "dörd min", "четыре тысячи", "four thousand"),
+    (5_000, "beş min", "пять тысяч", "five thousand"),
+    (11_000, "on bir min", "одиннадцать тысяч", "eleven thousand"),
+    (12_000, "on iki min", "двенадцать тысяч", "twelve thousand"),
+    (20_000, "iyirmi min", "двадцать тысяч", "twenty thousand"),
+    (
+        21_000,
+        "iyirmi bir min",
+        "двадцать одна тысяча",
+        "twenty one thousand",
+    ),
+    (
+        22_000,
+        "iyirmi iki min",
+        "двадцать две тысячи",
+        "twenty two thousand",
+    ),
+    (100_000, "yüz min", "сто тысяч", "one hundred thousand"),
+    (
+        101_000,
+        "yüz bir min",
+        "сто одна тысяча",
+        "one hundred and one thousand",
+    ),
+    (
+        111_000,
+        "yüz on bir min",
+        "сто одиннадцать тысяч",
+        "one hundred and eleven thousand",
+    ),
+    (
+        516_204,
+        "beş yüz on altı min iki yüz dörd",
+        "пятьсот шестнадцать тысяч двести четыре",
+        "five hundred and sixteen thousand two hundred and four",
+    ),
+    (
+        999_999,
+        "doqquz yüz doxsan doqquz min doqquz yüz doxsan doqquz",
+        "девятьсот девяносто девять тысяч девятьсот девяносто девять",
+        "nine hundred and ninety nine thousand nine hundred and ninety nine",
+    ),
+];
+
 #[test]
 fn numbers_are_spoken_as_people_say_them() {
     let speaker = Speaker(texts());
-    for (number, az, ru, en) in [
-        (0, "sıfır", "ноль", "zero"),
-        (1, "bir", "один", "one"),
-        (10, "on", "десять", "ten"),
-        (11, "on bir", "одиннадцать", "eleven"),
-        (19, "on doqquz", "девятнадцать", "nineteen"),
-        (20, "iyirmi", "двадцать", "twenty"),
-        (21, "iyirmi bir", "двадцать один", "twenty one"),
-        (99, "doxsan doqquz", "девяносто девять", "ninety nine"),
-        (100, "yüz", "сто", "one hundred"),
-        (101, "yüz bir", "сто один", "one hundred and one"),
-        (
-            112,
-            "yüz on iki",
-            "сто двенадцать",
-            "one hundred and twelve",
-        ),
-        (200, "iki yüz", "двести", "two hundred"),
-        (
-            345,
-            "üç yüz qırx beş",
-            "триста сорок пять",
-            "three hundred and forty five",
-        ),
-        (1_000, "min", "одна тысяча", "one thousand"),
-        (1_001, "min bir", "одна тысяча один", "one thousand and one"),
-        (
-            1_100,
-            "min yüz",
-            "одна тысяча сто",
-            "one thousand one hundred",
-        ),
-        (2_000, "iki min", "две тысячи", "two thousand"),
-        (
-            2_002,
-            "iki min iki",
-            "две тысячи два",
-            "two thousand and two",
-        ),
-        (3_000, "üç min", "три тысячи", "three thousand"),
-        (4_000, "dörd min", "четыре тысячи", "four thousand"),
-        (5_000, "beş min", "пять тысяч", "five thousand"),
-        (11_000, "on bir min", "одиннадцать тысяч", "eleven thousand"),
-        (12_000, "on iki min", "двенадцать тысяч", "twelve thousand"),
-        (20_000, "iyirmi min", "двадцать тысяч", "twenty thousand"),
-        (
-            21_000,
-            "iyirmi bir min",
-            "двадцать одна тысяча",
-            "twenty one thousand",
-        ),
-        (
-            22_000,
-            "iyirmi iki min",
-            "двадцать две тысячи",
-            "twenty two thousand",
-        ),
-        (100_000, "yüz min", "сто тысяч", "one hundred thousand"),
-        (
-            101_000,
-            "yüz bir min",
-            "сто одна тысяча",
-            "one hundred and one thousand",
-        ),
-        (
-            111_000,
-            "yüz on bir min",
-            "сто одиннадцать тысяч",
-            "one hundred and eleven thousand",
-        ),
-        (
-            516_204,
-            "beş yüz on altı min iki yüz dörd",
-            "пятьсот шестнадцать тысяч двести четыре",
-            "five hundred and sixteen thousand two hundred and four",
-        ),
-        (
-            999_999,
-            "doqquz yüz doxsan doqquz min doqquz yüz doxsan doqquz",
-            "девятьсот девяносто девять тысяч девятьсот девяносто девять",
-            "nine hundred and ninety nine thousand nine hundred and ninety nine",
-        ),
-    ] {
+    for &(number, az, ru, en) in NUMBERS {
         assert_eq!(speaker.counts(Language::Az, number), az);
         assert_eq!(speaker.counts(Language::Ru, number), ru);
         assert_eq!(speaker.counts(Language::En, number), en);

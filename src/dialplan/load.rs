@@ -30,6 +30,9 @@ pub struct Catalogue {
     pub spoken: BTreeMap<Language, BTreeSet<String>>,
     /// `prompts/music/hold.wav` is `hold`.
     pub music: BTreeSet<String>,
+    /// Every sound is taken as there. A plan that was live before runs also while a sound is gone:
+    /// silence and an alarm are better than no line.
+    pub on_trust: bool,
 }
 
 /// Loads a folder's files, `(name, text)` each.

@@ -417,6 +417,13 @@ impl Switch {
             self.claims.remove(&claim);
             self.tell_queue(Input::TalkEnded(claim), now);
         }
+        // No operator stays busy for a call that is over, whatever went wrong.
+        for claim in self.domain.claims_for(id) {
+            self.claims.remove(&claim);
+            let text = format!("an operator was still claimed for {id}; free again");
+            self.alarm(Some(id), "claim-left", text, now);
+            self.tell_queue(Input::TalkEnded(claim), now);
+        }
         for leg in [Some(call.caller_leg), call.partner].into_iter().flatten() {
             self.hang_up(leg, now);
         }
