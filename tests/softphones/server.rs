@@ -20,7 +20,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 const BLOCK: u16 = 200;
 
 /// Prompts, each a tone of its own in each language, and how long it is.
-const PROMPTS: [(&str, f64); 18] = [
+const PROMPTS: [(&str, f64); 19] = [
     ("greeting", 2.0),
     ("language-choice", 1.0),
     ("nobody-now", 0.5),
@@ -39,6 +39,7 @@ const PROMPTS: [(&str, f64); 18] = [
     ("wrap-up", 0.4),
     ("unreachable", 0.4),
     ("callers-waiting", 0.4),
+    ("long-wait", 0.5),
 ];
 /// The music.
 pub(crate) const HOLD: u32 = 3_150;
