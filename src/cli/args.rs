@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::EXAMPLE;
-use crate::ids::OperatorId;
+use crate::ids::{CallId, OperatorId};
 
 /// The telephone exchange of a helpline.
 #[derive(Debug, Parser)]
@@ -182,6 +182,9 @@ pub struct Calls {
     /// The most calls to print: where there are more, the latest.
     #[arg(long, default_value_t = 1_000, value_name = "COUNT")]
     pub limit: usize,
+    /// Print all that happened to this call, moment by moment.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to", "limit", "operator"])]
+    pub call: Option<CallId>,
     /// Calls of this operator alone.
     #[arg(long, value_name = "ID", value_parser = operator_id)]
     pub operator: Option<OperatorId>,

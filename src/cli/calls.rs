@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
-use super::CliError;
 use super::args::{Calls, Form};
+use super::{CliError, timeline};
 use crate::config::Settings;
 use crate::event::CallRecord;
 use crate::ids::{OperatorId, QueueName};
@@ -29,6 +29,9 @@ const ZONE: &str = "Asia/Baku";
 /// A moment that is none, or records that cannot be read.
 pub fn run(arguments: &Calls, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let zone = zone_of(&settings.dialplans.folder);
+    if let Some(call) = arguments.call {
+        return timeline::run(call, arguments, settings, &zone, out);
+    }
     let read = |option: &str, text: &Option<String>, end: bool| {
         match text {
         None => Ok(None),
@@ -204,7 +207,7 @@ fn word<T: Serialize>(value: T) -> String {
     }
 }
 
-fn rfc3339(moment: Wall, zone: &TimeZone) -> String {
+pub(super) fn rfc3339(moment: Wall, zone: &TimeZone) -> String {
     let Ok(stamp) = Timestamp::from_microsecond(moment.0) else {
         return String::new();
     };
@@ -278,7 +281,7 @@ fn cell(value: &serde_json::Value) -> String {
 
 /// Quotes what needs it. What a spreadsheet would take for a formula is made a text: dialled
 /// numbers come from outside.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
     let text = if formula {
         format!("'{text}")
@@ -370,6 +373,7 @@ mod tests {
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),
             limit: 100,
+            call: None,
             operator: None,
             format: form,
             json: false,
@@ -468,6 +472,7 @@ mod tests {
             from: Some("yesterday".into()),
             to: None,
             limit: 1,
+            call: None,
             operator: None,
             format: Form::Text,
             json: false,

@@ -7,6 +7,7 @@ pub mod calls;
 pub mod dialplan;
 pub mod operator;
 pub mod serve;
+mod timeline;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

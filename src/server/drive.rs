@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
 use super::control::{Answer, Asked, Question};
-use super::dialplans::{Dialplans, Loaded};
+use super::dialplans::Loaded;
+use super::keeper::{Keeper, News, Order};
 use super::media::Threads;
 use super::stream::Streams;
 use crate::event::{Entry, Event, What};
@@ -19,7 +20,6 @@ use crate::sip::flow::{Flow, Transport};
 use crate::store::bindings::BindingRow;
 use crate::store::health::Health;
 use crate::store::journal::Journal;
-use crate::store::operators::Operators;
 use crate::store::seal::Sealer;
 use crate::store::shared::Shared;
 use crate::store::writer::Writer;
@@ -30,8 +30,6 @@ use crate::time::Now;
 const BATCH: usize = 64;
 /// Readers see counts at most so often.
 const PUBLISH: std::time::Duration = std::time::Duration::from_millis(200);
-/// How often operators' accounts and the dialplans' folder are looked at.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(2);
 /// A handle above it is an alarm: everybody waits meanwhile (the plan of the house allows 1 ms).
 const SLOW: std::time::Duration = std::time::Duration::from_millis(20);
 
@@ -51,20 +49,16 @@ pub struct Shell {
     pub writer: Writer,
     /// Redis, where one is configured.
     pub shared: Option<Shared>,
-    /// Operators' accounts; `None`: the database cannot be opened now.
-    pub operators: Option<Operators>,
-    /// The realm of their passwords.
-    pub realm: String,
     /// Our UDP sockets by address.
     pub udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
     /// TCP.
     pub streams: Streams,
     /// Media threads.
     pub media: Threads,
-    /// The dialplans' folder.
-    pub dialplans: Dialplans,
-    /// Whether saving is publishing.
-    pub apply_on_save: bool,
+    /// Reads accounts and dialplans.
+    pub keeper: Keeper,
+    /// The hash of the dialplans' folder, as the keeper saw it last.
+    pub on_disk: Option<String>,
     /// The way back for what tasks find out.
     pub inputs: mpsc::Sender<Input>,
     /// Who else wants to hear events, such as the demo.
@@ -77,6 +71,8 @@ pub struct Orders {
     pub asked: mpsc::Receiver<Asked>,
     /// First: drain; second: end all calls.
     pub stop: mpsc::Receiver<()>,
+    /// What the keeper finds.
+    pub news: mpsc::Receiver<News>,
     /// Counts for readers.
     pub counts: watch::Sender<Counts>,
 }
@@ -86,8 +82,6 @@ impl Shell {
     pub async fn drive(mut self, mut receiver: mpsc::Receiver<Input>, mut orders: Orders) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut publish = tokio::time::interval(PUBLISH);
-        let mut look = tokio::time::interval(LOOK);
-        let (mut accounts, mut on_disk) = (0, self.dialplans.hash_on_disk());
         self.perform();
         loop {
             let due = self.switch.next_timeout().map(|at| self.clock.system(at));
@@ -116,15 +110,11 @@ impl Shell {
                 _ = publish.tick() => {
                     orders.counts.send_replace(self.switch.counts());
                 }
-                _ = look.tick() => {
-                    self.look_at_accounts(&mut accounts);
-                    self.look_at_folder(&mut on_disk);
-                }
+                Some(news) = orders.news.recv() => self.hear(news),
             }
             self.perform();
-            let counts = self.switch.counts();
-            if self.switch.is_draining() && counts.calls == 0 && counts.legs == 0 {
-                orders.counts.send_replace(counts);
+            if self.switch.is_draining() && self.switch.is_idle() {
+                orders.counts.send_replace(self.switch.counts());
                 // The last BYE is on its way; its answer is worth a moment.
                 return;
             }
@@ -218,10 +208,8 @@ impl Shell {
                     // A full buffer loses a datagram, as networks do; it is sent again.
                     Some(Err(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                     _ => {
-                        let inputs = self.inputs.clone();
-                        tokio::spawn(async move {
-                            let _ = inputs.send(Input::SendFailed { flow }).await;
-                        });
+                        // Where the switch is too busy to hear it, its timers find it out.
+                        let _ = self.inputs.try_send(Input::SendFailed { flow });
                     }
                 }
             }
@@ -260,56 +248,20 @@ impl Shell {
         self.writer.bindings(operator, rows);
     }
 
-    fn look_at_accounts(&mut self, known: &mut u64) {
-        let Some(operators) = &self.operators else {
-            return;
-        };
-        let Ok(version) = operators.version() else {
-            return;
-        };
-        if version == *known {
-            return;
-        }
-        match operators.accounts(&self.realm) {
-            Ok(accounts) => {
-                *known = version;
-                self.handle(Input::Command(Command::Operators(accounts)));
-            }
-            Err(error) => tracing::error!(%error, "operators"),
-        }
-    }
-
-    /// A saved file is checked at once and the findings are shown; it is live only where saving is
-    /// publishing.
-    fn look_at_folder(&mut self, known: &mut Option<String>) {
-        let found = self.dialplans.hash_on_disk();
-        if found == *known {
-            return;
-        }
-        known.clone_from(&found);
-        if found.as_deref() == Some(self.switch.plan().hash.as_str()) {
-            return;
-        }
+    /// What the keeper found beside the switch's way.
+    fn hear(&mut self, news: News) {
         let now = self.clock.now();
-        if self.apply_on_save {
-            let answer = self.apply(now);
-            tracing::info!(done = answer.done, "{}", answer.text);
-            return;
-        }
-        match self.dialplans.check(now.wall) {
-            Ok(_) => tracing::info!("the saved dialplan is well; `qaynar apply` makes it live"),
-            Err(error) => tracing::warn!("the saved dialplan has mistakes:\n{error}"),
-        }
-    }
-
-    fn apply(&mut self, now: Now) -> Answer {
-        match self.dialplans.apply(now.wall) {
-            Ok(loaded) => self.make_live(loaded, now),
-            Err(error) => Answer {
-                done: false,
-                text: format!("NOT LIVE\n{error}"),
-                data: serde_json::Value::Null,
-            },
+        match news {
+            News::Accounts(accounts) => self.handle(Input::Command(Command::Operators(accounts))),
+            News::OnDisk(hash) => self.on_disk = hash,
+            News::Plan { loaded, answer } => {
+                let told = self.make_live(loaded, now);
+                tracing::info!("{}", told.text);
+                if let Some(answer) = answer {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(told);
+                }
+            }
         }
     }
 
@@ -336,21 +288,15 @@ impl Shell {
     }
 
     fn answer(&mut self, question: Question, answer: oneshot::Sender<Answer>) {
-        let now = self.clock.now();
-        let told = match question {
-            Question::Status => self.status(),
-            Question::Apply => self.apply(now),
-            Question::UseVersion { hash } => match self.dialplans.use_version(&hash, now.wall) {
-                Ok(loaded) => self.make_live(loaded, now),
-                Err(error) => Answer {
-                    done: false,
-                    text: format!("NOT LIVE\n{error}"),
-                    data: serde_json::Value::Null,
-                },
-            },
+        let order = match question {
+            Question::Status => {
+                let _ = answer.send(self.status());
+                return;
+            }
+            Question::Apply => Order::Apply(answer),
+            Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
-        // Whoever asked may have gone.
-        let _ = answer.send(told);
+        self.keeper.order(order);
     }
 
     fn status(&self) -> Answer {
@@ -368,7 +314,7 @@ impl Shell {
             counts.free,
             counts.contacts
         );
-        if self.dialplans.hash_on_disk().as_ref() != Some(hash) {
+        if self.on_disk.as_ref() != Some(hash) {
             text.push_str(
                 "\nthe dialplans' folder differs from what is live; `qaynar apply` makes it live",
             );

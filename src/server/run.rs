@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::control::{self, ControlError};
 use super::dialplans::Dialplans;
 use super::drive::{Orders, Shell, short};
+use super::keeper::{Keeper, Kept};
 use super::media::Threads;
 use super::stream::Streams;
 use super::udp;
@@ -36,6 +37,8 @@ use crate::switch::{CallSnapshot, Command, Counts, Input, Switch};
 
 /// Inputs that may wait for the switch.
 const QUEUE: usize = 10_000;
+/// What the keeper may have found before the driver hears of it.
+const NEWS: usize = 16;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
 
@@ -235,6 +238,16 @@ pub async fn start(
     let (ask, asked) = mpsc::channel(16);
     let control_task = tokio::spawn(control::serve(socket, ask));
     let (stop, stopped) = mpsc::channel(4);
+    let (news, found) = mpsc::channel(NEWS);
+    let kept = Kept {
+        dialplans,
+        apply_on_save: settings.dialplans.apply == crate::config::Apply::OnSave,
+        database: settings.storage.database.clone(),
+        realm: settings.sip.domain.clone(),
+        clock,
+        live: loaded.plan.hash.clone(),
+    };
+    let keeper = Keeper::start(kept, news)?;
     let (published, counts) = watch::channel(Counts::default());
     let shell = Shell {
         switch,
@@ -244,17 +257,16 @@ pub async fn start(
         health,
         writer,
         shared,
-        operators,
-        realm: settings.sip.domain.clone(),
         udp: sockets,
         streams,
         media,
-        dialplans,
-        apply_on_save: settings.dialplans.apply == crate::config::Apply::OnSave,
+        on_disk: Some(loaded.plan.hash.clone()),
+        keeper,
         inputs: inputs.clone(),
         listener,
     };
     let orders = Orders {
+        news: found,
         asked,
         stop: stopped,
         counts: published,

@@ -8,7 +8,7 @@ use super::cursor::{Cursor, Found};
 use super::database::{DatabaseError, Reader};
 use super::line::Numbered;
 use super::writer;
-use crate::event::{CallRecord, Entry};
+use crate::event::{CallRecord, Entry, Event};
 use crate::ids::CallId;
 use crate::records::Builder;
 use crate::time::Wall;
@@ -41,12 +41,7 @@ pub fn calls(
     to: Option<Wall>,
     limit: usize,
 ) -> Result<Vec<CallRecord>, CallsError> {
-    // Before the first start of a server there is neither, and the answer is: none.
-    let reader = if database.exists() || !journal.exists() {
-        Some(Reader::open(database)?)
-    } else {
-        None
-    };
+    let reader = reader(database, journal)?;
     let fault = |source| CallsError::Journal {
         folder: journal.to_owned(),
         source,
@@ -92,4 +87,44 @@ pub fn calls(
     let surplus = records.len().saturating_sub(limit);
     records.drain(..surplus);
     Ok(records)
+}
+
+/// All that happened to a call, in order; empty: there is no such call.
+///
+/// # Errors
+/// See [`CallsError`].
+pub fn timeline(database: &Path, journal: &Path, call: CallId) -> Result<Vec<Event>, CallsError> {
+    let reader = reader(database, journal)?;
+    let frozen = reader.as_ref().map(Reader::freeze).transpose()?;
+    let (mut events, mut applied) = (Vec::new(), 0);
+    if let Some(reader) = &reader {
+        applied = reader.checkpoint()?;
+        events.extend(reader.timeline(call)?.into_iter().map(|(_, event)| event));
+    }
+    let mut cursor = Cursor::new(journal, applied);
+    let fault = |source| CallsError::Journal {
+        folder: journal.to_owned(),
+        source,
+    };
+    while let Some(found) = cursor.advance().map_err(fault)? {
+        if let Found::Entry(Numbered {
+            entry: Entry::Event(event),
+            ..
+        }) = found
+            && event.call == Some(call)
+        {
+            events.push(event);
+        }
+    }
+    drop(frozen);
+    Ok(events)
+}
+
+/// Before the first start of a server there is neither, and the answer is: none.
+fn reader(database: &Path, journal: &Path) -> Result<Option<Reader>, CallsError> {
+    if database.exists() || !journal.exists() {
+        Ok(Some(Reader::open(database)?))
+    } else {
+        Ok(None)
+    }
 }

@@ -370,6 +370,11 @@ impl Switch {
         }
     }
 
+    /// Whether no call and no leg is left.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.legs.is_empty()
+    }
+
     /// What each operator is doing, by id.
     pub fn operators(&self) -> impl Iterator<Item = (&OperatorId, crate::event::OperatorState)> {
         self.domain.states()
