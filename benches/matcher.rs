@@ -2,6 +2,7 @@
 //! `cargo bench --bench matcher`
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -14,22 +15,24 @@ struct Load {
     at: u64,
     next_call: u64,
     ringing: VecDeque<ClaimId>,
+    settings: Arc<QueueSettings>,
 }
 
 impl Load {
     /// `operators` who all ring, and `waiting` callers behind them.
     fn new(operators: u64, waiting: u64) -> Self {
-        let mut load = Self {
-            domain: Domain::default(),
-            at: 1,
-            next_call: 0,
-            ringing: VecDeque::new(),
-        };
         let settings = QueueSettings {
             wrap_up: Duration::ZERO,
             ring_for: Duration::from_secs(1_000_000),
             comfort: None,
             ..QueueSettings::default()
+        };
+        let mut load = Self {
+            domain: Domain::default(),
+            at: 1,
+            next_call: 0,
+            ringing: VecDeque::new(),
+            settings: Arc::new(settings.clone()),
         };
         load.tell(Input::Queues([("children".into(), settings)].into()));
         for number in 0..operators {
@@ -66,6 +69,7 @@ impl Load {
             queue: "children".into(),
             joined,
             bonus: Duration::ZERO,
+            settings: Arc::clone(&self.settings),
         });
     }
 

@@ -48,7 +48,7 @@ fn faults(text: &str) -> Vec<String> {
 
 #[test]
 fn the_shipped_plan_keeps_its_own_promises() {
-    assert_eq!(expect::run(&shipped(), NOW), Ok(9));
+    assert_eq!(expect::run(&shipped()), Ok(9));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn an_expectation_that_is_not_met_is_a_fault_at_its_line() {
         "ends = { heard = \"please-call-again\" }",
         "ends = { queue = \"children\" }",
     );
-    let found = expect::run(&loaded(&text).unwrap(), NOW).unwrap_err();
+    let found = expect::run(&loaded(&text).unwrap()).unwrap_err();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].place.line, 59);
     assert!(found[0].remedy.contains("qaynar route 116111"));
@@ -135,7 +135,7 @@ fn a_planned_closure_begins_and_ends_by_itself() {
             &plan,
             "116111",
             &Assumed {
-                at,
+                at: Some(at),
                 operators: 1,
                 keys: vec![],
             },
@@ -155,7 +155,7 @@ fn every_decision_of_a_route_has_its_reason() {
         &shipped(),
         "+994 50 680 22 80",
         &Assumed {
-            at: NOW,
+            at: Some(NOW),
             operators: 0,
             keys: vec!['3'],
         },
@@ -193,7 +193,44 @@ proptest::proptest! {
             text.replace_range(at..=at, &char::from(byte).to_string());
         }
         if let Ok(plan) = loaded(&text) {
-            let _ = expect::run(&plan, NOW);
+            let _ = expect::run(&plan);
         }
     }
+}
+
+#[test]
+fn a_circle_that_a_caller_could_not_leave_is_a_mistake() {
+    let text = SHIPPED.replace(
+        "{ if = \"nobody on shift\", go = \"nobody\" },",
+        "{ if = \"somebody on shift\", play = \"greeting\" },",
+    );
+    let text = text.replace(
+        "{ go = \"nobody\" },                         # reached",
+        "{ go = \"welcome\" }, # reached",
+    );
+    let plan = loaded(&text).unwrap();
+    let found = expect::run(&plan).unwrap_err();
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert!(
+        found
+            .iter()
+            .any(|one| one.contains("main.toml:19: path welcome leads in a circle")),
+        "{found:?}"
+    );
+}
+
+/// A plan with a closure at night passed its check by day; a restart within the closure refused it.
+#[test]
+fn an_expectation_without_a_moment_holds_also_during_a_closure() {
+    let always =
+        "\n[[closed]]\nfrom = 2020-01-01T00:00:00\nuntil = 2099-01-01T00:00:00\ngo = 'nobody'\n";
+    let plan = loaded(&format!("{SHIPPED}{always}")).unwrap();
+    let found = expect::run(&plan).unwrap_err();
+    assert!(
+        found
+            .iter()
+            .all(|fault| fault.to_string().contains("a call to")),
+        "only the one that names a moment within fails: {found:?}"
+    );
+    assert_eq!(found.len(), 6);
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use qaynar::event::{OperatorState, RingEnd};
@@ -30,6 +31,7 @@ struct Exchange {
     domain: Domain,
     at: u64,
     actions: Vec<Action>,
+    settings: Arc<QueueSettings>,
 }
 
 impl Exchange {
@@ -38,6 +40,7 @@ impl Exchange {
             domain: Domain::default(),
             at: 1_000,
             actions: Vec::new(),
+            settings: Arc::new(settings.clone()),
         };
         exchange.tell(Input::Queues([("children".into(), settings)].into()));
         for number in 1..=operators {
@@ -79,6 +82,7 @@ impl Exchange {
             queue,
             joined,
             bonus: Duration::ZERO,
+            settings: Arc::clone(&self.settings),
         });
     }
 
@@ -230,11 +234,17 @@ fn nobody_on_shift_is_told_at_once_and_after_a_grace_when_the_last_one_leaves() 
     );
     exchange.tell(Input::Left(CallId(1)));
     exchange.tell(Input::LogIn(operator(1)));
-    exchange.tell(Input::Pause(operator(1)));
+    let busy = exchange.domain.claim(
+        &operator(1),
+        CallId(9),
+        Duration::from_secs(60),
+        now(exchange.at),
+    );
+    assert!(busy.is_some());
     exchange.join(2);
     exchange.actions.clear();
     exchange.tell(Input::Reachable(operator(1), false));
-    exchange.wait(4);
+    exchange.wait(19);
     assert_eq!(exchange.actions.len(), 0, "{:?}", exchange.actions);
     exchange.wait(1);
     assert_eq!(
@@ -252,7 +262,10 @@ fn comfort_position_and_thresholds_come_in_time_and_once() {
         ..QueueSettings::default()
     };
     let mut exchange = Exchange::new(1, settings);
-    exchange.tell(Input::Pause(operator(1)));
+    let long = Duration::from_secs(1_000);
+    exchange
+        .domain
+        .claim(&operator(1), CallId(9), long, now(exchange.at));
     exchange.join(1);
     exchange.at += 1;
     exchange.join(2);
@@ -275,6 +288,65 @@ fn comfort_position_and_thresholds_come_in_time_and_once() {
         .collect();
     let position = format!("{:?}", Announcement::Position(2));
     assert_eq!(of_two, ["Comfort", &position, "threshold 0", "Comfort"]);
+}
+
+#[test]
+fn a_phone_that_nobody_answers_does_not_ring_first_for_every_caller() {
+    let mut exchange = Exchange::new(2, QueueSettings::default());
+    exchange.join(1);
+    let ring = exchange.rings().remove(0);
+    assert_eq!(ring.1, "1");
+    exchange.tell(Input::RingFailed(ring.2, RingEnd::NoAnswer));
+    let ring = exchange.rings().remove(0);
+    exchange.tell(Input::Answered(ring.2));
+    exchange.tell(Input::TalkEnded(ring.2));
+    exchange.wait(21);
+    exchange.join(2);
+    assert_eq!(exchange.rings()[0].1, "1", "still rung, in turn");
+    exchange.join(3);
+    assert_eq!(exchange.rings()[0].1, "2");
+}
+
+#[test]
+fn an_operator_in_a_call_of_ones_own_is_not_rung_meanwhile() {
+    let mut exchange = Exchange::new(1, QueueSettings::default());
+    exchange.tell(Input::LogOut(operator(1)));
+    exchange.tell(Input::Occupied(operator(1), true));
+    exchange.tell(Input::LogIn(operator(1)));
+    exchange.join(1);
+    assert!(exchange.rings().is_empty(), "the code is being spoken back");
+    exchange.tell(Input::Occupied(operator(1), false));
+    assert_eq!(exchange.rings()[0].1, "1");
+}
+
+#[test]
+fn an_operator_who_was_removed_and_added_again_while_talking_stays() {
+    let mut exchange = Exchange::new(1, QueueSettings::default());
+    exchange.join(1);
+    let claim = exchange.rings()[0].2;
+    exchange.tell(Input::Answered(claim));
+    exchange.tell(Input::Remove(operator(1)));
+    exchange.tell(Input::Add(operator(1)));
+    exchange.tell(Input::TalkEnded(claim));
+    assert_eq!(exchange.state(1), OperatorState::WrapUp);
+}
+
+#[test]
+fn a_caller_whose_queue_the_live_plan_no_longer_has_is_served_all_the_same() {
+    let mut exchange = Exchange::new(1, QueueSettings::default());
+    exchange.tell(Input::Queues(BTreeMap::new()));
+    exchange.join(1);
+    assert_eq!(exchange.rings()[0].0, 1);
+}
+
+#[test]
+fn nobody_is_on_shift_while_the_only_operator_is_paused() {
+    let mut exchange = Exchange::new(1, QueueSettings::default());
+    exchange.tell(Input::Pause(operator(1)));
+    assert_eq!(exchange.domain.on_shift(), 0);
+    exchange.join(1);
+    let told = Action::NobodyOnShift { call: CallId(1) };
+    assert!(exchange.actions.contains(&told));
 }
 
 #[test]
@@ -302,6 +374,7 @@ fn a_caller_keeps_the_place_of_the_first_joining() {
         queue,
         joined,
         bonus: Duration::ZERO,
+        settings: Arc::clone(&exchange.settings),
     });
     assert_eq!(exchange.domain.position(CallId(2)), 1);
     assert_eq!(exchange.domain.position(CallId(1)), 2);
@@ -364,11 +437,9 @@ fn a_naive_matcher_comes_to_the_same_decisions() {
         };
         let mut exchange = Exchange::new(3, settings);
         let mut naive = Naive::default();
-        let mut idle: BTreeMap<OperatorId, i64> = BTreeMap::new();
         for number in 1..=3 {
-            // All have been idle since they were added; the log-in does not change it.
-            let since = EPOCH + (1_000 + number - 1) * 1_000_000;
-            idle.insert(operator(number as u64), since);
+            // All have been idle since they logged in, a second after each other.
+            let since = EPOCH + (1_000 + number) * 1_000_000;
             naive.free.insert((since, operator(number as u64)));
         }
         let mut rung: Vec<(CallId, OperatorId, ClaimId, i64)> = Vec::new();
@@ -391,7 +462,9 @@ fn a_naive_matcher_comes_to_the_same_decisions() {
                 2 if !rung.is_empty() => {
                     let at = random.next_u32() as usize % rung.len();
                     let (call, id, claim, since) = rung.remove(at);
-                    naive.free.insert((idle[&id], id.clone()));
+                    // Who let a caller ring goes behind the others.
+                    let refused = now(exchange.at).wall.0;
+                    naive.free.insert((refused, id.clone()));
                     naive.waiting.insert((since, call));
                     naive.peace.insert((call, id), exchange.at + 20);
                     exchange.tell(Input::RingFailed(claim, RingEnd::Declined { status: 486 }));
@@ -402,7 +475,6 @@ fn a_naive_matcher_comes_to_the_same_decisions() {
                     exchange.tell(Input::Answered(claim));
                     exchange.tell(Input::TalkEnded(claim));
                     let since = now(exchange.at).wall.0;
-                    idle.insert(id.clone(), since);
                     naive.free.insert((since, id));
                 }
                 _ => {}

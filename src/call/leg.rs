@@ -118,6 +118,15 @@ impl Leg {
         }
     }
 
+    /// The operator who began it, by a feature code or a call to the helpline, and is not rung meanwhile.
+    pub fn own_call_of(&self) -> Option<&OperatorId> {
+        match &self.owner {
+            Owner::Errand(operator) => Some(operator),
+            Owner::Call(_) if self.side == Side::Caller => self.operator.as_ref(),
+            Owner::Call(_) => None,
+        }
+    }
+
     /// Whether both ends agreed on the dialog.
     pub fn is_up(&self) -> bool {
         matches!(self.progress, Progress::Up { .. })

@@ -1,6 +1,6 @@
 //! A call: one caller's way from the first INVITE to the one record.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ids::{CallId, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName};
@@ -55,6 +55,8 @@ pub struct Call<P, R, C> {
     pub said: Vec<PromptName>,
     /// How far.
     pub stage: Stage,
+    /// When each queue was joined first: the place that is kept.
+    pub joined: BTreeMap<QueueName, Wall>,
     /// The caller's leg.
     pub caller_leg: LegId,
     /// Whoever talks with the caller.

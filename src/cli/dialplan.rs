@@ -18,7 +18,6 @@ use crate::server::control::{self, Answer, ControlError, Question};
 use crate::server::dialplans::Dialplans;
 use crate::server::drive::short;
 use crate::store::plans::{self, PlansError, Versions};
-use crate::time::Wall;
 
 fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
     let folder = folder.unwrap_or(&settings.dialplans.folder).to_owned();
@@ -28,12 +27,8 @@ fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
     }
 }
 
-fn loaded(
-    settings: &Settings,
-    folder: Option<&Path>,
-    now: Wall,
-) -> Result<(Plan, Vec<String>), PlansError> {
-    let (loaded, _) = dialplans(settings, folder).check(now)?;
+fn loaded(settings: &Settings, folder: Option<&Path>) -> Result<(Plan, Vec<String>), PlansError> {
+    let (loaded, _) = dialplans(settings, folder).check()?;
     Ok(((*loaded.plan).clone(), loaded.warnings))
 }
 
@@ -46,9 +41,8 @@ pub fn check(
     settings: &Settings,
     out: &mut dyn Write,
 ) -> Result<ExitCode, CliError> {
-    let now = Clock::start().now().wall;
     let folder = asked.dialplans.as_deref();
-    match loaded(settings, folder, now) {
+    match loaded(settings, folder) {
         Ok((plan, warnings)) => {
             let count: usize = plan.expectations.iter().map(|one| one.dial.len()).sum();
             if asked.json {
@@ -93,7 +87,7 @@ pub fn check(
 /// The dialplan is faulty, or the moment cannot be read.
 pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let now = Clock::start().now().wall;
-    let (plan, _) = loaded(settings, asked.dialplans.as_deref(), now)?;
+    let (plan, _) = loaded(settings, asked.dialplans.as_deref())?;
     let at = match &asked.at {
         None => now,
         Some(text) => moment_of(text, &plan).ok_or_else(|| {
@@ -106,7 +100,7 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
         .filter(|key| !matches!(key, ',' | ' '))
         .collect();
     let assumed = Assumed {
-        at,
+        at: Some(at),
         operators: asked.operators.unwrap_or(1),
         keys,
     };

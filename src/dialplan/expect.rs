@@ -3,20 +3,20 @@
 use super::fault::Fault;
 use super::plan::{Ends, Plan};
 use super::route::{Assumed, route};
-use crate::time::Wall;
 
-/// Runs all expectations; `now` stands where one names no moment.
+/// Runs all expectations; one that names no moment is meant for any outside of planned closures, so that
+/// a restart within one finds the plan as good as it was.
 ///
 /// # Errors
 /// One fault for each that is not met.
-pub fn run(plan: &Plan, now: Wall) -> Result<usize, Vec<Fault>> {
-    let mut faults = Vec::new();
+pub fn run(plan: &Plan) -> Result<usize, Vec<Fault>> {
+    let mut faults = circles(plan);
     let mut count = 0;
     for expected in &plan.expectations {
         for dialled in &expected.dial {
             count += 1;
             let assumed = Assumed {
-                at: expected.at.unwrap_or(now),
+                at: expected.at,
                 operators: expected.operators,
                 keys: expected.keys.clone(),
             };
@@ -43,6 +43,43 @@ pub fn run(plan: &Plan, now: Wall) -> Result<usize, Vec<Fault>> {
     } else {
         Err(faults)
     }
+}
+
+/// With nobody on shift each queue is left at once: a plan that then leads in a circle would keep the
+/// caller in it for ever. One fault for each beginning that does.
+fn circles(plan: &Plan) -> Vec<Fault> {
+    let alone = |at| Assumed {
+        at,
+        operators: 0,
+        keys: Vec::new(),
+    };
+    let known = plan.numbers.first().map(ToString::to_string);
+    let mut begins = vec![
+        (&plan.start, known.clone().unwrap_or_default(), None),
+        (&plan.otherwise, String::new(), None),
+    ];
+    begins.extend(plan.closed.iter().map(|closed| {
+        (
+            &closed.go,
+            known.clone().unwrap_or_default(),
+            Some(closed.from),
+        )
+    }));
+    let circling = begins
+        .into_iter()
+        .filter(|(_, dialled, at)| route(plan, dialled, &alone(*at)).circles);
+    circling
+        .filter_map(|(path, dialled, _)| {
+            let place = plan.paths.get(path)?.first()?.place.clone();
+            Some(Fault {
+                place,
+                what: format!("path {path} leads in a circle while nobody is on shift"),
+                remedy: format!(
+                    "end it with hang_up or another path; see: qaynar route {dialled} --operators 0"
+                ),
+            })
+        })
+        .collect()
 }
 
 fn words(ends: &Ends) -> String {

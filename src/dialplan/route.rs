@@ -11,8 +11,8 @@ use crate::time::Wall;
 /// What is assumed of the call and of the moment.
 #[derive(Debug, Clone)]
 pub struct Assumed {
-    /// When.
-    pub at: Wall,
+    /// When; `None`: outside of all closures.
+    pub at: Option<Wall>,
     /// Operators on shift.
     pub operators: usize,
     /// Keys that the caller presses at once.
@@ -32,6 +32,8 @@ pub struct Route {
     pub ends: Ends,
     /// In which language.
     pub language: Language,
+    /// The plan led in a circle until the call was given up.
+    pub circles: bool,
 }
 
 /// Follows a call. A queue with somebody on shift is an end, since a person answers there; a ring is
@@ -92,5 +94,6 @@ pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
         steps,
         ends,
         language: run.language(),
+        circles: run.is_circling(),
     }
 }

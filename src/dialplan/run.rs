@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::number::Number;
-use super::plan::{Action, Condition, Plan, Target};
+use super::plan::{Action, Closed, Condition, Plan, Target};
 use crate::ids::{Language, PathName, PromptName, QueueName};
 use crate::time::Wall;
 
@@ -63,12 +63,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// The beginning of a call's way: by closed times first, then by number.
-    pub fn start(plan: &Plan, dialled: Option<&Number>, now: Wall) -> (Self, Note) {
-        let closed = plan
-            .closed
-            .iter()
-            .find(|one| one.from <= now && now < one.until);
+    /// The beginning of a call's way: by closed times first, then by number. `now` is left out where an
+    /// expectation is meant for any moment: outside of all closures.
+    pub fn start(plan: &Plan, dialled: Option<&Number>, now: Option<Wall>) -> (Self, Note) {
+        let within = |one: &&Closed| now.is_some_and(|now| one.from <= now && now < one.until);
+        let closed = plan.closed.iter().find(within);
         let known = dialled.is_some_and(|number| plan.has_number(number));
         let (path, place, reason) = match closed {
             Some(closed) => {
@@ -182,6 +181,11 @@ impl Run {
         }
         self.language = chosen;
         Some(chosen)
+    }
+
+    /// Whether so many steps were taken that the plan must lead in a circle.
+    pub fn is_circling(&self) -> bool {
+        self.steps >= MAX_STEPS
     }
 
     /// In which language the caller is spoken to.

@@ -1,6 +1,8 @@
 //! One dispatch domain: all queues that share operators, with one matcher.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{OperatorState, RingEnd};
@@ -12,13 +14,17 @@ use super::operator::{Claim, ClaimId, Operator, OperatorSnapshot, Progress, Snap
 use super::settings::QueueSettings;
 use super::strategy::{LongestIdle, Rank, Strategy};
 
-/// How long a line without anybody on shift is kept, once somebody was: a phone may come back.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a line without anybody on shift is kept, once somebody was: a phone may come back (one that
+/// registers anew by TCP takes some seconds), or the pause be short.
+const GRACE: Duration = Duration::from_secs(20);
+/// A caller who waits beside a free operator for so long is a fault of this program: alarm, and repair.
+const WATCH: Duration = Duration::from_secs(2);
 
 /// What the domain is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// These queues with these settings; callers in a queue that is gone stay under its last settings.
+    /// These queues with these settings: who serves them from now on, and how operators rest. What a
+    /// waiting caller hears and when one goes elsewhere stays as it was at joining.
     Queues(BTreeMap<QueueName, QueueSettings>),
     /// There is such an operator.
     Add(OperatorId),
@@ -44,9 +50,14 @@ pub enum Input {
         joined: Wall,
         /// Taken off the moment of joining.
         bonus: Duration,
+        /// The queue in the dialplan that the call runs on; it may not be the live one.
+        settings: Arc<QueueSettings>,
     },
     /// A caller is gone, or goes elsewhere.
     Left(CallId),
+    /// The operator is in a call of one's own (a feature code, a call to the helpline), or no more.
+    /// Calls are counted: each `true` wants its `false`.
+    Occupied(OperatorId, bool),
     /// A phone of the claim rings.
     RingStarted(ClaimId),
     /// No phone of the claim rings any more.
@@ -133,12 +144,13 @@ enum Timer {
     Operator(OperatorId),
     Caller(CallId),
     Grace,
+    Watch,
 }
 
 /// Queues, callers and operators.
 #[derive(Debug, Clone, Default)]
 pub struct Domain {
-    queues: BTreeMap<QueueName, QueueSettings>,
+    queues: BTreeMap<QueueName, Arc<QueueSettings>>,
     operators: BTreeMap<OperatorId, Operator>,
     claims: BTreeMap<ClaimId, OperatorId>,
     callers: BTreeMap<CallId, Waiting>,
@@ -158,13 +170,20 @@ impl Domain {
         match input {
             Input::Queues(queues) => self.configure(queues),
             Input::Add(id) => {
-                self.operators
-                    .entry(id)
-                    .or_insert_with(|| Operator::new(now.wall));
+                let operator = self.operators.entry(id);
+                let operator = operator.or_insert_with(|| Operator::new(now.wall));
+                // Removed while talking, and added again before the end of that call.
+                operator.leaving = false;
             }
             Input::Remove(id) => self.remove(&id, now),
             Input::LogIn(id) => {
-                self.change(&id, now, "logged in", |operator| operator.logged_in = true)
+                self.change(&id, now, "logged in", |operator| {
+                    if !operator.logged_in {
+                        // Who comes on shift does not go before those who have waited there.
+                        operator.idle_since = now.wall;
+                    }
+                    operator.logged_in = true;
+                });
             }
             Input::LogOut(id) => self.change(&id, now, "logged out", |operator| {
                 (operator.logged_in, operator.paused, operator.wrap_up_until) =
@@ -187,9 +206,18 @@ impl Domain {
                 queue,
                 joined,
                 bonus,
+                settings,
             } => {
-                self.join(call, queue, joined, bonus, now);
+                let waiting = Waiting::new(queue, call, joined, bonus, settings, now);
+                self.join(call, waiting);
             }
+            Input::Occupied(id, occupied) => self.change(&id, now, "own call", |operator| {
+                operator.own_calls = if occupied {
+                    operator.own_calls.saturating_add(1)
+                } else {
+                    operator.own_calls.saturating_sub(1)
+                };
+            }),
             Input::Left(call) => self.leave(call, now),
             Input::RingStarted(claim) => self.ring_started(claim, now),
             Input::RingFailed(claim, why) => self.ring_failed(claim, why, now),
@@ -235,7 +263,10 @@ impl Domain {
     }
 
     fn configure(&mut self, queues: BTreeMap<QueueName, QueueSettings>) {
-        let mut next = queues;
+        let mut next: BTreeMap<_, _> = queues
+            .into_iter()
+            .map(|(name, settings)| (name, Arc::new(settings)))
+            .collect();
         for waiting in self.callers.values() {
             if !next.contains_key(&waiting.queue)
                 && let Some(old) = self.queues.remove(&waiting.queue)
@@ -314,13 +345,11 @@ impl Domain {
         self.timers.clear(&Timer::Operator(id.clone()));
     }
 
-    fn join(&mut self, call: CallId, queue: QueueName, joined: Wall, bonus: Duration, now: Now) {
-        let Some(settings) = self.queues.get(&queue) else {
-            // The dialplan names only queues that exist; nobody serves one that does not.
-            self.actions.push_back(Action::NobodyOnShift { call });
-            return;
-        };
-        let waiting = Waiting::new(queue, call, joined, bonus, settings, now);
+    fn join(&mut self, call: CallId, waiting: Waiting) {
+        // A call may run on a plan whose queue the live one no longer has.
+        self.queues
+            .entry(waiting.queue.clone())
+            .or_insert_with(|| Arc::clone(&waiting.settings));
         self.unclaimed.insert(waiting.key);
         *self.lines.entry(waiting.queue.clone()).or_default() += 1;
         self.callers.insert(call, waiting);
@@ -406,23 +435,25 @@ impl Domain {
             RingEnd::AnsweredElsewhere => "somebody else answered",
             RingEnd::Withdrawn => "the ring was withdrawn",
         };
-        let peace = found
-            .queue
-            .as_ref()
-            .and_then(|queue| self.queues.get(queue))
-            .map(|one| one.peace);
+        let left = matches!(why, RingEnd::CallerLeft | RingEnd::AnsweredElsewhere);
         if let Some(waiting) = self.callers.get_mut(&found.call)
             && waiting.ringing == Some(claim)
         {
             waiting.ringing = None;
             self.unclaimed.insert(waiting.key);
-            let left = matches!(why, RingEnd::CallerLeft | RingEnd::AnsweredElsewhere);
-            if let (false, Some(peace)) = (left, peace) {
-                waiting.refused.insert(id.clone(), now.at + peace);
+            if !left && found.queue.is_some() {
+                let until = now.at + waiting.settings.peace;
+                waiting.refused.insert(id.clone(), until);
             }
             self.arm(found.call);
         }
-        self.change(&id, now, reason, |operator| operator.claim = None);
+        self.change(&id, now, reason, |operator| {
+            operator.claim = None;
+            if !left {
+                // Behind the others: else a phone that nobody answers rings first for every caller.
+                operator.idle_since = now.wall;
+            }
+        });
     }
 
     fn answered(&mut self, claim: ClaimId, now: Now) {
@@ -476,13 +507,15 @@ impl Domain {
         if self.free.is_empty() || self.unclaimed.is_empty() {
             return;
         }
-        let order: Vec<CallId> = self.unclaimed.iter().map(|(_, call)| *call).collect();
-        for call in order {
+        let mut after = Bound::Unbounded;
+        while let Some(key) = self.unclaimed.range((after, Bound::Unbounded)).next() {
+            let key = *key;
+            after = Bound::Excluded(key);
+            if let Some((id, reason)) = self.choose(key.1, now) {
+                self.ring(key.1, &id, reason, now);
+            }
             if self.free.is_empty() {
                 return;
-            }
-            if let Some((id, reason)) = self.choose(call, now) {
-                self.ring(call, &id, reason, now);
             }
         }
     }
@@ -515,10 +548,7 @@ impl Domain {
             return;
         };
         let (queue, key) = (waiting.queue.clone(), waiting.key);
-        let ring_for = self
-            .queues
-            .get(&queue)
-            .map_or(Duration::ZERO, |settings| settings.ring_for);
+        let ring_for = waiting.settings.ring_for;
         let claim = self.new_claim(id);
         let until = now.at + ring_for;
         self.change(id, now, "claimed for a caller", |operator| {
@@ -577,6 +607,27 @@ impl Domain {
             }
             _ => {}
         }
+        if self.unclaimed.is_empty() {
+            self.timers.clear(&Timer::Watch);
+        } else if self.timers.deadline(&Timer::Watch).is_none() {
+            self.timers.set(Timer::Watch, now.at + WATCH);
+        }
+    }
+
+    /// The matcher runs after every change; should one be missed, this finds it.
+    fn look_for_forgotten(&mut self, now: Now) {
+        let forgotten = self
+            .unclaimed
+            .iter()
+            .find_map(|(_, call)| Some((*call, self.choose(*call, now)?.0)));
+        if let Some((call, operator)) = forgotten {
+            let text = format!("{call} waited although {operator} was free; it is matched now");
+            let kind = "waiting-beside-free";
+            self.actions.push_back(Action::Alarm { kind, text });
+        }
+        if !self.unclaimed.is_empty() {
+            self.timers.set(Timer::Watch, now.at + WATCH);
+        }
     }
 
     /// Sets the caller's timer to the earliest of all that is due.
@@ -584,14 +635,11 @@ impl Domain {
         let Some(waiting) = self.callers.get(&call) else {
             return;
         };
-        let Some(settings) = self.queues.get(&waiting.queue) else {
-            return;
-        };
         let peace = waiting.refused.values().min().copied();
         let due = [
             waiting.comfort_at,
             waiting.position_at,
-            waiting.threshold_at(settings),
+            waiting.threshold_at(),
             peace,
         ];
         self.timers
@@ -611,6 +659,9 @@ impl Domain {
             match timer {
                 Timer::Operator(id) => self.operator_due(&id, now),
                 Timer::Caller(call) => self.caller_due(call, now),
+                Timer::Watch => {
+                    self.look_for_forgotten(now);
+                }
                 Timer::Grace => {
                     let all: Vec<CallId> = self.callers.keys().copied().collect();
                     for call in all {
@@ -649,9 +700,7 @@ impl Domain {
         let Some(waiting) = self.callers.get_mut(&call) else {
             return;
         };
-        let Some(settings) = self.queues.get(&waiting.queue) else {
-            return;
-        };
+        let settings = Arc::clone(&waiting.settings);
         waiting.refused.retain(|_, until| *until > now.at);
         let mut say = None;
         if waiting.comfort_at.is_some_and(|due| due <= now.at) {
@@ -662,10 +711,7 @@ impl Domain {
             waiting.position_at = settings.position.map(|every| now.at + every);
             say = Some(Announcement::Position(position));
         }
-        if waiting
-            .threshold_at(settings)
-            .is_some_and(|due| due <= now.at)
-        {
+        if waiting.threshold_at().is_some_and(|due| due <= now.at) {
             let index = waiting.next_threshold;
             waiting.next_threshold += 1;
             self.actions.push_back(Action::Threshold { call, index });
@@ -693,7 +739,7 @@ impl Domain {
         self.actions.pop_front()
     }
 
-    /// Operators who are logged in and have a phone that can ring.
+    /// Operators who are logged in, not paused, and have a phone that can ring.
     pub fn on_shift(&self) -> usize {
         self.operators
             .values()
@@ -775,6 +821,21 @@ impl Domain {
             });
         });
         Some(claim)
+    }
+
+    /// Whether a claim is still held.
+    pub fn holds(&self, claim: ClaimId) -> bool {
+        self.claim_of(claim).is_some()
+    }
+
+    /// The queue that a claim was given for; `None`: a direct ring, or no such claim.
+    pub fn queue_of(&self, claim: Option<ClaimId>) -> Option<QueueName> {
+        self.claim_of(claim?)?.1.queue
+    }
+
+    /// All claims that are held.
+    pub fn claims(&self) -> impl Iterator<Item = ClaimId> {
+        self.claims.keys().copied()
     }
 
     /// What must always hold; the texts of what does not. For the simulator.

@@ -39,6 +39,8 @@ pub(super) struct Operator {
     /// Has a registered phone.
     pub(super) reachable: bool,
     pub(super) claim: Option<Claim>,
+    /// Calls that the operator began: feature codes, calls to the helpline.
+    pub(super) own_calls: u32,
     pub(super) wrap_up_until: Option<Instant>,
     /// Since when the operator has had no call: the longest idle rings first.
     pub(super) idle_since: Wall,
@@ -55,6 +57,7 @@ impl Operator {
             paused: false,
             reachable: false,
             claim: None,
+            own_calls: 0,
             wrap_up_until: None,
             idle_since: now,
             leaving: false,
@@ -77,12 +80,13 @@ impl Operator {
     }
 
     pub(super) fn is_free(&self) -> bool {
-        self.state() == OperatorState::Free && !self.leaving
+        self.state() == OperatorState::Free && self.own_calls == 0 && !self.leaving
     }
 
-    /// Logged in with a phone that can ring: counts as somebody on shift.
+    /// Logged in with a phone that can ring, and wants calls: counts as somebody on shift. Callers are
+    /// not left waiting for somebody who paused for an unknown time.
     pub(super) fn is_on_shift(&self) -> bool {
-        self.logged_in && self.reachable
+        self.logged_in && self.reachable && !self.paused
     }
 }
 

@@ -33,9 +33,9 @@ impl Dialplans {
     ///
     /// # Errors
     /// All mistakes.
-    pub fn check(&self, now: Wall) -> Result<(Loaded, Files), PlansError> {
+    pub fn check(&self) -> Result<(Loaded, Files), PlansError> {
         let files = plans::read(&self.folder)?;
-        Ok((self.load(&files, now)?, files))
+        Ok((self.load(&files)?, files))
     }
 
     /// Checks the folder and keeps it as the live version.
@@ -43,7 +43,7 @@ impl Dialplans {
     /// # Errors
     /// All mistakes; the running version stays.
     pub fn apply(&self, now: Wall) -> Result<Loaded, PlansError> {
-        let (loaded, files) = self.check(now)?;
+        let (loaded, files) = self.check()?;
         self.versions.keep(&files, &loaded.plan.hash, now)?;
         Ok(loaded)
     }
@@ -54,26 +54,53 @@ impl Dialplans {
     /// No such version, or a sound that it needs is gone.
     pub fn use_version(&self, wanted: &str, now: Wall) -> Result<Loaded, PlansError> {
         let (hash, files) = self.versions.files(wanted)?;
-        let loaded = self.load(&files, now)?;
+        let loaded = self.load(&files)?;
         self.versions.keep(&files, &hash, now)?;
         Ok(loaded)
     }
 
-    /// What runs at start: the folder, or where that is broken the last good version, loudly.
+    /// What runs at start: the version that was live last, so that neither a power cut nor an upgrade
+    /// publishes what somebody saved and did not apply; the folder where saving is publishing, and
+    /// where nothing was live yet. The texts are what people should know.
     ///
     /// # Errors
     /// The folder's mistakes, where no version can take its place.
-    pub fn at_start(&self, now: Wall) -> Result<(Loaded, Option<PlansError>), PlansError> {
-        let fault = match self.apply(now) {
-            Ok(loaded) => return Ok((loaded, None)),
-            Err(fault) => fault,
-        };
-        for version in self.versions.list() {
-            if let Ok(loaded) = self.use_version(&version.hash, now) {
-                return Ok((loaded, Some(fault)));
-            }
+    pub fn at_start(&self, on_save: bool, now: Wall) -> Result<(Loaded, Vec<String>), PlansError> {
+        let mut told = Vec::new();
+        let folder = self.check();
+        if let (Err(fault), false) = (&folder, self.versions.list().is_empty()) {
+            told.push(format!(
+                "THE DIALPLAN ON DISK IS BROKEN; the last good version runs:\n{fault}"
+            ));
         }
-        Err(fault)
+        let kept = if on_save && folder.is_ok() {
+            None
+        } else {
+            self.last_good()
+        };
+        let (loaded, files) = match (kept, folder) {
+            (None, folder) => folder?,
+            (Some(kept), folder) => {
+                let differs = folder.is_ok_and(|(one, _)| one.plan.hash != kept.0.plan.hash);
+                if differs {
+                    told.push("the dialplans' folder differs from what is live; `qaynar apply` makes it live".into());
+                }
+                kept
+            }
+        };
+        if let Err(error) = self.versions.keep(&files, &loaded.plan.hash, now) {
+            // A full disk is no reason not to answer calls.
+            told.push(format!("the live dialplan could not be kept: {error}"));
+        }
+        Ok((loaded, told))
+    }
+
+    /// The newest version that still loads.
+    fn last_good(&self) -> Option<(Loaded, Files)> {
+        self.versions.list().into_iter().find_map(|version| {
+            let (_, files) = self.versions.files(&version.hash).ok()?;
+            Some((self.load(&files).ok()?, files))
+        })
     }
 
     /// The hash of what is in the folder now; `None`: it cannot be read.
@@ -81,9 +108,9 @@ impl Dialplans {
         plans::read(&self.folder).ok().map(|files| hash(&files))
     }
 
-    fn load(&self, files: &Files, now: Wall) -> Result<Loaded, PlansError> {
+    fn load(&self, files: &Files) -> Result<Loaded, PlansError> {
         let (catalogue, clips, faults) = plans::sounds(&self.folder);
-        let plan = plans::check(files, &catalogue, now).map_err(|error| match error {
+        let plan = plans::check(files, &catalogue).map_err(|error| match error {
             // A broken sound explains why it is missing.
             PlansError::Faulty(mut all) => {
                 all.extend(faults.clone());

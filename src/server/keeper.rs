@@ -56,7 +56,7 @@ pub struct Kept {
     pub database: PathBuf,
     /// The realm of their passwords.
     pub realm: String,
-    /// Dates expectations without a moment.
+    /// Dates the versions.
     pub clock: Clock,
     /// The hash that is live at the start.
     pub live: String,
@@ -188,15 +188,14 @@ impl Round {
         if found.as_deref() == Some(self.kept.live.as_str()) {
             return;
         }
-        let now = self.kept.clock.now().wall;
         if !self.kept.apply_on_save {
-            match self.kept.dialplans.check(now) {
+            match self.kept.dialplans.check() {
                 Ok(_) => tracing::info!("the saved dialplan is well; `qaynar apply` makes it live"),
                 Err(error) => tracing::warn!("the saved dialplan has mistakes:\n{error}"),
             }
             return;
         }
-        match self.kept.dialplans.apply(now) {
+        match self.kept.dialplans.apply(self.kept.clock.now().wall) {
             Ok(loaded) => {
                 self.kept.live.clone_from(&loaded.plan.hash);
                 let answer = None;

@@ -162,12 +162,10 @@ pub async fn start(
         folder,
         versions: Versions::new(data),
     };
-    let (loaded, broken) = dialplans.at_start(now.wall)?;
-    if let Some(fault) = broken {
-        tracing::error!(
-            "THE DIALPLAN ON DISK IS BROKEN; version {} runs instead:\n{fault}",
-            short(&loaded.plan.hash)
-        );
+    let on_save = settings.dialplans.apply == crate::config::Apply::OnSave;
+    let (loaded, told) = dialplans.at_start(on_save, now.wall)?;
+    for text in told {
+        tracing::error!(version = short(&loaded.plan.hash), "{text}");
     }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -241,7 +239,7 @@ pub async fn start(
     let (news, found) = mpsc::channel(NEWS);
     let kept = Kept {
         dialplans,
-        apply_on_save: settings.dialplans.apply == crate::config::Apply::OnSave,
+        apply_on_save: on_save,
         database: settings.storage.database.clone(),
         realm: settings.sip.domain.clone(),
         clock,

@@ -154,9 +154,9 @@ fn sounds_of(
 ///
 /// # Errors
 /// All mistakes at once.
-pub fn check(files: &Files, catalogue: &Catalogue, now: Wall) -> Result<Plan, PlansError> {
+pub fn check(files: &Files, catalogue: &Catalogue) -> Result<Plan, PlansError> {
     let plan = load(files, catalogue).map_err(PlansError::Faulty)?;
-    expect::run(&plan, now).map_err(PlansError::Faulty)?;
+    expect::run(&plan).map_err(PlansError::Faulty)?;
     Ok(plan)
 }
 

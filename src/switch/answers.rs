@@ -131,7 +131,7 @@ impl Switch {
                 } else if response.is_success() && *cancelled {
                     // CANCEL and 2xx crossed (§9.1): the call stands for a moment.
                     self.dismiss(&pending.request, response, flow, now);
-                    self.forget_leg(id);
+                    self.forget_leg(id, now);
                 } else if response.is_success() {
                     self.phone_answered(id, &pending.request, response, flow, now);
                 } else {

@@ -9,7 +9,7 @@ use crate::call::{Owner, Progress, Stage};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::{Number, Run};
 use crate::event::{Cause, Side, What};
-use crate::ids::{CallId, LegId, Pseudonym, TrunkName};
+use crate::ids::{CallId, LegId, OperatorId, Pseudonym, TrunkName};
 use crate::private::Private;
 use crate::records::pseudonym;
 use crate::sip::dialog::Dialog;
@@ -22,6 +22,9 @@ use crate::sip::transaction::layer::ServerId;
 use crate::sip::uri::Uri;
 use crate::time::Now;
 
+/// The longest international number with its prefixes (E.164 §6) and room for keys.
+const LONGEST_DIALLED: usize = 20;
+
 impl Switch {
     /// Takes an INVITE to its operator or its call, or refuses it.
     pub(super) fn invited(&mut self, id: ServerId, request: Request, flow: Flow, now: Now) {
@@ -32,15 +35,17 @@ impl Switch {
                 Ok(operator) if user.starts_with('*') => {
                     self.errand(id, request, flow, operator, now);
                 }
-                Ok(_) if dialled(&request).is_some_and(|number| self.plan.has_number(&number)) => {
-                    self.take_call(id, request, flow, TrunkName::from("operators"), now);
+                Ok(operator)
+                    if dialled(&request).is_some_and(|number| self.plan.has_number(&number)) =>
+                {
+                    self.take_call(id, request, flow, Origin::Operator(operator), now);
                 }
                 Ok(_) => self.respond_status(id, &request, 404, now),
                 Err(challenge) => self.respond(id, &request, *challenge, now),
             };
         }
         if let Some(trunk) = trunk {
-            self.take_call(id, request, flow, trunk, now);
+            self.take_call(id, request, flow, Origin::Trunk(trunk), now);
         }
     }
 
@@ -67,14 +72,7 @@ impl Switch {
         self.respond(id, request, response, now);
     }
 
-    fn take_call(
-        &mut self,
-        id: ServerId,
-        request: Request,
-        flow: Flow,
-        trunk: TrunkName,
-        now: Now,
-    ) {
+    fn take_call(&mut self, id: ServerId, request: Request, flow: Flow, origin: Origin, now: Now) {
         if !self.can_take(id, &request, now) {
             return;
         }
@@ -84,20 +82,40 @@ impl Switch {
             return self.refuse_for_load(id, &request, now);
         }
         let call = self.new_call_id(now);
-        let Some(leg) = self.invited_leg(id, &request, flow, Owner::Call(call), now) else {
+        let (trunk, operator) = match origin {
+            Origin::Trunk(trunk) => (trunk, None),
+            Origin::Operator(operator) => (TrunkName::from("operators"), Some(operator)),
+        };
+        let caller = self.caller(&request, operator.is_none());
+        let owner = Owner::Call(call);
+        let Some(leg) = self.invited_leg(id, &request, flow, owner, operator, now) else {
             return;
         };
-        let number = dialled(&request);
+        self.begin(call, leg, &request, caller, trunk, now);
+        if must_ring_reliably(&request) {
+            self.ring_reliably(leg, &request, now);
+        } else {
+            self.answer_call(leg, now);
+        }
+    }
+
+    /// The call's record begins, and its way through the dialplan.
+    fn begin(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        request: &Request,
+        caller: Option<Pseudonym>,
+        trunk: TrunkName,
+        now: Now,
+    ) {
+        let number = dialled(request);
         let plan = self.plan.clone();
-        let (run, note) = Run::start(&plan, number.as_ref(), now.wall);
-        let dialled = match &number {
-            Some(number) => number.to_string(),
-            None => "other".to_owned(),
-        };
+        let (run, note) = Run::start(&plan, number.as_ref(), Some(now.wall));
         let known = number
             .as_ref()
             .is_some_and(|number| plan.has_number(number));
-        let caller = self.caller(&request);
+        let dialled = number.map_or_else(|| as_dialled(request), |number| number.to_string());
         let what = What::Arrived {
             caller: caller.clone(),
             dialled: dialled.clone(),
@@ -110,14 +128,8 @@ impl Switch {
             let text = format!("{dialled} is not in the dialplan; add it to numbers");
             self.alarm(Some(call), "unknown-number", text, now);
         }
-        self.emit(
-            Some(call),
-            What::Step {
-                path: note.path,
-                reason: note.reason,
-            },
-            now,
-        );
+        let (path, reason) = (note.path, note.reason);
+        self.emit(Some(call), What::Step { path, reason }, now);
         let planned = PlannedCall {
             id: call,
             caller,
@@ -128,6 +140,7 @@ impl Switch {
             run,
             said: Vec::new(),
             stage: Stage::Arriving,
+            joined: std::collections::BTreeMap::new(),
             caller_leg: leg,
             partner: None,
             rings: std::collections::BTreeSet::new(),
@@ -135,11 +148,6 @@ impl Switch {
             best_refusal: None,
         };
         self.calls.insert(call, planned);
-        if request.headers.lists(Name::Require, "100rel") {
-            self.ring_reliably(leg, &request, now);
-        } else {
-            self.answer_call(leg, now);
-        }
     }
 
     /// A leg for an INVITE that came in, with its early dialog; `None`: refused already.
@@ -149,6 +157,7 @@ impl Switch {
         request: &Request,
         flow: Flow,
         owner: Owner,
+        operator: Option<OperatorId>,
         now: Now,
     ) -> Option<LegId> {
         let tag = self.token();
@@ -160,9 +169,9 @@ impl Switch {
                 return None;
             }
         };
-        let (side, operator, shard) = match &owner {
-            Owner::Call(call) => (Side::Caller, None, shard_of(*call)),
-            Owner::Errand(operator) => (Side::Operator, Some(operator.clone()), 0),
+        let (side, shard) = match &owner {
+            Owner::Call(call) => (Side::Caller, shard_of(*call)),
+            Owner::Errand(_) => (Side::Operator, 0),
         };
         let Some(media) = self.open_media(flow, shard, now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
@@ -177,6 +186,7 @@ impl Switch {
             reliable: None,
         };
         let leg = self.new_leg(media, owner, side, operator, progress, flow);
+        self.occupy(leg, true, now);
         self.dialogs.insert(dialog.id.clone(), leg);
         if let Some(one) = self.legs.get_mut(&leg) {
             one.dialog = Some(dialog);
@@ -247,14 +257,14 @@ impl Switch {
         };
         let (server, invite, call) = (*server, invite.clone(), leg.call());
         self.respond_status(server, &invite, 487, now);
-        self.forget_leg(id);
+        self.forget_leg(id, now);
         if let Some(call) = call {
             self.end_call(call, Side::Caller, Cause::Abandoned, now);
         }
     }
 
-    /// Who calls (DOMAIN: identity): asserted by the trunk, or else From; hidden wins over both.
-    fn caller(&self, request: &Request) -> Option<Pseudonym> {
+    /// Who calls (DOMAIN: identity): asserted by a trunk, or else From; hidden wins over both.
+    fn caller(&self, request: &Request, trusted: bool) -> Option<Pseudonym> {
         let headers = &request.headers;
         let hides = |token: &str| {
             let privacy = headers.text(Name::Privacy).unwrap_or_default();
@@ -275,10 +285,9 @@ impl Switch {
         }
         let asserted = headers.all(Name::PAssertedIdentity).next();
         let asserted = asserted.and_then(|text| NameAddr::parse(&text).ok());
-        let who = asserted.unwrap_or(from);
+        let who = asserted.filter(|_| trusted).unwrap_or(from);
         let user = who.uri.user().filter(|user| !is_anonymous(user))?;
-        let context = who.uri.parameter("phone-context").map(ToOwned::to_owned);
-        let identity = match Number::parse_in_context(&user, context.as_deref()) {
+        let identity = match number_of(&who.uri) {
             Some(number) => number.to_string(),
             // A name is one only together with its host.
             None => format!(
@@ -293,17 +302,48 @@ impl Switch {
     }
 }
 
+/// Who brings a call.
+enum Origin {
+    /// A carrier, trusted to tell who calls.
+    Trunk(TrunkName),
+    /// An operator who proved who that is.
+    Operator(OperatorId),
+}
+
+/// A provisional response goes out only where the caller requires reliable ones, and brings an offer that
+/// a response without a description can leave unanswered (RFC 3262 §5).
+fn must_ring_reliably(request: &Request) -> bool {
+    request.headers.lists(Name::Require, "100rel") && !request.body.is_empty()
+}
+
 /// The number that was dialled, in its one form.
 fn dialled(request: &Request) -> Option<Number> {
-    let user = request.uri.user()?;
-    let context = match &request.uri {
-        Uri::Tel { .. } => request.uri.parameter("phone-context"),
+    number_of(&request.uri)
+}
+
+/// What was dialled where it is no number of the country: the digits as they came, for whoever adds
+/// them to the dialplan.
+fn as_dialled(request: &Request) -> String {
+    let user = request.uri.user().unwrap_or_default();
+    let keys = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'*' | b'#');
+    if !user.is_empty() && user.len() <= LONGEST_DIALLED && user.bytes().all(keys) {
+        user
+    } else {
+        "other".to_owned()
+    }
+}
+
+/// The telephone number of a `tel:` URI, or of a `sip:` one that carries one in its user part with its
+/// parameters: `sip:0506802280;phone-context=+994@host;user=phone` (RFC 3261 §19.1.6).
+fn number_of(uri: &Uri) -> Option<Number> {
+    let user = uri.user()?;
+    let (number, parameters) = user.split_once(';').unwrap_or((&user, ""));
+    let inner = parameters
+        .split(';')
+        .find_map(|one| one.strip_prefix("phone-context="));
+    let context = match uri {
+        Uri::Tel { .. } => uri.parameter("phone-context"),
         _ => None,
-    };
-    // `sip:0506802280;phone-context=+994@host;user=phone`: parameters of the number in the user part.
-    let (number, inner) = match user.split_once(';') {
-        Some((number, rest)) => (number, rest.strip_prefix("phone-context=")),
-        None => (user.as_str(), None),
     };
     Number::parse_in_context(number, context.or(inner))
 }

@@ -1,12 +1,12 @@
 //! A call's way: what the dialplan wants is done, what happens is told to it, until the one end.
 
 use super::input::Output;
-use super::pbx::{Switch, Timer};
+use super::pbx::{Switch, Timer, queue_settings};
 use crate::call::{Owner, Progress, Stage};
 use crate::dialplan::plan::Target;
 use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
-use crate::ids::{CallId, Language, LegId, PathName, PromptName};
+use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
 use crate::queue::{Announcement, Input};
 use crate::speech;
@@ -39,79 +39,81 @@ impl Switch {
             call.resume = call.run.clone();
             let (instruction, notes) = call.run.next(&plan, facts);
             for note in notes {
-                self.emit(
-                    Some(id),
-                    What::Step {
-                        path: note.path,
-                        reason: note.reason,
-                    },
-                    now,
-                );
+                let (path, reason) = (note.path, note.reason);
+                self.emit(Some(id), What::Step { path, reason }, now);
             }
-            let done = match instruction {
-                Instruction::Play(prompts) => {
-                    let playback = self.say(id, &prompts);
-                    self.stage(id, Stage::Playing { playback });
-                    true
-                }
-                Instruction::Queue { queue, greet } => {
-                    self.emit(
-                        Some(id),
-                        What::Queued {
-                            queue: queue.clone(),
-                        },
-                        now,
-                    );
-                    let speaking = (!greet.is_empty()).then(|| self.say(id, &greet));
-                    let joined = now.wall;
-                    self.stage(
-                        id,
-                        Stage::Waiting {
-                            queue: queue.clone(),
-                            joined,
-                            speaking,
-                        },
-                    );
-                    if speaking.is_none() {
-                        self.wait_with_music(id);
-                    }
-                    let bonus = std::time::Duration::ZERO;
-                    self.tell_queue(
-                        Input::Joined {
-                            call: id,
-                            queue,
-                            joined,
-                            bonus,
-                        },
-                        now,
-                    );
-                    true
-                }
-                Instruction::Ring { target, wait } => {
-                    self.stage(
-                        id,
-                        Stage::Ringing {
-                            until: now.at + wait,
-                        },
-                    );
-                    self.timers.set(Timer::Call(id), now.at + wait);
-                    self.wait_with_music(id);
-                    match target {
-                        Target::Operator(operator) => self.ring_directly(id, &operator, wait, now),
-                        Target::Outside(number) => self.ring_outside(id, &number, now),
-                    }
-                }
-                Instruction::HangUp => {
-                    self.end_call(id, Side::Server, Cause::Completed, now);
-                    return;
-                }
-            };
-            if done {
+            if instruction == Instruction::HangUp {
+                return self.end_call(id, Side::Server, Cause::Completed, now);
+            }
+            if self.carry_out(id, instruction, now) {
                 return self.save(id);
             }
             self.timers.clear(&Timer::Call(id));
         }
         self.end_call(id, Side::Server, Cause::Completed, now);
+    }
+
+    /// Does what a step of the dialplan wants; `false`: it cannot be done, on with the next.
+    fn carry_out(&mut self, id: CallId, instruction: Instruction, now: Now) -> bool {
+        match instruction {
+            Instruction::Play(prompts) => {
+                let playback = self.say(id, &prompts);
+                self.stage(id, Stage::Playing { playback });
+                true
+            }
+            Instruction::Queue { queue, greet } => {
+                let what = What::Queued {
+                    queue: queue.clone(),
+                };
+                self.emit(Some(id), what, now);
+                let speaking = (!greet.is_empty()).then(|| self.say(id, &greet));
+                self.join_queue(id, queue, speaking, now);
+                true
+            }
+            Instruction::Ring { target, wait } => {
+                let until = now.at + wait;
+                self.stage(id, Stage::Ringing { until });
+                self.timers.set(Timer::Call(id), until);
+                self.wait_with_music(id);
+                match target {
+                    Target::Operator(operator) => self.ring_directly(id, &operator, wait, now),
+                    Target::Outside(number) => self.ring_outside(id, &number, now),
+                }
+            }
+            Instruction::HangUp => false,
+        }
+    }
+
+    /// Into the line, at the place of the first joining: who comes back from an explanation is not
+    /// sent to its end.
+    pub(super) fn join_queue(
+        &mut self,
+        id: CallId,
+        queue: QueueName,
+        speaking: Option<u64>,
+        now: Now,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
+        let settings = call.plan.queues.get(&queue).map(queue_settings);
+        call.stage = Stage::Waiting {
+            queue: queue.clone(),
+            joined,
+            speaking,
+        };
+        if speaking.is_none() {
+            self.wait_with_music(id);
+        }
+        let input = Input::Joined {
+            call: id,
+            queue,
+            joined,
+            bonus: std::time::Duration::ZERO,
+            settings: settings.unwrap_or_default().into(),
+        };
+        self.tell_queue(input, now);
     }
 
     fn stage(&mut self, id: CallId, stage: Stage) {
@@ -205,7 +207,7 @@ impl Switch {
             return;
         };
         call.resume = crate::dialplan::Run::clone(&call.run);
-        let (stage, said) = (call.stage.clone(), call.said.clone());
+        let (stage, said) = (call.stage.clone(), std::mem::take(&mut call.said));
         self.emit(Some(id), What::Language { language }, now);
         // What is being said begins again in the language that was chosen.
         match stage {
@@ -218,7 +220,11 @@ impl Switch {
                 joined,
                 speaking: Some(_),
             } => {
-                let speaking = Some(self.say(id, &said));
+                // A position is spoken by the grammar of its language: the next one will be in this.
+                let speaking = (!said.is_empty()).then(|| self.say(id, &said));
+                if speaking.is_none() {
+                    self.wait_with_music(id);
+                }
                 self.stage(
                     id,
                     Stage::Waiting {
@@ -258,6 +264,9 @@ impl Switch {
             }
         };
         let speaking = Some(self.say(id, &prompts));
+        if let (Announcement::Position(_), Some(call)) = (what, self.calls.get_mut(&id)) {
+            call.said.clear();
+        }
         self.stage(
             id,
             Stage::Waiting {
@@ -296,8 +305,9 @@ impl Switch {
             },
             now,
         );
-        self.stop_rings(id, None, &RingEnd::CallerLeft, now);
+        // Out of the line first: else the operator whose phone is told to be silent rings anew.
         self.tell_queue(Input::Left(id), now);
+        self.stop_rings(id, None, &RingEnd::CallerLeft, now);
         self.advance(id, now);
     }
 
@@ -308,6 +318,7 @@ impl Switch {
             .get(&id)
             .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
         if ringing {
+            self.resolving.retain(|_, (waiting, _)| *waiting != id);
             self.stop_rings(id, None, &RingEnd::NoAnswer, now);
             self.advance(id, now);
         }
@@ -358,7 +369,7 @@ impl Switch {
             let (server, invite) = (*server, invite.clone());
             self.respond_status(server, &invite, 487, now);
         }
-        self.forget_leg(id);
+        self.forget_leg(id, now);
         if let Some(call) = call {
             let cause = self.cause_of_leaving(call);
             self.end_call(call, side, cause, now);
@@ -392,7 +403,7 @@ impl Switch {
     /// We could not take a call that came in.
     pub(super) fn leg_refused(&mut self, id: LegId, now: Now) {
         let call = self.legs.get(&id).and_then(|leg| leg.call());
-        self.forget_leg(id);
+        self.forget_leg(id, now);
         if let Some(call) = call {
             self.end_call(call, Side::Server, Cause::Refused, now);
         }
@@ -403,15 +414,14 @@ impl Switch {
         if !self.calls.contains_key(&id) {
             return;
         }
+        // Out of the line first: else the operator whose phone is told to be silent rings anew.
+        self.tell_queue(Input::Left(id), now);
         self.stop_rings(id, None, &RingEnd::CallerLeft, now);
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
         self.timers.clear(&Timer::Call(id));
         self.resolving.retain(|_, (waiting, _)| *waiting != id);
-        if matches!(call.stage, Stage::Waiting { .. }) {
-            self.tell_queue(Input::Left(id), now);
-        }
         if let Some((_, Some(claim))) = call.operator {
             self.claims.remove(&claim);
             self.tell_queue(Input::TalkEnded(claim), now);

@@ -36,7 +36,14 @@ impl Switch {
         if !self.can_take(id, &request, now) {
             return;
         }
-        if let Some(leg) = self.invited_leg(id, &request, flow, Owner::Errand(operator), now) {
+        if let Some(leg) = self.invited_leg(
+            id,
+            &request,
+            flow,
+            Owner::Errand(operator.clone()),
+            Some(operator),
+            now,
+        ) {
             self.answer_call(leg, now);
         }
     }

@@ -6,6 +6,7 @@ use crate::call::{Leg, Media, Owner, Progress};
 use crate::event::{Side, What};
 use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Command, Direction, Stream};
+use crate::queue::Input;
 use crate::sdp::{Local, Negotiated};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name};
@@ -177,7 +178,7 @@ impl Switch {
         }
         if unacknowledged.is_some() {
             // RFC 3262 §3 would refuse the call; a child is answered all the same.
-            self.answer_invite(id, now);
+            self.answer_call(id, now);
         }
         if dead {
             return self.leg_died(id, now);
@@ -244,7 +245,7 @@ impl Switch {
             Progress::Invited { server, invite, .. } => {
                 let (server, invite) = (*server, invite.clone());
                 self.respond_status(server, &invite, 480, now);
-                self.forget_leg(id);
+                self.forget_leg(id, now);
             }
             Progress::Calling {
                 cancelled: true, ..
@@ -255,18 +256,30 @@ impl Switch {
                 let client = *client;
                 *cancelled = true;
                 if self.layer.cancel(client, now.at).is_err() {
-                    self.forget_leg(id);
+                    self.forget_leg(id, now);
                 }
             }
             Progress::Up { .. } => {
                 self.send_in_dialog(id, Method::Bye, Purpose::Bye, |_| {}, now);
-                self.forget_leg(id);
+                self.forget_leg(id, now);
             }
         }
     }
 
+    /// Whoever began the leg is not rung while it lasts.
+    pub(super) fn occupy(&mut self, id: LegId, occupied: bool, now: Now) {
+        let operator = self
+            .legs
+            .get(&id)
+            .and_then(|leg| leg.own_call_of().cloned());
+        if let Some(operator) = operator {
+            self.tell_queue(Input::Occupied(operator, occupied), now);
+        }
+    }
+
     /// Removes a leg and all that is its own.
-    pub(super) fn forget_leg(&mut self, id: LegId) {
+    pub(super) fn forget_leg(&mut self, id: LegId, now: Now) {
+        self.occupy(id, false, now);
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };

@@ -270,19 +270,10 @@ impl Switch {
     }
 
     fn configure_queues(&mut self, now: Now) {
-        let queues = self.plan.queues.iter().map(|(name, queue)| {
-            let settings = QueueSettings {
-                ring_for: queue.ring_for,
-                wrap_up: queue.wrap_up,
-                operators: queue.operators.clone(),
-                comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
-                position: queue.say_position,
-                thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
-                ..QueueSettings::default()
-            };
-            (name.clone(), settings)
-        });
-        let queues = queues.collect();
+        let queues = self.plan.queues.iter();
+        let queues = queues
+            .map(|(name, queue)| (name.clone(), queue_settings(queue)))
+            .collect();
         self.tell_queue(crate::queue::Input::Queues(queues), now);
     }
 
@@ -397,4 +388,17 @@ impl Switch {
 
     /// How long a peer that is refused for load shall wait.
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+}
+
+/// What the queue needs to know of the dialplan's.
+pub(super) fn queue_settings(queue: &crate::dialplan::plan::Queue) -> QueueSettings {
+    QueueSettings {
+        ring_for: queue.ring_for,
+        wrap_up: queue.wrap_up,
+        operators: queue.operators.clone(),
+        comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
+        position: queue.say_position,
+        thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
+        ..QueueSettings::default()
+    }
 }

@@ -44,6 +44,10 @@ impl Switch {
                 call,
                 reason,
             } => {
+                // What was decided earlier in the same breath may be taken back by now.
+                if !self.domain.holds(claim) {
+                    return;
+                }
                 let what = What::Ringing {
                     operator: operator.clone(),
                     reason,
@@ -276,13 +280,15 @@ impl Switch {
         let Some((call, number)) = self.resolving.remove(&question) else {
             return;
         };
-        let first = addresses.first().copied();
-        let rings = first.is_some_and(|address| self.ring_number(call, &number, address, now));
         let waits = self
             .calls
             .get(&call)
             .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
-        if !rings && waits {
+        if !waits {
+            return;
+        }
+        let first = addresses.first().copied();
+        if !first.is_some_and(|address| self.ring_number(call, &number, address, now)) {
             self.timers.clear(&Timer::Call(call));
             self.advance(call, now);
         }
@@ -332,7 +338,7 @@ impl Switch {
             return;
         };
         let call = leg.call();
-        self.forget_leg(id);
+        self.forget_leg(id, now);
         let Some(call) = call else { return };
         let Some(one) = self.calls.get_mut(&call) else {
             return;

@@ -13,11 +13,14 @@ use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
 use crate::media::Command;
 use crate::private::Private;
-use crate::queue::Input;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::session_timer::{Agreement, SessionTimer};
 use crate::time::{Now, Wall};
+
+/// What a restored dialog's sequence number is raised by: more requests than this do not go out between
+/// two snapshots of a call.
+const CSEQ_GAP: u32 = 10_000;
 
 /// A leg whose dialog both ends agreed on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +59,8 @@ pub struct CallSnapshot {
     stage: StageSnapshot,
     caller_leg: LegSnapshot,
     partner: Option<LegSnapshot>,
+    joined: BTreeMap<QueueName, Wall>,
+    /// The queue under whose claim the operator talks: its wrap-up follows.
     queue: Option<QueueName>,
 }
 
@@ -87,7 +92,10 @@ impl Switch {
             stage,
             caller_leg,
             partner,
-            queue: None,
+            joined: call.joined.clone(),
+            queue: self
+                .domain
+                .queue_of(call.operator.as_ref().and_then(|(_, claim)| *claim)),
         })
     }
 
@@ -174,6 +182,7 @@ impl Switch {
             run: snapshot.run,
             said: Vec::new(),
             stage: Stage::Arriving,
+            joined: snapshot.joined,
             caller_leg,
             partner: None,
             rings: std::collections::BTreeSet::new(),
@@ -185,23 +194,9 @@ impl Switch {
             StageSnapshot::Step => self.advance(id, now),
             StageSnapshot::Waiting { queue, joined } => {
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.stage = Stage::Waiting {
-                        queue: queue.clone(),
-                        joined,
-                        speaking: None,
-                    };
+                    call.joined.entry(queue.clone()).or_insert(joined);
                 }
-                self.wait_with_music(id);
-                let bonus = std::time::Duration::ZERO;
-                self.tell_queue(
-                    Input::Joined {
-                        call: id,
-                        queue,
-                        joined,
-                        bonus,
-                    },
-                    now,
-                );
+                self.join_queue(id, queue, None, now);
             }
             StageSnapshot::Talking => {
                 let claim = operator.as_ref().and_then(|operator| {
@@ -233,7 +228,9 @@ impl Switch {
     }
 
     fn adopt_leg(&mut self, call: CallId, kept: &LegSnapshot, side: Side, now: Now) -> LegId {
-        let dialog = kept.dialog.reveal().clone();
+        let mut dialog = kept.dialog.reveal().clone();
+        // Requests that went out after the snapshot took numbers: the peer wants a higher one (§12.2.2).
+        dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_GAP) & 0x7fff_ffff;
         self.dialogs.insert(dialog.id.clone(), kept.id);
         let mut timer = SessionTimer::default();
         timer.start(kept.agreement, now.at);
@@ -257,6 +254,7 @@ impl Switch {
             reinvite: None,
         };
         self.legs.insert(kept.id, leg);
+        self.occupy(kept.id, true, now);
         self.arm_leg(kept.id);
         kept.id
     }
