@@ -107,6 +107,8 @@ pub struct Leg {
     pub refreshing: bool,
     /// Our 2xx to a re-INVITE of the peer, until its ACK comes.
     pub reinvite: Option<Acceptance>,
+    /// The call is over; BYE waits for the ACK of our 2xx (RFC 3261 §15).
+    pub ending: bool,
 }
 
 impl Leg {
@@ -124,6 +126,18 @@ impl Leg {
             Owner::Errand(operator) => Some(operator),
             Owner::Call(_) if self.side == Side::Caller => self.operator.as_ref(),
             Owner::Call(_) => None,
+        }
+    }
+
+    /// Our 2xx with an offer, while the ACK owes the answer to it.
+    pub fn offered(&self) -> Option<&[u8]> {
+        match &self.progress {
+            Progress::Up {
+                acceptance: Some(acceptance),
+                answer_due: true,
+                ..
+            } => acceptance.response(),
+            _ => None,
         }
     }
 

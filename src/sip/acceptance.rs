@@ -52,6 +52,11 @@ impl Acceptance {
         self.response.is_some()
     }
 
+    /// The 2xx, while its ACK is awaited.
+    pub fn response(&self) -> Option<&[u8]> {
+        self.response.as_deref()
+    }
+
     /// When [`Self::handle_timeout`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.response

@@ -215,6 +215,10 @@ impl Switch {
             leg.reinvite = None;
         }
         let due = std::mem::take(answer_due);
+        if leg.ending {
+            return self.hang_up(id, now);
+        }
+        let call = leg.call();
         self.arm_leg(id);
         if !due {
             return;
@@ -226,6 +230,8 @@ impl Switch {
             Some(agreed) => {
                 self.configure(id, agreed);
                 self.connect_media(id);
+                // Until here the call's snapshot told that the answer was owed.
+                call.into_iter().for_each(|call| self.save(call));
             }
             // Without an answer there is no sound in either direction (RFC 3264 §4).
             None => self.leg_died(id, now),

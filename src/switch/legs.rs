@@ -81,6 +81,7 @@ impl Switch {
             probing: false,
             refreshing: false,
             reinvite: None,
+            ending: false,
         };
         self.legs.insert(id, leg);
         id
@@ -236,7 +237,8 @@ impl Switch {
     }
 
     /// Ends a leg from our side, whatever its state: BYE, CANCEL, or a refusal; then it is forgotten.
-    /// A leg that still rings is forgotten when its INVITE ends.
+    /// A leg that still rings is forgotten when its INVITE ends, and one whose 2xx is not
+    /// acknowledged when it is: the callee may not send BYE before (§15).
     pub(super) fn hang_up(&mut self, id: LegId, now: Now) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
@@ -258,6 +260,13 @@ impl Switch {
                 if self.layer.cancel(client, now.at).is_err() {
                     self.forget_leg(id, now);
                 }
+            }
+            Progress::Up {
+                acceptance: Some(acceptance),
+                ..
+            } if acceptance.is_waiting() => {
+                leg.ending = true;
+                self.media(Command::Silence { leg: id });
             }
             Progress::Up { .. } => {
                 self.send_in_dialog(id, Method::Bye, Purpose::Bye, |_| {}, now);
@@ -332,6 +341,7 @@ impl Switch {
     fn party(&self, leg: LegId) -> Option<(crate::ids::CallId, Side)> {
         self.legs
             .get(&leg)
+            .filter(|leg| !leg.ending)
             .and_then(|leg| Some((leg.call()?, leg.side)))
     }
 
