@@ -34,7 +34,7 @@ pub struct Heard {
     pub missing: u64,
     /// Packets that came after a later one, or twice.
     pub late: u64,
-    /// Timestamps that do not follow from the sequence numbers.
+    /// Timestamps that go back, or begin before the packet before has ended.
     pub jumps: u64,
     /// Packets of a payload type that nobody agreed on, or no RTP.
     pub strange: u64,
@@ -70,6 +70,8 @@ pub(super) struct Voice {
     pub(super) muted: bool,
     pub(super) heard: Heard,
     last: Option<Last>,
+    /// Streams that came to their end: what comes of them later is late.
+    former: Vec<u32>,
     last_key: Option<u32>,
     ear: Vec<(Law, Vec<u8>)>,
 }
@@ -90,6 +92,7 @@ impl Voice {
             muted: false,
             heard: Heard::default(),
             last: None,
+            former: Vec::new(),
             last_key: None,
             ear: Vec::new(),
         }
@@ -226,6 +229,11 @@ impl Voice {
             timestamp: packet.timestamp(),
         };
         let Some(last) = self.last.filter(|last| last.ssrc == new.ssrc) else {
+            if self.former.contains(&new.ssrc) {
+                self.heard.late += 1;
+                return false;
+            }
+            self.former.extend(self.last.map(|last| last.ssrc));
             self.heard.streams += 1;
             self.last = Some(new);
             return true;
@@ -237,11 +245,10 @@ impl Voice {
         }
         self.heard.missing += u64::from(ahead - 1);
         let step = new.timestamp.wrapping_sub(last.timestamp);
-        // Events keep one timestamp; audio goes on by its length. Pauses of whole packets are no jump.
+        // Events keep one timestamp; audio goes on by at least its length, by more after a pause.
         if let (Some(samples), 1) = (samples, ahead) {
-            let whole =
-                samples > 0 && (step as usize).is_multiple_of(samples) && step < u32::MAX / 2;
-            self.heard.jumps += u64::from(!whole);
+            let follows = step as usize >= samples && step < u32::MAX / 2;
+            self.heard.jumps += u64::from(!follows);
         }
         self.last = Some(new);
         true

@@ -35,7 +35,7 @@ impl World {
                 && world
                     .players
                     .iter()
-                    .all(|one| one.vanished || one.calls == one.outcomes)
+                    .all(|one| one.phone.has_vanished() || one.calls == one.outcomes)
         };
         if !self.run_until(LONGEST, quiet) && self.faults.is_empty() {
             let counts = self.switch.counts();
@@ -49,7 +49,9 @@ impl World {
             self.fault(format!("no end: {counts:?}; phones {left:?}"));
         }
         for player in 0..self.players.len() {
-            if self.players[player].operator().is_some() && !self.players[player].vanished {
+            if self.players[player].operator().is_some()
+                && !self.players[player].phone.has_vanished()
+            {
                 self.plan_act(Duration::ZERO, Act::Do(player, Deed::Unregister));
             }
         }
@@ -76,7 +78,7 @@ impl World {
         let mut faults = left;
         faults.extend(self.books.audit());
         for (number, player) in self.players.iter().enumerate() {
-            if !player.vanished && player.calls != player.outcomes {
+            if !player.phone.has_vanished() && player.calls != player.outcomes {
                 let (calls, outcomes) = (player.calls, player.outcomes);
                 faults.push(format!(
                     "player {number}: {calls} calls, {outcomes} outcomes"

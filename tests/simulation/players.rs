@@ -7,7 +7,7 @@ use qaynar::ids::{CallId, OperatorId};
 use qaynar::phone::{Event, Phone, Stage};
 use qaynar::time::Instant;
 
-use crate::world::{Act, World};
+use crate::world::{Act, Deed, World};
 
 #[derive(Debug, Clone)]
 pub(crate) enum Role {
@@ -26,7 +26,6 @@ pub(crate) struct Player {
     pub(crate) outcomes: usize,
     pub(crate) muted: bool,
     pub(crate) held: bool,
-    pub(crate) vanished: bool,
     /// Whether the call in progress is one that the player made.
     outgoing: bool,
     /// The run of the process in which the call in progress began.
@@ -43,7 +42,6 @@ impl Player {
             outcomes: 0,
             muted: false,
             held: false,
-            vanished: false,
             outgoing: false,
             generation: 0,
         }
@@ -79,7 +77,6 @@ impl World {
         let fair = self.network.weather.is_fair() && self.network.filter.is_none();
         let one = &mut self.players[player];
         one.events.push((self.at, event.clone()));
-        one.vanished = one.phone.has_vanished();
         let mut fault = None;
         match &event {
             Event::Unreadable => fault = Some("rsip cannot read what the switch sent".to_owned()),
@@ -104,6 +101,16 @@ impl World {
         }
         if let Some(fault) = fault {
             self.fault(format!("player {player}: {fault}"));
+        }
+    }
+
+    /// A feature code that a crash cut off ends when the operator puts the receiver down.
+    pub(crate) fn give_up_errands(&mut self) {
+        for number in 0..self.players.len() {
+            let one = &self.players[number];
+            if one.operator().is_some() && one.outgoing && one.phone.stage().is_some() {
+                self.plan_act(Duration::from_secs(10), Act::Do(number, Deed::HangUp));
+            }
         }
     }
 
@@ -141,7 +148,7 @@ impl World {
             .position(|one| one.operator() == Some(connected.as_str()) && one.was_called())?;
         let usable = [caller, operator].iter().all(|number| {
             let one = &self.players[*number];
-            !one.vanished
+            !one.phone.has_vanished()
                 && !one.held
                 && one.generation == self.generation
                 && one.phone.stage() == Some(Stage::Up)

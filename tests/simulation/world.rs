@@ -558,7 +558,6 @@ impl World {
                 self.with(player, |phone, _| phone.press(key));
             }
             Deed::Vanish => {
-                self.players[player].vanished = true;
                 self.with(player, |phone, _| phone.vanish());
             }
         }
@@ -608,6 +607,7 @@ impl World {
         }
         self.restore(now);
         self.perform(None);
+        self.give_up_errands();
     }
 
     fn restore(&mut self, now: Now) {
