@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CallId, Language, OperatorId, PathName, Pseudonym, QueueName, TrunkName};
-use crate::media::Quality;
 use crate::time::Wall;
 
 /// One thing that happened, once. The order of the journal is the order of the switch.
@@ -263,6 +262,29 @@ pub struct CallRecord {
     pub caller_quality: Option<Quality>,
     /// The last operator's leg.
     pub operator_quality: Option<Quality>,
+}
+
+/// What both directions of a leg were like; kept on the record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Packets that came.
+    pub received: u64,
+    /// Packets that went.
+    pub sent: u64,
+    /// Packets of the peer that never came (RFC 3550 §A.3), per 10,000 expected.
+    pub lost_per_10k: u32,
+    /// Packets of ours that the peer reported lost, per 10,000 sent; `None` without its reports.
+    pub remote_lost_per_10k: Option<u32>,
+    /// Interarrival jitter at its greatest (RFC 3550 §6.4.1).
+    pub jitter: Duration,
+    /// As the peer reported it.
+    pub remote_jitter: Option<Duration>,
+    /// Last round trip from RTCP (RFC 3550 §6.4.1).
+    pub round_trip: Option<Duration>,
+    /// How long altogether no audio came though it should have.
+    pub absent: Duration,
+    /// Packets refused: wrong source, wrong SSRC, not RTP.
+    pub refused: u64,
 }
 
 /// One line of the journal. Snapshots are sealed by the shell before they are written: they hold

@@ -5,9 +5,9 @@
 //! ```text
 //! main → cli → server → store, config, observe             shell: may do IO
 //! switch → call, queue, registrar, dialplan, records       pure: decisions
-//! sip → sdp; media → rtp; speech                           pure: protocols
+//! sip → sdp → rtp; media → rtp; speech                     pure: protocols
 //! event, ids, time, private                                vocabulary
-//! phone                                                    the other side of the wire; imports vocabulary alone
+//! phone                                                    the other side of the wire: imports vocabulary alone, for cli
 //! ```
 //!
 //! The heart is [`switch`]: all state machines as one value with `handle(input, now)`, `poll()` and

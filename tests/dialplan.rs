@@ -2,38 +2,29 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
-use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::LazyLock;
 
 use qaynar::dialplan::plan::{Ends, Plan};
 use qaynar::dialplan::route::{Assumed, route};
 use qaynar::dialplan::{Catalogue, Fault, expect, load};
 use qaynar::ids::Language;
+use qaynar::store::plans;
 use qaynar::time::Wall;
 
 const SHIPPED: &str = include_str!("../dialplans/helpline.toml");
 const NOW: Wall = Wall(1_795_000_000_000_000);
 
-fn catalogue() -> Catalogue {
-    let names = [
-        "greeting",
-        "language-choice",
-        "stay-with-us",
-        "nobody-now",
-        "in-danger-call-112",
-        "please-call-again",
-    ];
-    let spoken: BTreeSet<String> = names.into_iter().map(Into::into).collect();
-    Catalogue {
-        spoken: Language::ALL
-            .into_iter()
-            .map(|language| (language, spoken.clone()))
-            .collect(),
-        music: ["hold".to_owned()].into(),
-    }
-}
+/// The sounds that are shipped.
+static SOUNDS: LazyLock<Catalogue> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans");
+    let (catalogue, _, faults) = plans::sounds(&folder);
+    assert_eq!(faults, []);
+    catalogue
+});
 
 fn loaded(text: &str) -> Result<Plan, Vec<Fault>> {
-    load(&[("main.toml".into(), text.into())], &catalogue())
+    load(&[("main.toml".into(), text.into())], &SOUNDS)
 }
 
 fn shipped() -> Plan {
@@ -69,8 +60,8 @@ fn all_mistakes_are_shown_at_once_each_with_its_line_and_a_remedy() {
         "main.toml:20: no queue is called \"childen\"; did you mean \"children\"?",
         "main.toml:20: there is no prompts/ru/grreting.wav",
         "main.toml:21: the step does several things",
-        "main.toml:34: ring_for of queue children: \"15\" is no time; write a number with its unit",
-        "main.toml:37: queue children has no key \"confort\"; did you mean \"comfort\"?",
+        "main.toml:41: ring_for of queue children: \"15\" is no time; write a number with its unit",
+        "main.toml:44: queue children has no key \"confort\"; did you mean \"comfort\"?",
     ] {
         assert!(found.contains(expected), "{expected} is not in:\n{found}");
     }
@@ -85,7 +76,7 @@ fn a_syntax_error_is_a_fault_with_its_line_and_hides_no_other() {
             "go = \"nobodi\" },\n  { queue",
         );
     let found = faults(&text).join("\n");
-    assert!(found.contains("main.toml:35: not TOML"), "{found}");
+    assert!(found.contains("main.toml:42: not TOML"), "{found}");
     assert!(
         found.contains("main.toml:19: no path is called \"nobodi\""),
         "{found}"
@@ -106,6 +97,88 @@ fn steps_that_nobody_reaches_and_circles_are_found() {
     assert!(faults(silent)[0].contains("hangs up without a word"));
 }
 
+/// The faults where some of the shipped sounds are gone.
+fn faults_without(text: &str, gone: fn(Language, &str) -> bool) -> Vec<String> {
+    let mut sounds = SOUNDS.clone();
+    for (language, names) in &mut sounds.spoken {
+        names.retain(|name| !gone(*language, name));
+    }
+    let loaded = load(&[("main.toml".into(), text.into())], &sounds);
+    let found = loaded.map(|_| Vec::new()).unwrap_or_else(|faults| faults);
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_feature_codes_say_must_be_there_in_the_first_language() {
+    let gone = |_: Language, name: &str| name == "wrap-up" || name == "callers-waiting";
+    assert_eq!(
+        faults_without(SHIPPED, gone),
+        [
+            "main.toml:11: there is no prompts/az/callers-waiting.wav; record it, or run prompts/make: operators who dial a feature code hear it",
+            "main.toml:11: there is no prompts/az/wrap-up.wav; record it, or run prompts/make: operators who dial a feature code hear it",
+        ]
+    );
+    let short = "numbers = ['116111']\nstart = 'a'\n[path.a]\nsteps = [{ play = 'greeting' }]\n";
+    assert!(faults_without(short, gone)[0].starts_with("main.toml:1: there is no prompts/az/"));
+    assert_eq!(
+        faults_without(&format!("languages = ['ru']\n{short}"), |language, name| {
+            language == Language::Az && name == "wrap-up"
+        }),
+        [""; 0]
+    );
+}
+
+#[test]
+fn the_words_of_numbers_must_be_there_where_a_queue_says_the_position() {
+    let no_numbers = |_: Language, name: &str| {
+        name.starts_with("number-") || name.starts_with("ordinal-") || name.starts_with("position-")
+    };
+    assert_eq!(faults_without(SHIPPED, no_numbers), [""; 0]);
+    let says = SHIPPED.replace("say_position = false", "say_position = true");
+    let found = faults_without(&says, no_numbers);
+    assert_eq!(found.len(), 3, "one for a language: {found:?}");
+    assert_eq!(
+        found[0],
+        "main.toml:43: there is no prompts/az/position-before.wav, nor 41 more of the words that tell callers their position; record them, or run prompts/make, or write say_position = false"
+    );
+    let one =
+        |language: Language, name: &str| language == Language::Ru && name == "number-1000-few";
+    assert_eq!(
+        faults_without(&says, one),
+        [
+            "main.toml:43: there is no prompts/ru/number-1000-few.wav; record them, or run prompts/make, or write say_position = false"
+        ]
+    );
+    assert_eq!(faults_without(&says, |_, _| false), [""; 0]);
+}
+
+#[test]
+fn a_language_that_only_a_key_chooses_needs_its_prompts_too() {
+    let plan = SHIPPED.replace(
+        "languages = [\"az\", \"ru\", \"en\"]",
+        "languages = [\"az\"]",
+    );
+    let gone = |language: Language, name: &str| language == Language::En && name == "greeting";
+    let found = faults_without(&plan, gone).join("\n");
+    assert!(
+        found.contains("main.toml:20: there is no prompts/en/greeting.wav"),
+        "{found}"
+    );
+}
+
+#[test]
+fn music_on_hold_must_be_there_even_if_no_queue_names_it() {
+    let short = "numbers = ['116111']\nstart = 'a'\n[path.a]\nsteps = [{ play = 'greeting' }]\n";
+    let mut sounds = SOUNDS.clone();
+    sounds.music.clear();
+    let found = load(&[("main.toml".into(), short.into())], &sounds).unwrap_err();
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        ["main.toml:1: there is no prompts/music/hold.wav; there is none yet"]
+    );
+}
+
 #[test]
 fn an_expectation_that_is_not_met_is_a_fault_at_its_line() {
     let text = SHIPPED.replace(
@@ -114,7 +187,7 @@ fn an_expectation_that_is_not_met_is_a_fault_at_its_line() {
     );
     let found = expect::run(&loaded(&text).unwrap()).unwrap_err();
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].place.line, 59);
+    assert_eq!(found[0].place.line, 67);
     assert!(found[0].remedy.contains("qaynar route 116111"));
 }
 

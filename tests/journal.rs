@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use qaynar::event::{Cause, Entry, Event, Side, What};
+use qaynar::event::{Cause, Entry, Event, OperatorState, Side, What};
 use qaynar::ids::{CallId, Language};
 use qaynar::store::cursor::{Cursor, Found, segments};
 use qaynar::store::disk::{Disk, Files, Segment};
@@ -162,6 +162,39 @@ fn calls_without_an_end_are_found_with_their_last_snapshot() {
             ..
         })
     ));
+}
+
+#[test]
+fn the_journal_tells_what_operators_did_last_where_the_database_is_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    let states = [
+        ("101", OperatorState::Free),
+        ("102", OperatorState::Free),
+        ("101", OperatorState::LoggedOut),
+    ];
+    for (operator, state) in states {
+        let what = What::Operator {
+            operator: operator.into(),
+            state,
+            reason: String::new(),
+        };
+        journal.append(&[event(1, what)]);
+    }
+    drop(journal);
+    let (_journal, recovered) = open(folder.path());
+    let last: Vec<_> = recovered
+        .operators
+        .iter()
+        .map(|(operator, (state, _))| (operator.as_str(), *state))
+        .collect();
+    assert_eq!(
+        last,
+        [
+            ("101", OperatorState::LoggedOut),
+            ("102", OperatorState::Free)
+        ]
+    );
 }
 
 #[test]

@@ -4,4 +4,4 @@ pub mod leg;
 pub mod stage;
 
 pub use leg::{Leg, Media, Owner, Progress};
-pub use stage::{Call, Stage};
+pub use stage::{Call, Said, Stage};

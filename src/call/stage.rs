@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::ids::{CallId, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName};
+use crate::ids::{
+    CallId, Language, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName,
+};
+use crate::speech;
 use crate::time::{Instant, Wall};
 
 /// How far a call is.
@@ -34,6 +37,31 @@ pub enum Stage {
     Talking,
 }
 
+/// What is said to a caller, whatever the language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Prompts that every language has.
+    Prompts(Vec<PromptName>),
+    /// The place in the line: its words differ, not only their sounds.
+    Position(u32),
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self::Prompts(Vec::new())
+    }
+}
+
+impl Said {
+    /// The clips to be played.
+    pub fn words(&self, language: Language) -> Vec<PromptName> {
+        match self {
+            Self::Prompts(prompts) => prompts.clone(),
+            Self::Position(position) => speech::position(language, *position),
+        }
+    }
+}
+
 /// One call. `P` is its dialplan, `R` its place in it.
 #[derive(Debug, Clone)]
 pub struct Call<P, R, C> {
@@ -52,7 +80,7 @@ pub struct Call<P, R, C> {
     /// Where it was before its present step: what a restart begins again with.
     pub resume: R,
     /// What is being said, to be said again in another language.
-    pub said: Vec<PromptName>,
+    pub said: Said,
     /// How far.
     pub stage: Stage,
     /// When each queue was joined first: the place that is kept.
@@ -67,4 +95,24 @@ pub struct Call<P, R, C> {
     pub operator: Option<(OperatorId, Option<C>)>,
     /// The best refusal of the phones that were rung (RFC 3261 §16.7).
     pub best_refusal: Option<u16>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key chose Russian while "on birinci yerdəsiniz" was being said.
+    #[test]
+    fn what_is_said_again_in_another_language_follows_its_grammar() {
+        let said = Said::Position(11);
+        let words = |language| {
+            let words = said.words(language).into_iter();
+            words.map(|word| word.0).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            words(Language::Az),
+            "position-before number-10 ordinal-1 position-after"
+        );
+        assert_eq!(words(Language::Ru), "position-before ordinal-11");
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::event::Quality;
 use crate::ids::{Language, LegId, PromptName};
 use crate::rtp::codec::{Codec, Direction};
 
@@ -160,27 +161,4 @@ pub enum Event {
         /// What the leg's streams were like.
         quality: Quality,
     },
-}
-
-/// What both directions of a leg were like; kept on the record.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Quality {
-    /// Packets that came.
-    pub received: u64,
-    /// Packets that went.
-    pub sent: u64,
-    /// Packets of the peer that never came (RFC 3550 §A.3), per 10,000 expected.
-    pub lost_per_10k: u32,
-    /// Packets of ours that the peer reported lost, per 10,000 sent; `None` without its reports.
-    pub remote_lost_per_10k: Option<u32>,
-    /// Interarrival jitter at its greatest (RFC 3550 §6.4.1).
-    pub jitter: Duration,
-    /// As the peer reported it.
-    pub remote_jitter: Option<Duration>,
-    /// Last round trip from RTCP (RFC 3550 §6.4.1).
-    pub round_trip: Option<Duration>,
-    /// How long altogether no audio came though it should have.
-    pub absent: Duration,
-    /// Packets refused: wrong source, wrong SSRC, not RTP.
-    pub refused: u64,
 }

@@ -833,9 +833,14 @@ impl Domain {
         self.claim_of(claim?)?.1.queue
     }
 
-    /// All claims that are held.
-    pub fn claims(&self) -> impl Iterator<Item = ClaimId> {
-        self.claims.keys().copied()
+    /// The claims that are held for a call.
+    pub fn claims_for(&self, call: CallId) -> Vec<ClaimId> {
+        let of_call = |id: &&OperatorId| {
+            let claim = self.operators.get(*id).and_then(|one| one.claim.as_ref());
+            claim.is_some_and(|claim| claim.call == call)
+        };
+        let held = self.claims.iter().filter(|(_, id)| of_call(id));
+        held.map(|(claim, _)| *claim).collect()
     }
 
     /// What must always hold; the texts of what does not. For the simulator.

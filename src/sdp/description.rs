@@ -143,7 +143,9 @@ fn connection(value: &str) -> Option<Option<IpAddr>> {
         address
             .split('/')
             .next()
-            .and_then(|plain| plain.parse().ok()),
+            .and_then(|plain| plain.parse().ok())
+            // An IPv4 socket cannot send to `::ffff:192.0.2.1` (RFC 5118 §4.9).
+            .map(|address: IpAddr| address.to_canonical()),
     )
 }
 

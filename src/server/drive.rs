@@ -24,14 +24,16 @@ use crate::store::seal::Sealer;
 use crate::store::shared::Shared;
 use crate::store::writer::Writer;
 use crate::switch::{CallSnapshot, Command, Counts, Input, Output, Switch};
-use crate::time::Now;
+use crate::time::{Instant, Now};
 
 /// How many inputs are taken before their outputs go out together.
 const BATCH: usize = 64;
 /// Readers see counts at most so often.
 const PUBLISH: std::time::Duration = std::time::Duration::from_millis(200);
-/// A handle above it is an alarm: everybody waits meanwhile (the plan of the house allows 1 ms).
-const SLOW: std::time::Duration = std::time::Duration::from_millis(20);
+/// A decision above it is an alarm: everybody waits meanwhile.
+const SLOW: std::time::Duration = std::time::Duration::from_millis(1);
+/// How long the last BYE of a drain may wait for its answer, and media for its last figures.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Everything around the switch.
 pub struct Shell {
@@ -61,6 +63,8 @@ pub struct Shell {
     pub on_disk: Option<String>,
     /// The way back for what tasks find out.
     pub inputs: mpsc::Sender<Input>,
+    /// How long decisions take.
+    pub pace: Pace,
     /// Who else wants to hear events, such as the demo.
     pub listener: Option<mpsc::UnboundedSender<Event>>,
 }
@@ -82,6 +86,7 @@ impl Shell {
     pub async fn drive(mut self, mut receiver: mpsc::Receiver<Input>, mut orders: Orders) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut publish = tokio::time::interval(PUBLISH);
+        let mut last_call = None;
         self.perform();
         loop {
             let due = self.switch.next_timeout().map(|at| self.clock.system(at));
@@ -94,6 +99,8 @@ impl Shell {
             tokio::select! {
                 biased;
                 Some(()) = orders.stop.recv() => self.stop(),
+                Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
+                Some(news) = orders.news.recv() => self.hear(news),
                 count = receiver.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         return;
@@ -102,20 +109,16 @@ impl Shell {
                         self.handle(input);
                     }
                 }
-                () = sleep => {
-                    let now = self.clock.now();
-                    self.switch.handle_timeout(now);
-                }
-                Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
+                () = sleep => {}
                 _ = publish.tick() => {
                     orders.counts.send_replace(self.switch.counts());
                 }
-                Some(news) = orders.news.recv() => self.hear(news),
             }
+            // Also while inputs never cease: rings end, answers are repeated, callers are comforted.
+            self.let_timers_fire();
             self.perform();
-            if self.switch.is_draining() && self.switch.is_idle() {
+            if self.is_done(&mut last_call) {
                 orders.counts.send_replace(self.switch.counts());
-                // The last BYE is on its way; its answer is worth a moment.
                 return;
             }
         }
@@ -124,10 +127,26 @@ impl Shell {
     fn handle(&mut self, input: Input) {
         let now = self.clock.now();
         self.switch.handle(input, now);
-        let took = self.clock.now().at.since(now.at);
-        if took > SLOW {
-            tracing::warn!(?took, "a decision took long");
+        self.pace.took(self.clock.now().at.since(now.at));
+    }
+
+    fn let_timers_fire(&mut self) {
+        let now = self.clock.now();
+        if self.switch.next_timeout().is_some_and(|due| due <= now.at) {
+            self.switch.handle_timeout(now);
+            self.pace.took(self.clock.now().at.since(now.at));
         }
+    }
+
+    /// Whether a drain is over: no call is left, the last BYE is answered and the last figures of media
+    /// are in, or they take too long.
+    fn is_done(&self, last_call: &mut Option<Instant>) -> bool {
+        if !self.switch.is_draining() || !self.switch.is_idle() {
+            return false;
+        }
+        let now = self.clock.now().at;
+        let since = *last_call.get_or_insert(now);
+        self.switch.is_quiet() || now.since(since) >= LAST_WORDS
     }
 
     fn stop(&mut self) {
@@ -329,6 +348,7 @@ impl Shell {
             "counts": counts,
             "operators": operators,
             "store": report,
+            "decisions_by_microseconds": self.pace.histogram(),
         });
         Answer {
             done: true,
@@ -343,12 +363,51 @@ pub fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
+/// How long decisions took, in powers of two of a microsecond.
+#[derive(Debug, Clone, Default)]
+pub struct Pace {
+    counts: [u64; 24],
+    told: u64,
+}
+
+impl Pace {
+    fn took(&mut self, time: std::time::Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let bucket = (u64::BITS - micros.leading_zeros()) as usize;
+        let last = self.counts.len() - 1;
+        if let Some(count) = self.counts.get_mut(bucket.min(last)) {
+            *count += 1;
+        }
+        // The first one, the second, the fourth, …: a slow machine must not fill the log.
+        if time > SLOW {
+            self.told += 1;
+            if self.told.is_power_of_two() {
+                tracing::warn!(
+                    ?time,
+                    times = self.told,
+                    "a decision took long; all calls wait meanwhile"
+                );
+            }
+        }
+    }
+
+    /// Counts by upper bound in microseconds; bounds above the last one that was reached are left out.
+    fn histogram(&self) -> BTreeMap<u64, u64> {
+        let bounds = self.counts.iter().enumerate();
+        bounds
+            .filter(|(_, count)| **count > 0)
+            .map(|(bucket, count)| (1 << bucket, *count))
+            .collect()
+    }
+}
+
 /// One line an event, the call's id on each.
 fn log(event: &Event) {
     let call = event.call.map(|call| call.to_string()).unwrap_or_default();
     let text = serde_json::to_string(&event.what).unwrap_or_default();
     match &event.what {
         What::Alarm { kind, text } => tracing::warn!(call, alarm = %kind, "{text}"),
+        What::AudioAbsent { .. } => tracing::warn!(call, alarm = "audio-absent", "{text}"),
         What::Arrived { .. }
         | What::Connected { .. }
         | What::Ended { .. }

@@ -14,19 +14,21 @@ use tokio::sync::{mpsc, watch};
 use super::clock::Clock;
 use super::control::{self, ControlError};
 use super::dialplans::Dialplans;
-use super::drive::{Orders, Shell, short};
+use super::drive::{Orders, Pace, Shell, short};
 use super::keeper::{Keeper, Kept};
 use super::media::Threads;
 use super::stream::Streams;
 use super::udp;
 use crate::config::Settings;
-use crate::event::{Entry, Event};
+use crate::event::{Entry, Event, OperatorState};
+use crate::ids::OperatorId;
+use crate::queue::OperatorSnapshot;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
 use crate::store::bindings::BindingRow;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
-use crate::store::journal::{self, Journal, JournalError};
+use crate::store::journal::{self, Journal, JournalError, private_folder};
 use crate::store::operators::Operators;
 use crate::store::plans::{PlansError, Versions};
 use crate::store::recover::Recovered;
@@ -34,6 +36,7 @@ use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
 use crate::switch::{CallSnapshot, Command, Counts, Input, Switch};
+use crate::time::Wall;
 
 /// Inputs that may wait for the switch.
 const QUEUE: usize = 10_000;
@@ -134,10 +137,12 @@ pub async fn serve(settings: &Settings, mut tell: impl FnMut(&str)) -> Result<()
         tokio::select! {
             _ = term.recv() => { let _ = running.stop.send(()).await; }
             _ = interrupt.recv() => { let _ = running.stop.send(()).await; }
-            _ = &mut running.done => break,
+            ended = &mut running.done => {
+                // A panic is no orderly end: whoever watches the process starts it anew.
+                return ended.map_err(|fault| StartError::System(io::Error::other(fault)));
+            }
         }
     }
-    Ok(())
 }
 
 /// Starts all parts; `listener` hears every event.
@@ -151,7 +156,7 @@ pub async fn start(
     let clock = Clock::start();
     let now = clock.now();
     let data = &settings.storage.data;
-    std::fs::create_dir_all(data).map_err(|source| StartError::Data {
+    private_folder(data).map_err(|source| StartError::Data {
         path: data.clone(),
         source,
     })?;
@@ -215,13 +220,9 @@ pub async fn start(
     }
     let kept = kept_bindings(settings, shared.as_ref()).await;
     switch.handle(Input::Command(Command::Bindings(kept)), now);
-    if let Ok(reader) = Reader::open(&settings.storage.database) {
-        let states = reader.operator_states().unwrap_or_default();
-        switch.handle(
-            Input::Command(Command::OperatorStates(states_of(states))),
-            now,
-        );
-    }
+    let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.operator_states());
+    let states = states_of(rows.unwrap_or_default(), &recovered);
+    switch.handle(Input::Command(Command::OperatorStates(states)), now);
     let sealer = Sealer::new(&keys.snapshot)?;
     interrupt_former(&recovered, &sealer, &journal, &mut switch, clock);
 
@@ -261,6 +262,7 @@ pub async fn start(
         on_disk: Some(loaded.plan.hash.clone()),
         keeper,
         inputs: inputs.clone(),
+        pace: Pace::default(),
         listener,
     };
     let orders = Orders {
@@ -326,10 +328,7 @@ async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartEr
 }
 
 /// Where operators' phones were: from the database, and from the other nodes' Redis.
-async fn kept_bindings(
-    settings: &Settings,
-    shared: Option<&Shared>,
-) -> Vec<(crate::ids::OperatorId, Binding)> {
+async fn kept_bindings(settings: &Settings, shared: Option<&Shared>) -> Vec<(OperatorId, Binding)> {
     let reader = Reader::open(&settings.storage.database);
     let mut rows: Vec<BindingRow> = reader
         .and_then(|reader| reader.bindings())
@@ -343,24 +342,25 @@ async fn kept_bindings(
     rows.into_iter().filter_map(read).collect()
 }
 
-/// The last journalled states, as the queue wants them.
+/// The last states of the database, or of the journal where that is ahead, as the queue wants them.
 fn states_of(
-    rows: Vec<(
-        crate::ids::OperatorId,
-        crate::event::OperatorState,
-        crate::time::Wall,
-    )>,
+    rows: Vec<(OperatorId, OperatorState, Wall)>,
+    recovered: &Recovered,
 ) -> crate::queue::Snapshot {
-    use crate::event::OperatorState;
-    let operators =
-        rows.into_iter()
-            .map(|(operator, state, since)| crate::queue::OperatorSnapshot {
-                operator,
-                logged_in: state != OperatorState::LoggedOut,
-                paused: state == OperatorState::Paused,
-                idle_since: since,
-                wrap_up_until: None,
-            });
+    let mut states: BTreeMap<OperatorId, (OperatorState, Wall)> = rows
+        .into_iter()
+        .map(|(operator, state, since)| (operator, (state, since)))
+        .collect();
+    states.extend(recovered.operators.clone());
+    let operators = states
+        .into_iter()
+        .map(|(operator, (state, since))| OperatorSnapshot {
+            operator,
+            logged_in: state != OperatorState::LoggedOut,
+            paused: state == OperatorState::Paused,
+            idle_since: since,
+            wrap_up_until: None,
+        });
     crate::queue::Snapshot {
         operators: operators.collect(),
     }

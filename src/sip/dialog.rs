@@ -70,7 +70,9 @@ impl Dialog {
             remote: headers.from()?.to_string(),
             local_cseq: 0,
             remote_cseq: Some(headers.cseq()?.number),
-            target: contact_uri(headers)?,
+            // Callers from before RFC 3261 have no Contact: From leads to them.
+            target: contact_uri(headers)
+                .or_else(|_| headers.from().map(|who| who.uri.to_string()))?,
             routes: record_routes(headers),
             contact,
             flow,

@@ -108,6 +108,7 @@ impl NameAddr {
                 Some(at) => (Some(text[..at].trim().to_owned()), &text[at..]),
             }
         };
+        let bracketed = rest.starts_with('<');
         let (uri, rest) = match rest.strip_prefix('<') {
             Some(inside) => inside
                 .split_once('>')
@@ -116,6 +117,9 @@ impl NameAddr {
             // Without brackets, parameters belong to the header (§20.10).
             None => rest.split_at(rest.find(';').unwrap_or(rest.len())),
         };
+        if !bracketed && uri.contains(['?', ',']) {
+            return Err(bad(name, "an address with ? or , needs brackets")); // §20.
+        }
         let uri = Uri::parse(uri).map_err(|_| bad(name, "the URI"))?;
         Ok(Self {
             display,

@@ -18,8 +18,8 @@ pub const MAX_LINE: usize = 16 * 1024;
 pub struct Malformed {
     /// What is wrong.
     pub fault: Fault,
-    /// A request whose Via, From, To, Call-ID and CSeq can be copied into an answer (§8.2.6);
-    /// `None`: a response, or too little of a request.
+    /// A request whose Via, From, To, Call-ID and CSeq, as far as it has them, can be copied into an
+    /// answer (§8.2.6); `None`: a response, or too little of a request.
     pub answerable: Option<Box<Request>>,
 }
 
@@ -282,6 +282,9 @@ impl<'a> Head<'a> {
     fn request_line(&self) -> Result<(Method, Uri), Fault> {
         let (method, rest) = self.start.split_once(' ').ok_or(Fault::BadStartLine)?;
         let (uri, version) = rest.rsplit_once(' ').ok_or(Fault::BadStartLine)?;
+        if uri.trim() != uri {
+            return Err(Fault::BadStartLine); // One space parts the words (§7.1).
+        }
         let sip = version
             .get(..4)
             .is_some_and(|four| four.eq_ignore_ascii_case("SIP/"));
@@ -291,7 +294,11 @@ impl<'a> Head<'a> {
         if !version.eq_ignore_ascii_case("SIP/2.0") {
             return Err(Fault::BadVersion);
         }
-        Ok((Method::from(method), Uri::parse(uri)?))
+        let uri = Uri::parse(uri)?;
+        if matches!(&uri, Uri::Sip(sip) if sip.headers.is_some()) {
+            return Err(Fault::BadUri("headers in a request line")); // §19.1.1, table 1.
+        }
+        Ok((Method::from(method), uri))
     }
 
     fn response(self, body: Vec<u8>) -> Result<Response, Fault> {
@@ -327,11 +334,9 @@ impl<'a> Head<'a> {
             };
         }
         let method = Method::from(self.start.split(' ').next().unwrap_or_default());
-        let answerable = self.headers.via().is_ok()
-            && [Name::From, Name::To, Name::CallId, Name::CSeq]
-                .iter()
-                .all(|name| self.headers.first(name).is_some())
-            && method != Method::Ack;
+        // The answer goes back by the way that the request came, so that it needs no readable Via.
+        let asks = self.start.to_ascii_uppercase().contains(" SIP/");
+        let answerable = asks && self.headers.has(Name::Via) && method != Method::Ack;
         let uri = self.start.split(' ').nth(1).unwrap_or_default();
         let request = Request {
             method,

@@ -26,7 +26,9 @@ impl Host {
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
         {
+            // The grammar of RFC 3261 allowed a third colon before an IPv4 part (RFC 5118 §4.10).
             return inside
+                .replacen(":::", "::", 1)
                 .parse::<Ipv6Addr>()
                 .map(|address| Self::Address(address.into()))
                 .map_err(|_| Fault::BadUri("the IPv6 address"));

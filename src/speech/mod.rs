@@ -1,9 +1,16 @@
-//! Numbers spoken by grammar, from recorded words.
+//! What the server itself says, as prompts to be played one after the other: numbers by grammar from
+//! recorded words, and an operator's state.
 
-use crate::ids::{Language, PromptName};
+pub mod errand;
+pub mod number;
+pub mod position;
 
-/// "You are number N in the line", as prompts to be played one after the other.
-pub fn position(language: Language, position: u32) -> Vec<PromptName> {
-    let _ = language;
-    vec!["you-are-number".into(), PromptName(position.to_string())]
+pub use errand::{Done, errand};
+pub use position::position;
+
+use crate::ids::PromptName;
+
+/// A clip is silent in its name about its language: each language has the words that it needs.
+fn clip(name: impl Into<String>) -> PromptName {
+    PromptName(name.into())
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::cursor::{Cursor, Damage, Found};
-use crate::event::{Cause, Entry, Event, Side, What};
-use crate::ids::CallId;
+use crate::event::{Cause, Entry, Event, OperatorState, Side, What};
+use crate::ids::{CallId, OperatorId};
 use crate::time::Wall;
 
 /// The most damaged lines that are listed one by one.
@@ -43,6 +43,8 @@ impl OpenCall {
 pub struct Recovered {
     /// Calls without an end, oldest first.
     pub calls: Vec<OpenCall>,
+    /// What each operator was doing last, as far as the journal reaches back. The database may be behind.
+    pub operators: BTreeMap<OperatorId, (OperatorState, Wall)>,
     /// The number of the last entry; 0: none.
     pub last: u64,
     /// Damaged lines, the first of them.
@@ -55,7 +57,7 @@ pub struct Recovered {
 pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
     let mut cursor = Cursor::new(folder, 0);
     let mut open: BTreeMap<CallId, OpenCall> = BTreeMap::new();
-    let mut ended = BTreeSet::new();
+    let (mut ended, mut operators) = (BTreeSet::new(), BTreeMap::new());
     let mut damage = Vec::new();
     while let Some(read) = cursor.advance()? {
         let found = match read {
@@ -83,6 +85,16 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
                 ..
             }) => (call, None),
             Entry::Snapshot { call, sealed } => (call, Some(sealed)),
+            Entry::Event(Event {
+                at,
+                what: What::Operator {
+                    operator, state, ..
+                },
+                ..
+            }) => {
+                operators.insert(operator, (state, at));
+                continue;
+            }
             Entry::Event(_) => continue,
         };
         // A snapshot that comes in the same breath as the end does not open the call again.
@@ -99,6 +111,7 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
     let calls = open.into_values().collect();
     Ok(Recovered {
         calls,
+        operators,
         last: cursor.after(),
         damage,
         truncated: 0,

@@ -5,7 +5,7 @@ use rand_chacha::rand_core::RngCore;
 use super::legs::asked;
 use super::pbx::{PlannedCall, Switch};
 use super::register::Gate;
-use crate::call::{Owner, Progress, Stage};
+use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::{Number, Run};
 use crate::event::{Cause, Side, What};
@@ -138,7 +138,7 @@ impl Switch {
             plan,
             resume: run.clone(),
             run,
-            said: Vec::new(),
+            said: Said::default(),
             stage: Stage::Arriving,
             joined: std::collections::BTreeMap::new(),
             caller_leg: leg,

@@ -2,14 +2,13 @@
 
 use super::input::Output;
 use super::pbx::{Switch, Timer, queue_settings};
-use crate::call::{Owner, Progress, Stage};
+use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::plan::Target;
 use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
 use crate::queue::{Announcement, Input};
-use crate::speech;
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -57,7 +56,7 @@ impl Switch {
     fn carry_out(&mut self, id: CallId, instruction: Instruction, now: Now) -> bool {
         match instruction {
             Instruction::Play(prompts) => {
-                let playback = self.say(id, &prompts);
+                let playback = self.say(id, Said::Prompts(prompts));
                 self.stage(id, Stage::Playing { playback });
                 true
             }
@@ -66,7 +65,7 @@ impl Switch {
                     queue: queue.clone(),
                 };
                 self.emit(Some(id), what, now);
-                let speaking = (!greet.is_empty()).then(|| self.say(id, &greet));
+                let speaking = (!greet.is_empty()).then(|| self.say(id, Said::Prompts(greet)));
                 self.join_queue(id, queue, speaking, now);
                 true
             }
@@ -131,13 +130,14 @@ impl Switch {
         }
     }
 
-    /// Plays prompts to the caller; returns what tells their end.
-    fn say(&mut self, id: CallId, prompts: &[PromptName]) -> u64 {
+    /// Says something to the caller; returns what tells their end.
+    fn say(&mut self, id: CallId, said: Said) -> u64 {
         self.last_playback += 1;
         let playback = self.last_playback;
         if let Some(call) = self.calls.get_mut(&id) {
-            call.said = prompts.to_vec();
-            let clips = spoken(prompts, call.run.language());
+            let language = call.run.language();
+            let clips = spoken(&said.words(language), language);
+            call.said = said;
             let leg = call.caller_leg;
             self.media(Command::Play {
                 leg,
@@ -207,12 +207,12 @@ impl Switch {
             return;
         };
         call.resume = crate::dialplan::Run::clone(&call.run);
-        let (stage, said) = (call.stage.clone(), std::mem::take(&mut call.said));
+        let (stage, said) = (call.stage.clone(), call.said.clone());
         self.emit(Some(id), What::Language { language }, now);
         // What is being said begins again in the language that was chosen.
         match stage {
             Stage::Playing { .. } => {
-                let playback = self.say(id, &said);
+                let playback = self.say(id, said);
                 self.stage(id, Stage::Playing { playback });
             }
             Stage::Waiting {
@@ -220,11 +220,7 @@ impl Switch {
                 joined,
                 speaking: Some(_),
             } => {
-                // A position is spoken by the grammar of its language: the next one will be in this.
-                let speaking = (!said.is_empty()).then(|| self.say(id, &said));
-                if speaking.is_none() {
-                    self.wait_with_music(id);
-                }
+                let speaking = Some(self.say(id, said));
                 self.stage(
                     id,
                     Stage::Waiting {
@@ -251,22 +247,17 @@ impl Switch {
         else {
             return;
         };
-        let (queue, joined, language) = (queue.clone(), *joined, call.run.language());
-        let prompts = match what {
-            Announcement::Position(position) => speech::position(language, position),
+        let (queue, joined) = (queue.clone(), *joined);
+        let said = match what {
+            Announcement::Position(position) => Said::Position(position),
             Announcement::Comfort => {
                 let settings = call.plan.queues.get(&queue);
                 let comfort = settings.and_then(|settings| settings.comfort.as_ref());
-                comfort
-                    .map(|comfort| comfort.play.clone())
-                    .into_iter()
-                    .collect()
+                let comfort = comfort.map(|comfort| comfort.play.clone());
+                Said::Prompts(comfort.into_iter().collect())
             }
         };
-        let speaking = Some(self.say(id, &prompts));
-        if let (Announcement::Position(_), Some(call)) = (what, self.calls.get_mut(&id)) {
-            call.said.clear();
-        }
+        let speaking = Some(self.say(id, said));
         self.stage(
             id,
             Stage::Waiting {
@@ -424,6 +415,13 @@ impl Switch {
         self.resolving.retain(|_, (waiting, _)| *waiting != id);
         if let Some((_, Some(claim))) = call.operator {
             self.claims.remove(&claim);
+            self.tell_queue(Input::TalkEnded(claim), now);
+        }
+        // No operator stays busy for a call that is over, whatever went wrong.
+        for claim in self.domain.claims_for(id) {
+            self.claims.remove(&claim);
+            let text = format!("an operator was still claimed for {id}; free again");
+            self.alarm(Some(id), "claim-left", text, now);
             self.tell_queue(Input::TalkEnded(claim), now);
         }
         for leg in [Some(call.caller_leg), call.partner].into_iter().flatten() {

@@ -162,8 +162,11 @@ impl Switch {
         let (Ok(via), Ok(cseq)) = (response.headers.via(), response.headers.cseq()) else {
             return;
         };
-        // §18.1.2: what is not addressed to us is dropped.
-        if response.headers.vias().map_or(0, |vias| vias.len()) != 1 {
+        // §18.1.2: what is not addressed to us is dropped; else a stranger's 2xx would have us send
+        // ACK and BYE.
+        let (address, port) = self.our_place(flow);
+        let ours = via.host.address() == Some(address) && via.port.unwrap_or(5060) == port;
+        if !ours || response.headers.vias().map_or(0, |vias| vias.len()) != 1 {
             return;
         }
         let key = ClientKey::new(via.branch(), cseq.method.as_str());

@@ -3,12 +3,13 @@
 use super::pbx::Switch;
 use crate::call::Owner;
 use crate::event::OperatorState;
-use crate::ids::{LegId, OperatorId, PromptName};
+use crate::ids::{LegId, OperatorId};
 use crate::media::{Clip, Command};
 use crate::queue::Input;
 use crate::sip::flow::Flow;
 use crate::sip::message::Request;
 use crate::sip::transaction::layer::ServerId;
+use crate::speech::{self, Done};
 use crate::time::Now;
 
 impl Switch {
@@ -52,35 +53,32 @@ impl Switch {
     pub(super) fn run_errand(&mut self, leg: LegId, operator: &OperatorId, now: Now) {
         let code = self.dialled_code(leg);
         let codes = self.settings.codes.clone();
-        let change: Option<fn(OperatorId) -> Input> = match code.as_deref() {
-            Some(code) if code == codes.log_in => Some(Input::LogIn),
-            Some(code) if code == codes.log_out => Some(Input::LogOut),
-            Some(code) if code == codes.pause => Some(Input::Pause),
-            Some(code) if code == codes.resume => Some(Input::Resume),
+        let done = match code.as_deref() {
+            Some(code) if code == codes.log_in => Some(Done::LoggedIn),
+            Some(code) if code == codes.log_out => Some(Done::LoggedOut),
+            Some(code) if code == codes.pause => Some(Done::Paused),
+            Some(code) if code == codes.resume => Some(Done::Resumed),
             _ => None,
         };
-        let leaves =
-            matches!(code.as_deref(), Some(code) if code == codes.log_out || code == codes.pause);
+        let leaves = matches!(done, Some(Done::LoggedOut | Done::Paused));
         let waiting = leaves && self.domain.waiting() > 0;
-        if let Some(change) = change {
+        if let Some(done) = done {
+            let change = match done {
+                Done::LoggedIn => Input::LogIn,
+                Done::LoggedOut => Input::LogOut,
+                Done::Paused => Input::Pause,
+                Done::Resumed => Input::Resume,
+            };
             self.tell_queue(change(operator.clone()), now);
         }
-        let mut words = vec![match code.as_deref() {
-            Some(code) if code == codes.log_in => "logged-in",
-            Some(code) if code == codes.log_out => "logged-out",
-            Some(code) if code == codes.pause => "paused",
-            Some(code) if code == codes.resume => "resumed",
-            _ => self.state_in_words(operator),
-        }];
-        if waiting {
-            words.push("callers-waiting");
-        }
+        let state = self.domain.state(operator);
+        let state = state.unwrap_or(OperatorState::LoggedOut);
         let language = self.plan.first_language();
-        let clips = words
+        let clips = speech::errand(done, state, waiting)
             .into_iter()
             .map(|name| Clip {
                 language: Some(language),
-                name: PromptName::from(name),
+                name,
             })
             .collect();
         self.last_playback += 1;
@@ -99,13 +97,5 @@ impl Switch {
             .ok()?
             .uri
             .user()
-    }
-
-    fn state_in_words(&self, operator: &OperatorId) -> &'static str {
-        match self.domain.state(operator) {
-            Some(OperatorState::LoggedOut) | None => "logged-out",
-            Some(OperatorState::Paused) => "paused",
-            Some(_) => "logged-in",
-        }
     }
 }

@@ -366,6 +366,11 @@ impl Switch {
         self.calls.is_empty() && self.legs.is_empty()
     }
 
+    /// Whether also the answers to our last requests and the last figures of media are in.
+    pub fn is_quiet(&self) -> bool {
+        self.is_idle() && self.clients.is_empty() && self.closing.is_empty()
+    }
+
     /// What each operator is doing, by id.
     pub fn operators(&self) -> impl Iterator<Item = (&OperatorId, crate::event::OperatorState)> {
         self.domain.states()

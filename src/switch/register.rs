@@ -8,6 +8,7 @@ use crate::sip::digest::{self, Algorithm, Authorization, NonceState};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
+use crate::sip::uri::Uri;
 use crate::time::Now;
 
 /// The most nonces whose counts are remembered.
@@ -101,6 +102,9 @@ impl Switch {
 
     /// A softphone comes, refreshes, asks or goes.
     pub(super) fn register(&mut self, id: ServerId, request: &Request, flow: Flow, now: Now) {
+        if matches!(request.headers.to(), Ok(to) if matches!(to.uri, Uri::Other(_))) {
+            return self.respond_status(id, request, 400, now); // §10.3 step 5: no address of record.
+        }
         let operator = match self.authenticate(request, Gate::Registrar, now) {
             Ok(operator) => operator,
             Err(challenge) => return self.respond(id, request, *challenge, now),
@@ -147,15 +151,28 @@ impl Switch {
                 }
                 response
             }
-            Err(UpdateFault::TooBrief) => {
+            Err(fault) => self.register_refused(request, &operator, fault, now),
+        };
+        self.respond(id, request, response, now);
+    }
+
+    fn register_refused(
+        &mut self,
+        request: &Request,
+        operator: &OperatorId,
+        fault: UpdateFault,
+        now: Now,
+    ) -> Response {
+        match fault {
+            UpdateFault::TooBrief => {
                 let least = crate::registrar::bindings::MIN_EXPIRES
                     .as_secs()
                     .to_string();
                 Response::to(request, 423).with(Name::MinExpires, least)
             }
-            Err(UpdateFault::WildcardNeedsZero) => Response::to(request, 400),
-            Err(UpdateFault::OutOfOrder) => Response::to(request, 500),
-            Err(UpdateFault::TooMany) => {
+            UpdateFault::WildcardNeedsZero => Response::to(request, 400),
+            UpdateFault::OutOfOrder => Response::to(request, 500),
+            UpdateFault::TooMany => {
                 let text = format!("operator {operator} has too many phones registered");
                 self.emit(
                     None,
@@ -167,7 +184,6 @@ impl Switch {
                 );
                 Response::to(request, 403)
             }
-        };
-        self.respond(id, request, response, now);
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
-use crate::call::{Leg, Media, Owner, Progress, Stage};
+use crate::call::{Leg, Media, Owner, Progress, Said, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
@@ -189,7 +189,7 @@ impl Switch {
             plan,
             resume: snapshot.run.clone(),
             run: snapshot.run,
-            said: Vec::new(),
+            said: Said::default(),
             stage: Stage::Arriving,
             joined: snapshot.joined,
             caller_leg,

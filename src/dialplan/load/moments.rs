@@ -1,0 +1,169 @@
+//! What depends on the time: `[[closed]]`, and `[[expect]]`.
+
+use jiff::tz::TimeZone;
+use toml::de::DeValue;
+
+use super::super::plan::{Closed, Ends, Expectation, Plan};
+use super::super::read::Table;
+use super::head::language;
+use super::{Draft, Reference};
+use crate::ids::{Language, PathName, PromptName, QueueName};
+use crate::time::Wall;
+
+impl Draft {
+    pub(super) fn read_closed(&mut self, closed: Table<'_, '_>) {
+        let place = closed.place();
+        let (from, until) = (moment(&closed, "from"), moment(&closed, "until"));
+        let go = closed.text("go");
+        if from.is_none() || until.is_none() || go.is_none() {
+            closed.fault(
+                "closed needs from, until and go",
+                "write from = 2026-12-01T02:00:00 and so on",
+            );
+        }
+        if let (Some(from), Some(until), Some((go, span))) = (from, until, go) {
+            self.path_references.push(Reference {
+                place: closed.source.place(&span),
+                name: go.clone(),
+            });
+            self.closed.push((place, from, until, PathName(go)));
+        }
+        closed.finish();
+    }
+
+    pub(super) fn read_expectation(&mut self, expect: Table<'_, '_>) {
+        let dial: Vec<String> = expect
+            .texts("dial")
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(text, _)| text)
+            .collect();
+        if dial.is_empty() {
+            expect.fault("the expectation dials nothing", "write dial = \"116111\"");
+        }
+        let at = moment(&expect, "at");
+        let operators = expect.count("operators").unwrap_or(1);
+        let keys = expect
+            .text("keys")
+            .map(|(keys, _)| keys.chars().collect())
+            .unwrap_or_default();
+        let ends = expect.table("ends");
+        let place = expect.place();
+        let read = ends.and_then(read_ends);
+        if !expect.has("ends") {
+            expect.fault(
+                "the expectation has no ends",
+                "write ends = { queue = \"…\" }",
+            );
+        }
+        if let Some((ends, language)) = read {
+            let expectation = Expectation {
+                place,
+                dial,
+                at: None,
+                operators,
+                keys,
+                ends,
+                language,
+            };
+            self.expectations.push((expectation, at));
+        }
+        expect.finish();
+    }
+
+    /// What `closed` means on the clock.
+    pub(super) fn closed_times(&mut self, zone: &TimeZone) -> Vec<Closed> {
+        let closed = std::mem::take(&mut self.closed);
+        let read = closed.into_iter().filter_map(|(place, from, until, go)| {
+            let (from, until) = (wall(&from, zone), wall(&until, zone));
+            if from.zip(until).is_none_or(|(from, until)| from >= until) {
+                self.fault(
+                    place.clone(),
+                    "the closed time does not end after it begins",
+                    "correct from and until",
+                );
+            }
+            Some(Closed {
+                place,
+                from: from?,
+                until: until?,
+                go,
+            })
+        });
+        read.collect()
+    }
+
+    /// The expectations, their moments on the clock.
+    pub(super) fn expectations_in(&mut self, zone: &TimeZone) -> Vec<Expectation> {
+        let expectations = std::mem::take(&mut self.expectations);
+        let read = expectations.into_iter().map(|(mut expectation, at)| {
+            expectation.at = at.as_deref().and_then(|at| wall(at, zone));
+            if at.is_some() && expectation.at.is_none() {
+                self.fault(
+                    expectation.place.clone(),
+                    "at is no moment",
+                    "write at = 2026-11-23T03:00:00",
+                );
+            }
+            expectation
+        });
+        read.collect()
+    }
+}
+
+fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
+    let queue = ends
+        .text("queue")
+        .map(|(name, _)| Ends::Queue(QueueName(name)));
+    let heard = ends
+        .text("heard")
+        .map(|(name, _)| Ends::Heard(PromptName(name)));
+    let hung_up = ends
+        .flag("hung_up")
+        .filter(|flag| *flag)
+        .map(|_| Ends::HungUp);
+    let said = ends
+        .text("language")
+        .and_then(|(code, span)| language(ends.source, &code, &span));
+    let found = queue.or(heard).or(hung_up);
+    if found.is_none() {
+        ends.fault("ends says nowhere", "give it queue, heard or hung_up");
+    }
+    ends.finish();
+    found.map(|ends| (ends, said))
+}
+
+/// A TOML date-time, kept as text until the time zone is known.
+fn moment(table: &Table<'_, '_>, key: &'static str) -> Option<String> {
+    let value = table.value(key)?;
+    match value.get_ref() {
+        DeValue::Datetime(moment) => Some(moment.to_string()),
+        _ => {
+            table.source.fault(
+                value.span(),
+                format!("{key} is no moment"),
+                "write it without quotes: 2026-12-01T02:00:00",
+            );
+            None
+        }
+    }
+}
+
+/// A moment of the plan on the wall clock; without an offset it is meant in `zone`.
+fn wall(text: &str, zone: &TimeZone) -> Option<Wall> {
+    if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
+        return Some(Wall(stamp.as_microsecond()));
+    }
+    let local: jiff::civil::DateTime = text.parse().ok()?;
+    let stamp = zone
+        .to_ambiguous_zoned_datetime(local)
+        .compatible()
+        .ok()?
+        .timestamp();
+    Some(Wall(stamp.as_microsecond()))
+}
+
+/// A moment as an administrator types it: `2026-11-23T03:00`, in the plan's zone unless it has an offset.
+pub fn moment_of(text: &str, plan: &Plan) -> Option<Wall> {
+    wall(text.trim(), &plan.zone)
+}

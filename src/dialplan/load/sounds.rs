@@ -1,0 +1,108 @@
+//! Every sound that the plan names or that the server itself plays must be there: a caller who should
+//! hear something never hears nothing.
+
+use std::collections::BTreeSet;
+
+use super::super::fault::{Place, nearest, suggest};
+use super::{Catalogue, Draft};
+use crate::ids::{Language, PromptName};
+use crate::speech;
+
+impl Draft {
+    /// `first`: where the fault is when no line of the plan asks for the sound.
+    pub(super) fn check_sounds(&mut self, catalogue: &Catalogue, first: &Place) {
+        if catalogue.on_trust {
+            return;
+        }
+        let (place, languages) = match self.languages.clone() {
+            Some((place, list)) if !list.is_empty() => (place, list),
+            _ => (first.clone(), vec![Language::Az]),
+        };
+        let mut found = Vec::new();
+        let none = BTreeSet::new();
+        let spoken = |language| catalogue.spoken.get(&language).unwrap_or(&none);
+        if let Some(language) = languages.first() {
+            found.extend(missing_errands(*language, spoken(*language), &place));
+        }
+        // A key may choose a language that the list does not have.
+        let all: BTreeSet<Language> = languages
+            .into_iter()
+            .chain(self.keys.values().copied())
+            .collect();
+        for language in all {
+            let there = spoken(language);
+            for wanted in self.prompts.iter().filter(|one| !there.contains(&one.name)) {
+                let what = format!("there is no prompts/{language}/{}.wav", wanted.name);
+                let remedy = format!("record it, or: {}", suggest_prompt(&wanted.name, there));
+                found.push((wanted.place.clone(), what, remedy));
+            }
+            for place in &self.positions {
+                found.extend(missing_numbers(language, there, place));
+            }
+        }
+        found.extend(self.missing_music(catalogue, first));
+        for (place, what, remedy) in found {
+            self.fault(place, what, remedy);
+        }
+    }
+
+    fn missing_music(&self, catalogue: &Catalogue, first: &Place) -> Vec<Found> {
+        let named = self.music.iter().map(|one| (&one.place, one.name.as_str()));
+        let mut wanted: Vec<(&Place, &str)> = named.collect();
+        // Whoever is put on hold hears it, whatever the queues play.
+        if wanted.iter().all(|(_, name)| *name != super::HOLD) {
+            wanted.push((first, super::HOLD));
+        }
+        let missing = wanted
+            .into_iter()
+            .filter(|(_, name)| !catalogue.music.contains(*name));
+        missing
+            .map(|(place, name)| {
+                let what = format!("there is no prompts/music/{name}.wav");
+                let remedy = suggest(name, catalogue.music.iter().map(String::as_str));
+                (place.clone(), what, remedy)
+            })
+            .collect()
+    }
+}
+
+/// Place, what, remedy.
+type Found = (Place, String, String);
+
+/// Operators hear these when they dial a feature code, in the first language.
+fn missing_errands(language: Language, there: &BTreeSet<String>, place: &Place) -> Vec<Found> {
+    let missing = speech::errand::CLIPS
+        .into_iter()
+        .filter(|name| !there.contains(*name));
+    missing
+        .map(|name| {
+            let what = format!("there is no prompts/{language}/{name}.wav");
+            let remedy =
+                "record it, or run prompts/make: operators who dial a feature code hear it";
+            (place.clone(), what, remedy.to_owned())
+        })
+        .collect()
+}
+
+/// One fault for a language: whoever recorded no numbers needs no list of forty.
+fn missing_numbers(language: Language, there: &BTreeSet<String>, place: &Place) -> Option<Found> {
+    let wanted = speech::position::position_clips(language);
+    let missing: Vec<&PromptName> = wanted
+        .iter()
+        .filter(|clip| !there.contains(clip.as_str()))
+        .collect();
+    let (one, more) = (missing.first()?, missing.len() - 1);
+    let mut what = format!("there is no prompts/{language}/{one}.wav");
+    if more > 0 {
+        what += &format!(", nor {more} more of the words that tell callers their position");
+    }
+    let remedy = "record them, or run prompts/make, or write say_position = false";
+    Some((place.clone(), what, remedy.to_owned()))
+}
+
+fn suggest_prompt(name: &str, spoken: &BTreeSet<String>) -> String {
+    match nearest(name, spoken.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => "use one that is there".to_owned(),
+    }
+}

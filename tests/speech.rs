@@ -1,0 +1,292 @@
+//! What callers and operators hear: sentences in three languages, and the sounds that they are made of.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use qaynar::ids::{Language, PromptName};
+use qaynar::speech::number::{MOST, cardinal, cardinal_clips};
+use qaynar::speech::position::position_clips;
+use qaynar::speech::{errand, position};
+
+const TEXTS: &str = include_str!("../dialplans/prompts/texts.toml");
+/// One percent of full scale: below it a caller hears nothing.
+const AUDIBLE: i16 = 328;
+
+fn prompts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/prompts")
+}
+
+/// The words of each clip, by language and name; texts with parts in other languages are left out.
+fn texts() -> BTreeMap<(Language, String), String> {
+    let table: toml::Table = TEXTS.parse().unwrap();
+    let mut texts = BTreeMap::new();
+    for (name, languages) in table {
+        for language in Language::ALL {
+            if let Some(text) = languages
+                .get(language.code())
+                .and_then(|text| text.as_str())
+            {
+                texts.insert((language, name.clone()), text.to_owned());
+            }
+        }
+    }
+    texts
+}
+
+struct Speaker(BTreeMap<(Language, String), String>);
+
+impl Speaker {
+    fn says(&self, language: Language, clips: Vec<PromptName>) -> String {
+        let words = clips.into_iter().map(|clip| {
+            let found = self.0.get(&(language, clip.0.clone()));
+            found.unwrap_or_else(|| panic!("texts.toml has no {clip} in {language}"))
+        });
+        words.map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    fn counts(&self, language: Language, number: u32) -> String {
+        self.says(language, cardinal(language, number))
+    }
+}
+
+/// A number, and how it is said in Azerbaijani, Russian and English.
+const NUMBERS: &[(u32, &str, &str, &str)] = &[
+    (0, "sıfır", "ноль", "zero"),
+    (1, "bir", "один", "one"),
+    (10, "on", "десять", "ten"),
+    (11, "on bir", "одиннадцать", "eleven"),
+    (19, "on doqquz", "девятнадцать", "nineteen"),
+    (20, "iyirmi", "двадцать", "twenty"),
+    (21, "iyirmi bir", "двадцать один", "twenty one"),
+    (99, "doxsan doqquz", "девяносто девять", "ninety nine"),
+    (100, "yüz", "сто", "one hundred"),
+    (101, "yüz bir", "сто один", "one hundred and one"),
+    (
+        112,
+        "yüz on iki",
+        "сто двенадцать",
+        "one hundred and twelve",
+    ),
+    (200, "iki yüz", "двести", "two hundred"),
+    (
+        345,
+        "üç yüz qırx beş",
+        "триста сорок пять",
+        "three hundred and forty five",
+    ),
+    (1_000, "min", "одна тысяча", "one thousand"),
+    (1_001, "min bir", "одна тысяча один", "one thousand and one"),
+    (
+        1_100,
+        "min yüz",
+        "одна тысяча сто",
+        "one thousand one hundred",
+    ),
+    (2_000, "iki min", "две тысячи", "two thousand"),
+    (
+        2_002,
+        "iki min iki",
+        "две тысячи два",
+        "two thousand and two",
+    ),
+    (3_000, "üç min", "три тысячи", "three thousand"),
+    (4_000, "dörd min", "четыре тысячи", "four thousand"),
+    (5_000, "beş min", "пять тысяч", "five thousand"),
+    (11_000, "on bir min", "одиннадцать тысяч", "eleven thousand"),
+    (12_000, "on iki min", "двенадцать тысяч", "twelve thousand"),
+    (20_000, "iyirmi min", "двадцать тысяч", "twenty thousand"),
+    (
+        21_000,
+        "iyirmi bir min",
+        "двадцать одна тысяча",
+        "twenty one thousand",
+    ),
+    (
+        22_000,
+        "iyirmi iki min",
+        "двадцать две тысячи",
+        "twenty two thousand",
+    ),
+    (100_000, "yüz min", "сто тысяч", "one hundred thousand"),
+    (
+        101_000,
+        "yüz bir min",
+        "сто одна тысяча",
+        "one hundred and one thousand",
+    ),
+    (
+        111_000,
+        "yüz on bir min",
+        "сто одиннадцать тысяч",
+        "one hundred and eleven thousand",
+    ),
+    (
+        516_204,
+        "beş yüz on altı min iki yüz dörd",
+        "пятьсот шестнадцать тысяч двести четыре",
+        "five hundred and sixteen thousand two hundred and four",
+    ),
+    (
+        999_999,
+        "doqquz yüz doxsan doqquz min doqquz yüz doxsan doqquz",
+        "девятьсот девяносто девять тысяч девятьсот девяносто девять",
+        "nine hundred and ninety nine thousand nine hundred and ninety nine",
+    ),
+];
+
+#[test]
+fn numbers_are_spoken_as_people_say_them() {
+    let speaker = Speaker(texts());
+    for &(number, az, ru, en) in NUMBERS {
+        assert_eq!(speaker.counts(Language::Az, number), az);
+        assert_eq!(speaker.counts(Language::Ru, number), ru);
+        assert_eq!(speaker.counts(Language::En, number), en);
+    }
+    let beyond = speaker.counts(Language::Az, u32::MAX);
+    assert_eq!(beyond, speaker.counts(Language::Az, MOST));
+}
+
+#[test]
+fn positions_are_sentences() {
+    let speaker = Speaker(texts());
+    for (at, az, ru, en) in [
+        (1, "birinci", "первое", "first"),
+        (2, "ikinci", "второе", "second"),
+        (3, "üçüncü", "третье", "third"),
+        (10, "onuncu", "десятое", "tenth"),
+        (11, "on birinci", "одиннадцатое", "eleventh"),
+        (20, "iyirminci", "двадцатое", "twentieth"),
+        (32, "otuz ikinci", "тридцать второе", "thirty second"),
+        (99, "doxsan doqquzuncu", "девяносто девятое", "ninety ninth"),
+    ] {
+        let said = |language| speaker.says(language, position(language, at));
+        assert_eq!(said(Language::Az), format!("Siz növbədə {az} yerdəsiniz"));
+        assert_eq!(said(Language::Ru), format!("Ваше место в очереди — {ru}"));
+        assert_eq!(said(Language::En), format!("You are {en} in line"));
+    }
+    let said = |language| speaker.says(language, position(language, 123));
+    assert_eq!(said(Language::Az), "Növbədə nömrəniz yüz iyirmi üç");
+    assert_eq!(said(Language::Ru), "Ваш номер в очереди — сто двадцать три");
+    assert_eq!(
+        said(Language::En),
+        "Your number in line is one hundred and twenty three"
+    );
+}
+
+/// What a listener understands: thousands and hundreds multiply what stands before them, the rest adds.
+fn understood(language: Language, clips: &[PromptName]) -> u32 {
+    let (mut thousands, mut sum) = (0, 0);
+    for clip in clips {
+        let word = clip.as_str().strip_prefix("number-").unwrap();
+        match word.split('-').next().unwrap().parse().ok() {
+            None => assert_eq!((language, word), (Language::En, "and")),
+            Some(1_000) => (thousands, sum) = (sum.max(1) * 1_000, 0),
+            Some(100) if language != Language::Ru => sum = sum.max(1) * 100,
+            Some(value) => sum += value,
+        }
+    }
+    thousands + sum
+}
+
+#[test]
+fn every_number_is_understood_and_made_of_known_words_alone() {
+    for language in Language::ALL {
+        let known: BTreeSet<PromptName> = cardinal_clips(language).into_iter().collect();
+        let positions: BTreeSet<PromptName> = position_clips(language).into_iter().collect();
+        let mut used = BTreeSet::new();
+        for number in (0..=20_000).chain((20_001..=MOST).step_by(37)) {
+            let said = cardinal(language, number);
+            assert_eq!(understood(language, &said), number, "{language}: {said:?}");
+            assert!(said.len() <= 12, "{said:?}");
+            used.extend(said);
+        }
+        assert_eq!(used, known, "what is said, and what the loader demands");
+        for number in 0..=2_000 {
+            used.extend(position(language, number));
+        }
+        assert_eq!(used, positions);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_number_is_understood(number in 0..=MOST) {
+        for language in Language::ALL {
+            assert_eq!(understood(language, &cardinal(language, number)), number);
+        }
+    }
+}
+
+/// The samples of a shipped sound, which must be of the one shipped format.
+fn samples(file: &Path) -> Vec<i16> {
+    let mut reader = hound::WavReader::open(file)
+        .unwrap_or_else(|error| panic!("{}: {error}; run dialplans/prompts/make", file.display()));
+    let spec = reader.spec();
+    let format = (spec.sample_rate, spec.channels, spec.bits_per_sample);
+    assert_eq!(format, (8_000, 1, 16), "{}", file.display());
+    reader.samples().map(Result::unwrap).collect()
+}
+
+fn peak(samples: &[i16]) -> u16 {
+    samples
+        .iter()
+        .map(|sample| sample.unsigned_abs())
+        .max()
+        .unwrap_or(0)
+}
+
+#[test]
+fn all_that_the_server_says_is_shipped() {
+    for language in Language::ALL {
+        let errands = errand::CLIPS.into_iter().map(PromptName::from);
+        for clip in position_clips(language).into_iter().chain(errands) {
+            samples(&prompts().join(format!("{language}/{clip}.wav")));
+        }
+    }
+}
+
+#[test]
+fn every_shipped_sound_has_its_text_and_is_heard_at_once_without_distortion() {
+    let table: toml::Table = TEXTS.parse().unwrap();
+    for language in Language::ALL {
+        let folder = prompts().join(language.code());
+        let files = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let mut there = BTreeSet::new();
+        for file in files {
+            let samples = samples(&file);
+            let loud = |sample: &i16| sample.unsigned_abs() > AUDIBLE.unsigned_abs();
+            let first = samples.iter().position(loud).unwrap_or(samples.len());
+            assert!(first < 800, "{} begins with a pause", file.display());
+            assert!(peak(&samples) < 32_000, "{} is too loud", file.display());
+            assert!(peak(&samples) > 4_000, "{} is too quiet", file.display());
+            there.insert(file.file_stem().unwrap().to_str().unwrap().to_owned());
+        }
+        let written = table
+            .iter()
+            .filter(|(_, texts)| texts.get(language.code()).is_some());
+        let written: BTreeSet<String> = written.map(|(name, _)| name.clone()).collect();
+        assert_eq!(there, written, "{language}: sounds, and texts");
+    }
+}
+
+#[test]
+fn the_music_is_quiet_and_its_end_runs_on_into_its_beginning() {
+    let samples = samples(&prompts().join("music/hold.wav"));
+    assert!((160_000..=240_000).contains(&samples.len()), "20 to 30 s");
+    assert!((2_000..12_000).contains(&peak(&samples)));
+    let step = |a: i16, b: i16| i32::from(a).abs_diff(i32::from(b));
+    let steepest = samples
+        .windows(2)
+        .map(|two| step(two[0], two[1]))
+        .max()
+        .unwrap();
+    let seam = step(*samples.last().unwrap(), samples[0]);
+    assert!(
+        seam <= steepest / 4,
+        "{seam} at the seam, {steepest} at most elsewhere"
+    );
+}
