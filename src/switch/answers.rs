@@ -6,7 +6,7 @@ use crate::call::Progress;
 use crate::ids::LegId;
 use crate::media::Direction;
 use crate::sdp::Description;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
 use crate::sip::session_timer::{Proposal, Settings};
@@ -193,14 +193,37 @@ impl Switch {
         self.send_request(bye, flow, Purpose::Bye, None, now);
     }
 
+    /// A copy of the 2xx that began a dialog which stands, though its INVITE is forgotten: the phone
+    /// lacks our ACK, perhaps since it went out just before a restart.
+    fn acknowledge_again(&mut self, response: &Response, cseq: u32, flow: Flow) -> bool {
+        let headers = &response.headers;
+        let (Ok(call_id), Ok(from), Ok(to)) = (headers.call_id(), headers.from(), headers.to())
+        else {
+            return false;
+        };
+        let id = DialogId {
+            call_id: call_id.to_owned(),
+            local_tag: from.tag().unwrap_or_default().to_owned(),
+            remote_tag: to.tag().unwrap_or_default().to_owned(),
+        };
+        let leg = self.dialogs.get(&id).and_then(|leg| self.legs.get_mut(leg));
+        let Some(dialog) = leg.and_then(|leg| leg.dialog.as_mut()) else {
+            return false;
+        };
+        let ack = dialog.request(Method::Ack, Some(cseq));
+        self.send_ack(&ack, flow);
+        true
+    }
+
     /// A 2xx to an INVITE that we do not know, perhaps of before a restart: the phone must not be
     /// left in a call with nobody.
     pub(super) fn stray_answer(&mut self, response: &Response, flow: Flow, now: Now) {
-        let invited = response
-            .headers
-            .cseq()
-            .is_ok_and(|cseq| cseq.method == Method::Invite);
-        if !response.is_success() || !invited {
+        let cseq = response.headers.cseq().ok();
+        let invited = cseq.filter(|cseq| cseq.method == Method::Invite);
+        let Some(invited) = invited.filter(|_| response.is_success()) else {
+            return;
+        };
+        if self.acknowledge_again(response, invited.number, flow) {
             return;
         }
         let mut headers = Headers::default();

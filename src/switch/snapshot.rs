@@ -134,7 +134,11 @@ impl Switch {
                 self.ports.claim(leg.media.port);
             }
         }
-        for snapshot in snapshots {
+        // Who talks first: else an operator who is in a call would be rung for a caller who waits.
+        let (talking, others): (Vec<_>, Vec<_>) = snapshots
+            .into_iter()
+            .partition(|snapshot| snapshot.stage == StageSnapshot::Talking);
+        for snapshot in talking.into_iter().chain(others) {
             self.restore_call(snapshot, plans, now);
             self.settle(now);
         }
