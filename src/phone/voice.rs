@@ -16,6 +16,8 @@ const EAR: usize = 10;
 /// RFC 4733 §2.5: packets of a key that is held, and copies of its end.
 const KEY_PACKETS: u16 = 5;
 const END_COPIES: u16 = 3;
+/// More streams in one call are not told apart.
+const MAX_STREAMS: usize = 64;
 /// A phone that was not asked for longer than this does not send what it missed.
 const LATE: Duration = Duration::from_millis(200);
 
@@ -70,8 +72,8 @@ pub(super) struct Voice {
     pub(super) muted: bool,
     pub(super) heard: Heard,
     last: Option<Last>,
-    /// Streams that came to their end: what comes of them later is late.
-    former: Vec<u32>,
+    /// The streams' SSRCs.
+    seen: Vec<u32>,
     last_key: Option<u32>,
     ear: Vec<(Law, Vec<u8>)>,
 }
@@ -92,7 +94,7 @@ impl Voice {
             muted: false,
             heard: Heard::default(),
             last: None,
-            former: Vec::new(),
+            seen: Vec::new(),
             last_key: None,
             ear: Vec::new(),
         }
@@ -229,12 +231,10 @@ impl Voice {
             timestamp: packet.timestamp(),
         };
         let Some(last) = self.last.filter(|last| last.ssrc == new.ssrc) else {
-            if self.former.contains(&new.ssrc) {
-                self.heard.late += 1;
-                return false;
+            if !self.seen.contains(&new.ssrc) && self.seen.len() < MAX_STREAMS {
+                self.seen.push(new.ssrc);
+                self.heard.streams += 1;
             }
-            self.former.extend(self.last.map(|last| last.ssrc));
-            self.heard.streams += 1;
             self.last = Some(new);
             return true;
         };

@@ -28,6 +28,8 @@ pub(crate) struct Player {
     pub(crate) held: bool,
     /// Whether the call in progress is one that the player made.
     outgoing: bool,
+    /// The phone ended a call while the process was down: its restored leg may speak for a while.
+    haunted: bool,
     /// The run of the process in which the call in progress began.
     pub(crate) generation: u64,
 }
@@ -43,6 +45,7 @@ impl Player {
             muted: false,
             held: false,
             outgoing: false,
+            haunted: false,
             generation: 0,
         }
     }
@@ -75,6 +78,7 @@ impl World {
     pub(crate) fn phone_says(&mut self, player: usize, event: Event) {
         let generation = self.generation;
         let fair = self.network.weather.is_fair() && self.network.filter.is_none();
+        let down = self.down;
         let one = &mut self.players[player];
         one.events.push((self.at, event.clone()));
         let mut fault = None;
@@ -96,6 +100,7 @@ impl World {
                     fault = Some(format!("has {} outcomes", one.outcomes));
                 }
                 fault = fault.or_else(|| heard_well(one, fair, generation));
+                one.haunted = down;
             }
             _ => {}
         }
@@ -173,9 +178,12 @@ impl World {
 /// One leg is one stream: one SSRC, sequence and timestamp without a gap or a jump.
 fn heard_well(one: &Player, fair: bool, generation: u64) -> Option<String> {
     let heard = one.phone.heard();
+    if one.haunted {
+        return None;
+    }
     let crashes = (generation - one.generation) as u32;
     let one_stream = heard.streams <= 1 + crashes;
     let whole = !fair || crashes > 0 || (heard.missing == 0 && heard.late == 0);
-    let steady = heard.jumps == 0 && heard.strange == 0;
+    let steady = crashes > 0 || (heard.jumps == 0 && heard.strange == 0);
     (!one_stream || !whole || !steady).then(|| format!("{heard:?} after {crashes} crashes"))
 }
