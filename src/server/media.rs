@@ -126,10 +126,11 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         let mut wakers = Vec::new();
-        for Worker { orders, waker } in self.workers.drain(..) {
+        for worker in self.workers.drain(..) {
+            let Worker { orders, waker } = worker;
             drop(orders);
             let _ = waker.wake();
-            // A waker that is gone wakes nobody: it is kept until the thread has ended.
+            // A waker that is dropped takes the wake-up with it that nobody has heard yet.
             wakers.push(waker);
         }
         for join in self.joins.drain(..) {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_CONNECTIONS: usize = 4_000;
 /// The most from one address, so that one stranger cannot take them all.
 const MAX_PER_ADDRESS: usize = 200;
+/// Whoever connects has so long for a first whole message: idle strangers must not take all places.
+const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// A connection that has sent nothing, not even a keep-alive, for so long is closed.
 const IDLE: Duration = Duration::from_secs(3_700);
 /// How much is read at a time.
@@ -37,6 +39,14 @@ const PONG: &[u8] = b"\r\n";
 struct Connection {
     remote: SocketAddr,
     writer: mpsc::Sender<Arc<[u8]>>,
+}
+
+/// One peer's share is counted over this: an IPv6 customer has a /64 at least.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
 }
 
 #[derive(Default)]
@@ -74,12 +84,15 @@ impl Streams {
         self.len() == 0
     }
 
-    /// Sends by the flow's connection, else by one to the same peer, else by a new one.
-    /// A connection that is gone or whose queue is full is reported to the switch, never waited for.
+    /// Sends by the flow's connection; where it names none, by one to the same peer, else by a new one.
+    /// A connection that is gone or whose queue is full is reported to the switch, never waited for:
+    /// the port that a peer connected from is not one to connect to.
     pub fn send(&self, flow: Flow, bytes: Arc<[u8]>) {
         let existing = self.with(|table| {
-            let by_flow = flow.connection.filter(|id| table.by_id.contains_key(id));
-            let id = by_flow.or_else(|| table.by_remote.get(&flow.remote).copied())?;
+            let id = match flow.connection {
+                Some(id) => id,
+                None => *table.by_remote.get(&flow.remote)?,
+            };
             table
                 .by_id
                 .get(&id)
@@ -93,6 +106,7 @@ impl Streams {
                     self.report_failure(flow);
                 }
             }
+            None if flow.connection.is_some() => self.report_failure(flow),
             None => self.connect(flow, bytes),
         }
     }
@@ -179,12 +193,16 @@ impl Streams {
         let streams = self.clone();
         tokio::spawn(async move {
             // Whichever half ends first ends the other: a peer who does not read is not served.
+            let spoke = AtomicBool::new(false);
             tokio::select! {
-                outcome = streams.read_all(reader, flow) => {
+                outcome = streams.read_all(reader, flow, &spoke) => {
                     tracing::debug!(connection = id.0, ?outcome, "connection closed by peer");
                 }
                 () = write_all(writer, queue) => {
                     tracing::debug!(connection = id.0, "connection closed by us");
+                }
+                () = until_too_late(&spoke) => {
+                    tracing::debug!(connection = id.0, "no message came; connection closed");
                 }
             }
             streams.forget(id);
@@ -192,10 +210,17 @@ impl Streams {
                 .inputs
                 .send(Input::FlowClosed { connection: id })
                 .await;
+            // Requests that are under way on it need not wait for their timers.
+            let _ = streams.inputs.send(Input::SendFailed { flow }).await;
         });
     }
 
-    async fn read_all(&self, mut reader: OwnedReadHalf, flow: Flow) -> io::Result<()> {
+    async fn read_all(
+        &self,
+        mut reader: OwnedReadHalf,
+        flow: Flow,
+        spoke: &AtomicBool,
+    ) -> io::Result<()> {
         let mut framer = Framer::default();
         let mut buffer = vec![0; READ];
         loop {
@@ -229,6 +254,7 @@ impl Streams {
                         return Err(io::ErrorKind::InvalidData.into());
                     }
                 };
+                spoke.store(true, Ordering::Relaxed);
                 self.hand_over(input).await?;
             }
         }
@@ -251,7 +277,8 @@ impl Streams {
 
     fn is_full(&self, remote: SocketAddr) -> bool {
         self.with(|table| {
-            let same = |connection: &&Connection| connection.remote.ip() == remote.ip();
+            let own = network(remote.ip());
+            let same = |connection: &&Connection| network(connection.remote.ip()) == own;
             table.by_id.len() >= MAX_CONNECTIONS
                 || table.by_id.values().filter(same).count() >= MAX_PER_ADDRESS
         })
@@ -283,6 +310,14 @@ impl Streams {
     }
 }
 
+/// Ends after [`FIRST_MESSAGE`] unless the peer has spoken by then.
+async fn until_too_late(spoke: &AtomicBool) {
+    tokio::time::sleep(FIRST_MESSAGE).await;
+    if spoke.load(Ordering::Relaxed) {
+        std::future::pending().await
+    }
+}
+
 /// Writes what the queue brings until it is dropped or the peer stops reading.
 async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Arc<[u8]>>) {
     while let Some(bytes) = queue.recv().await {
@@ -292,4 +327,41 @@ async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Arc<[u8
         }
     }
     let _ = writer.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_connection_is_reported_and_the_peers_port_is_not_dialled() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (inputs, mut heard) = mpsc::channel(4);
+            let streams = Streams::new(inputs, 1);
+            let place = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let remote = place.local_addr().unwrap();
+            let flow = Flow {
+                transport: Transport::Tcp,
+                local: remote,
+                remote,
+                connection: Some(ConnectionId::GONE),
+            };
+            streams.send(flow, Arc::from(PONG));
+            let told = heard.recv().await;
+            assert!(matches!(told, Some(Input::SendFailed { flow: failed }) if failed == flow));
+            assert!(streams.is_empty());
+        });
+    }
+
+    #[test]
+    fn one_ipv6_customer_is_one_peer() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
 }

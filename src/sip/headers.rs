@@ -483,6 +483,12 @@ impl Headers {
         seconds(text.split(';').next().unwrap_or_default())
     }
 
+    /// Retry-After (§20.33), without its comment and duration.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.text(Name::RetryAfter)?;
+        seconds(text.split([';', '(']).next()?)
+    }
+
     /// The body's type without parameters, in lower case.
     pub fn content_type(&self) -> Option<String> {
         let text = self.text(Name::ContentType)?;

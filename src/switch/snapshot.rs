@@ -245,12 +245,17 @@ impl Switch {
                 ack: None,
             },
             dialog: Some(dialog),
-            flow: kept.flow,
+            // No connection outlives its process.
+            flow: kept.flow.closed(),
             contact: kept.contact.clone(),
             media: kept.media.clone(),
+            credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
             timer,
+            ending: false,
             probing: false,
-            refreshing: false,
+            probe_at: None,
+            allows_update: false,
+            refreshing: None,
             reinvite: None,
         };
         self.legs.insert(kept.id, leg);
