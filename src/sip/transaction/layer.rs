@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Of a method's name; methods are case-sensitive.
+    /// Of a method's name, which is case-sensitive.
     pub fn of(method: &str) -> Self {
         match method {
             "INVITE" => Self::Invite,
