@@ -177,7 +177,7 @@ impl Engine {
             return self.report(Event::Closed { leg: id, quality });
         };
         if let Some((to, bytes)) = leg.report(now, true) {
-            sink.send(id, Channel::Rtcp, to, &bytes);
+            sink.send(id, leg.report_channel(), to, &bytes);
         }
         let quality = leg.quality(now.at);
         self.report(Event::Closed { leg: id, quality });
@@ -275,7 +275,7 @@ impl Engine {
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
         for (id, leg) in &mut self.legs {
             if let Some((to, bytes)) = leg.report(now, false) {
-                sink.send(*id, Channel::Rtcp, to, &bytes);
+                sink.send(*id, leg.report_channel(), to, &bytes);
             }
             if leg.next_timeout().is_none_or(|due| due > now.at) {
                 continue;

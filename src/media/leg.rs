@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{Quality, Stream};
+use super::engine::Channel;
 use super::incoming::{Home, Incoming};
 use super::outgoing::Outgoing;
 use super::pieces::Pieces;
@@ -185,20 +186,16 @@ impl Leg {
 
     fn rtcp_destination(&self) -> Option<SocketAddr> {
         let stream = self.stream.as_ref()?;
+        if stream.is_multiplexed() {
+            return self.destination();
+        }
         let to = self.rtcp_source.or_else(|| {
             // Behind a NAT the described address leads nowhere; the source of RTP may.
             let source = self
                 .incoming
                 .source()
                 .filter(|source| *source != stream.remote);
-            let mux = stream.remote_rtcp == stream.remote;
-            source.map(|at| {
-                if mux {
-                    at
-                } else {
-                    SocketAddr::new(at.ip(), at.port().saturating_add(1))
-                }
-            })
+            source.map(|at| SocketAddr::new(at.ip(), at.port().saturating_add(1)))
         });
         let to = to.unwrap_or(stream.remote_rtcp);
         (!to.ip().is_unspecified() && to.port() != 0).then_some(to)
@@ -435,6 +432,14 @@ impl Leg {
             self.round_trip = rtcp::round_trip(report, now.wall).or(self.round_trip);
         }
         true
+    }
+
+    /// From which of our ports reports leave.
+    pub(super) fn report_channel(&self) -> Channel {
+        match &self.stream {
+            Some(stream) if stream.is_multiplexed() => Channel::Rtp,
+            _ => Channel::Rtcp,
+        }
     }
 
     /// Our report, when it is due, or at the end with BYE.

@@ -456,3 +456,28 @@ fn comfort_noise_that_is_not_passed_on_is_no_loss() {
     assert_eq!(heard.len(), 14);
     assert_in_sequence(&heard);
 }
+
+#[test]
+fn multiplexed_reports_leave_from_the_port_of_the_audio() {
+    let mut world = World::new();
+    let muxed = Stream {
+        remote_rtcp: place(PEER),
+        ..stream(PEER)
+    };
+    world.configure(A, muxed);
+    world.pass(Duration::from_secs(5));
+    let latched = "198.51.100.1:61000";
+    world.speak(A, latched, 1, (1, 160));
+    world.tell(Command::Close { leg: A });
+    let reports: Vec<_> = world
+        .sent
+        .iter()
+        .map(|sent| (sent.channel, sent.to))
+        .collect();
+    assert_eq!(
+        reports,
+        [(Channel::Rtp, place(PEER)), (Channel::Rtp, place(latched))]
+    );
+    let last = rtcp::read(&world.sent[1].bytes).unwrap();
+    assert!(last.bye);
+}
