@@ -141,6 +141,18 @@ impl Leg {
         }
     }
 
+    /// Our 2xx with an offer, while the ACK owes the answer to it.
+    pub fn offered(&self) -> Option<&Acceptance> {
+        match &self.progress {
+            Progress::Up {
+                acceptance: Some(acceptance),
+                answer_due: true,
+                ..
+            } => Some(acceptance),
+            _ => None,
+        }
+    }
+
     /// Whether both ends agreed on the dialog.
     pub fn is_up(&self) -> bool {
         matches!(self.progress, Progress::Up { .. })

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::description::{self, Agreed, Direction};
 use super::line::{Line, SessionTimer, Stage, session_expires};
 use super::machine::{Phone, Timer};
-use super::settings::{Ender, Event, OnRing};
+use super::settings::{Ender, Event, MAX_RING, OnRing};
 use super::transactions::{Client, LIFE, Purpose};
 use super::voice::{Voice, event_of};
 use super::wire::{self, Draft, Message, Method};
@@ -430,7 +430,7 @@ impl Phone {
         let name = invite.display_name().unwrap_or_default();
         self.tell(Event::Ringing { name });
         let after = match self.manner.on_ring {
-            OnRing::Wait => None,
+            OnRing::Wait => Some(MAX_RING),
             OnRing::Answer { after } | OnRing::Refuse { after, .. } | OnRing::Vanish { after } => {
                 Some(after)
             }

@@ -196,7 +196,7 @@ impl Phone {
 
     fn react(&mut self, now: Instant) {
         match self.manner.on_ring {
-            OnRing::Wait => {}
+            OnRing::Wait => self.decline(480, now),
             OnRing::Answer { .. } => self.answer(now),
             OnRing::Refuse { status, .. } => self.decline(status, now),
             OnRing::Vanish { .. } => self.vanish(),

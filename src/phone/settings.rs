@@ -54,10 +54,13 @@ impl Settings {
     }
 }
 
+/// No phone rings for ever: after three minutes it says 480 (RFC 3261 §13.3.1.1 has three too).
+pub(super) const MAX_RING: Duration = Duration::from_secs(180);
+
 /// What a phone does by itself when it rings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnRing {
-    /// Waits for a command, as a phone on a desk.
+    /// Waits for a command, as a phone on a desk; after three minutes: 480.
     #[default]
     Wait,
     /// Answers.

@@ -16,6 +16,8 @@ const EAR: usize = 10;
 /// RFC 4733 §2.5: packets of a key that is held, and copies of its end.
 const KEY_PACKETS: u16 = 5;
 const END_COPIES: u16 = 3;
+/// More streams in one call are not told apart.
+const MAX_STREAMS: usize = 64;
 /// A phone that was not asked for longer than this does not send what it missed.
 const LATE: Duration = Duration::from_millis(200);
 
@@ -34,7 +36,7 @@ pub struct Heard {
     pub missing: u64,
     /// Packets that came after a later one, or twice.
     pub late: u64,
-    /// Timestamps that do not follow from the sequence numbers.
+    /// Timestamps that go back, or begin before the packet before has ended.
     pub jumps: u64,
     /// Packets of a payload type that nobody agreed on, or no RTP.
     pub strange: u64,
@@ -70,6 +72,8 @@ pub(super) struct Voice {
     pub(super) muted: bool,
     pub(super) heard: Heard,
     last: Option<Last>,
+    /// The streams' SSRCs.
+    seen: Vec<u32>,
     last_key: Option<u32>,
     ear: Vec<(Law, Vec<u8>)>,
 }
@@ -90,6 +94,7 @@ impl Voice {
             muted: false,
             heard: Heard::default(),
             last: None,
+            seen: Vec::new(),
             last_key: None,
             ear: Vec::new(),
         }
@@ -226,7 +231,10 @@ impl Voice {
             timestamp: packet.timestamp(),
         };
         let Some(last) = self.last.filter(|last| last.ssrc == new.ssrc) else {
-            self.heard.streams += 1;
+            if !self.seen.contains(&new.ssrc) && self.seen.len() < MAX_STREAMS {
+                self.seen.push(new.ssrc);
+                self.heard.streams += 1;
+            }
             self.last = Some(new);
             return true;
         };
@@ -237,11 +245,10 @@ impl Voice {
         }
         self.heard.missing += u64::from(ahead - 1);
         let step = new.timestamp.wrapping_sub(last.timestamp);
-        // Events keep one timestamp; audio goes on by its length. Pauses of whole packets are no jump.
+        // Events keep one timestamp; audio goes on by at least its length, by more after a pause.
         if let (Some(samples), 1) = (samples, ahead) {
-            let whole =
-                samples > 0 && (step as usize).is_multiple_of(samples) && step < u32::MAX / 2;
-            self.heard.jumps += u64::from(!whole);
+            let follows = step as usize >= samples && step < u32::MAX / 2;
+            self.heard.jumps += u64::from(!follows);
         }
         self.last = Some(new);
         true

@@ -55,6 +55,11 @@ impl Acceptance {
         self.response.is_some()
     }
 
+    /// The 2xx, while its ACK is awaited, and the number of its INVITE.
+    pub fn response(&self) -> Option<(&[u8], u32)> {
+        Some((self.response.as_deref()?, self.cseq))
+    }
+
     /// When [`Self::handle_timeout`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.response

@@ -241,6 +241,7 @@ impl Switch {
             return self.hang_up(id, now);
         }
         let due = std::mem::take(answer_due);
+        let call = leg.call();
         self.arm_leg(id);
         if !due {
             return;
@@ -249,6 +250,8 @@ impl Switch {
             Some(agreed) => {
                 self.configure(id, agreed);
                 self.connect_media(id);
+                // Until here the call's snapshot told that the answer was owed.
+                call.into_iter().for_each(|call| self.save(call));
             }
             // Without an answer there is no sound in either direction (RFC 3264 §4).
             None => self.leg_died(id, now),

@@ -230,12 +230,14 @@ impl Switch {
              those that see the machine's own",
             leg.contact
         );
-        let call = leg.call();
+        // A call that is over has had its last event.
+        let call = leg.call().filter(|call| self.calls.contains_key(call));
         self.alarm(call, "no-ack", text, now);
     }
 
     /// Ends a leg from our side, whatever its state: BYE, CANCEL, or a refusal; then it is forgotten.
-    /// A leg that still rings is forgotten when its INVITE ends.
+    /// A leg that still rings is forgotten when its INVITE ends, and one whose 2xx is not
+    /// acknowledged when it is: the callee may not send BYE before (§15).
     pub(super) fn hang_up(&mut self, id: LegId, now: Now) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
@@ -360,6 +362,7 @@ impl Switch {
     fn party(&self, leg: LegId) -> Option<(crate::ids::CallId, Side)> {
         self.legs
             .get(&leg)
+            .filter(|leg| !leg.ending)
             .and_then(|leg| Some((leg.call()?, leg.side)))
     }
 

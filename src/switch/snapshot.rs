@@ -13,6 +13,7 @@ use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
 use crate::media::Command;
 use crate::private::Private;
+use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::session_timer::{Agreement, SessionTimer};
@@ -33,6 +34,10 @@ pub struct LegSnapshot {
     contact: String,
     media: Media,
     agreement: Option<Agreement>,
+    /// Our 2xx with an offer and the number of its INVITE, while the ACK owes the answer: sent on until
+    /// it comes.
+    #[serde(default)]
+    offered: Option<(Private<Vec<u8>>, u32)>,
 }
 
 /// Where the call goes on.
@@ -109,6 +114,10 @@ impl Switch {
             contact: leg.contact.clone(),
             media: leg.media.clone(),
             agreement: leg.timer.agreement().copied(),
+            offered: leg
+                .offered()
+                .and_then(Acceptance::response)
+                .map(|(bytes, cseq)| (Private::new(bytes.to_vec()), cseq)),
         })
     }
 
@@ -129,7 +138,11 @@ impl Switch {
                 self.ports.claim(leg.media.port);
             }
         }
-        for snapshot in snapshots {
+        // Who talks first: else an operator who is in a call would be rung for a caller who waits.
+        let (talking, others): (Vec<_>, Vec<_>) = snapshots
+            .into_iter()
+            .partition(|snapshot| snapshot.stage == StageSnapshot::Talking);
+        for snapshot in talking.into_iter().chain(others) {
             self.restore_call(snapshot, plans, now);
             self.settle(now);
         }
@@ -145,7 +158,11 @@ impl Switch {
             for (kept, side) in legs.into_iter().flatten() {
                 self.last_leg += 1;
                 let id = LegId(self.last_leg);
-                let leg = LegSnapshot { id, ..kept.clone() };
+                let leg = LegSnapshot {
+                    id,
+                    offered: None,
+                    ..kept.clone()
+                };
                 self.adopt_leg(snapshot.call, &leg, side, now);
                 self.hang_up(id, now);
                 // It had no media in this process, so none is waited for.
@@ -232,6 +249,10 @@ impl Switch {
         // Requests that went out after the snapshot took numbers: the peer wants a higher one (§12.2.2).
         dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_GAP) & 0x7fff_ffff;
         self.dialogs.insert(dialog.id.clone(), kept.id);
+        let offered = kept
+            .offered
+            .as_ref()
+            .map(|(bytes, cseq)| Acceptance::new(bytes.reveal().as_slice().into(), *cseq, now.at));
         let mut timer = SessionTimer::default();
         timer.start(kept.agreement, now.at);
         let leg = Leg {
@@ -240,8 +261,8 @@ impl Switch {
             side,
             operator: kept.operator.clone(),
             progress: Progress::Up {
-                acceptance: None,
-                answer_due: false,
+                answer_due: offered.is_some(),
+                acceptance: offered,
                 ack: None,
             },
             dialog: Some(dialog),

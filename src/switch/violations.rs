@@ -23,7 +23,7 @@ impl Switch {
                             || call.partner == Some(*id)
                             || call.rings.contains(id)
                     });
-                    if !owned && !cancelled {
+                    if !owned && !cancelled && !leg.ending {
                         found.push(format!("{id} has no owner"));
                     }
                 }

@@ -1,0 +1,91 @@
+//! What the journal would hold: each call one record, told in the right order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use qaynar::event::{CallRecord, Event, What};
+use qaynar::ids::CallId;
+use qaynar::records::{Applied, Builder};
+
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    builder: Builder,
+    pub(crate) open: BTreeSet<CallId>,
+    pub(crate) ended: BTreeSet<CallId>,
+    /// Which player's INVITE began which call.
+    pub(crate) caller_of: BTreeMap<CallId, usize>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Books {
+    /// Takes an event in; returns what is wrong with it.
+    pub(crate) fn write(&mut self, event: &Event) -> Option<String> {
+        self.events.push(event.clone());
+        let Some(call) = event.call else {
+            return None;
+        };
+        let fault = match &event.what {
+            What::Arrived { .. } if self.open.contains(&call) || self.ended.contains(&call) => {
+                Some("arrived twice")
+            }
+            What::Arrived { .. } => {
+                self.open.insert(call);
+                None
+            }
+            What::Ended { .. } if !self.open.remove(&call) => Some("ended without being there"),
+            What::Ended { .. } => {
+                self.ended.insert(call);
+                None
+            }
+            What::Media { .. } => None,
+            _ if !self.open.contains(&call) => Some("goes on after its end"),
+            _ => None,
+        };
+        let unknown = matches!(self.builder.apply(event), Applied::Unknown(_));
+        let fault = fault.or(unknown.then_some("is not on record"))?;
+        Some(format!("{call} {fault}: {:?}", event.what))
+    }
+
+    pub(crate) fn record(&self, call: CallId) -> Option<&CallRecord> {
+        self.builder.record(call)
+    }
+
+    /// The records of a player's calls, oldest first.
+    pub(crate) fn records_of(&self, player: usize) -> Vec<&CallRecord> {
+        let calls = self.caller_of.iter().filter(|(_, one)| **one == player);
+        calls.filter_map(|(call, _)| self.record(*call)).collect()
+    }
+
+    /// What is wrong with the records when all calls are over.
+    pub(crate) fn audit(&self) -> Vec<String> {
+        let mut faults: Vec<String> = self
+            .open
+            .iter()
+            .map(|call| format!("{call} has no end on record"))
+            .collect();
+        for call in &self.ended {
+            match self.record(*call) {
+                Some(record) => faults.extend(arithmetic(record)),
+                None => faults.push(format!("{call} has no record")),
+            }
+        }
+        faults
+    }
+}
+
+/// arrived ≤ answered ≤ queued ≤ rung ≤ connected ≤ ended, as far as each is there.
+fn arithmetic(record: &CallRecord) -> Option<String> {
+    let moments = [
+        Some(record.arrived),
+        record.answered,
+        record.queued,
+        record.rung,
+        record.connected,
+        record.ended,
+    ];
+    let there: Vec<_> = moments.into_iter().flatten().collect();
+    let complete = record.ended.is_some() && record.ended_by.is_some() && record.cause.is_some();
+    let implied =
+        record.connected.is_none() || (record.rung.is_some() && record.answered.is_some());
+    (!there.is_sorted() || !complete || !implied)
+        .then(|| format!("the moments of {} do not fit: {record:?}", record.call))
+}

@@ -1,0 +1,182 @@
+//! What the exchange is given: settings, sounds, accounts, dialplans.
+
+use std::collections::BTreeSet;
+use std::f64::consts::TAU;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use qaynar::dialplan::{Catalogue, Plan, load};
+use qaynar::ids::{Language, PromptName};
+use qaynar::media::{Clip, Clips, Sound};
+use qaynar::private::Private;
+use qaynar::sip::digest::{Algorithm, ha1};
+use qaynar::sip::flow::Transport;
+use qaynar::switch::{Account, FeatureCodes, Settings, Trunk};
+
+pub(crate) const REALM: &str = "qaynar";
+pub(crate) const PASSWORD: &str = "correct horse";
+/// The shipped one.
+pub(crate) const HELPLINE: &str = include_str!("../../dialplans/helpline.toml");
+/// Another, with what the first has not: positions, a way out of the queue, a direct ring.
+pub(crate) const OTHER: &str = r#"
+numbers = ["116111", "050 680 22 80", "051 580 22 80", "051 880 11 80", "051 880 22 80"]
+start = "welcome"
+otherwise = "welcome"
+languages = ["az", "ru", "en"]
+language_keys = { 2 = "ru", 3 = "en" }
+time_zone = "Asia/Baku"
+
+[path.welcome]
+steps = [
+  { play = "greeting" },
+  { queue = "children", greet = "language-choice" },
+  { go = "nobody" },
+]
+
+[path.later]
+steps = [
+  { ring = "101", for = "8s" },
+  { queue = "late" },
+  { go = "nobody" },
+]
+
+[path.nobody]
+steps = [
+  { play = ["nobody-now", "please-call-again"] },
+  { hang_up = true },
+]
+
+[queue.children]
+ring = "longest idle"
+ring_for = "10s"
+wrap_up = "3s"
+say_position = true
+say_position_every = "7s"
+comfort = { play = "stay-with-us", every = "11s" }
+music = "hold"
+if_waiting = [{ for = "25s", go = "later" }]
+
+[queue.late]
+ring = "longest idle"
+ring_for = "6s"
+wrap_up = "0s"
+music = "hold"
+"#;
+
+/// Each prompt is a tone of its own: name, language-free pitch, milliseconds.
+const PROMPTS: [(&str, u16, u32); 19] = [
+    ("greeting", 2_000, 1_500),
+    ("language-choice", 2_050, 1_200),
+    ("stay-with-us", 2_100, 900),
+    ("nobody-now", 2_150, 800),
+    ("in-danger-call-112", 2_200, 800),
+    ("please-call-again", 2_250, 800),
+    ("you-are-number", 2_300, 500),
+    ("logged-in", 2_350, 400),
+    ("logged-out", 2_400, 400),
+    ("paused", 2_450, 400),
+    ("resumed", 2_500, 400),
+    ("callers-waiting", 2_550, 400),
+    ("1", 2_600, 300),
+    ("long-wait", 2_650, 900),
+    ("free", 2_700, 300),
+    ("ringing", 2_700, 300),
+    ("talking", 2_700, 300),
+    ("unreachable", 2_700, 300),
+    ("wrap-up", 2_700, 300),
+];
+/// The tone of the music.
+pub(crate) const MUSIC: u16 = 3_000;
+
+pub(crate) fn server() -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, 1], 5060))
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        domain: REALM.into(),
+        advertise: None,
+        local_networks: Vec::new(),
+        trunks: vec![Trunk {
+            name: "azercell".into(),
+            sources: vec!["203.0.113.0/24".parse().expect("a network")],
+            host: None,
+            credentials: None,
+            from: None,
+        }],
+        media_ports: (20_000, 20_999),
+        media_shards: 1,
+        listeners: vec![(Transport::Udp, server())],
+        pseudonym_key: Private::new([7; 32]),
+        digest: vec![Algorithm::Md5],
+        codes: FeatureCodes::default(),
+        max_calls: 200,
+    }
+}
+
+/// Where callers are: behind the trunk.
+pub(crate) fn caller_at(number: usize) -> (SocketAddr, SocketAddr) {
+    places(IpAddr::from([203, 0, 113, 10]), number)
+}
+
+/// Where operators are: on the local network.
+pub(crate) fn operator_at(number: usize) -> (SocketAddr, SocketAddr) {
+    places(IpAddr::from([10, 0, 0, 10]), number)
+}
+
+fn places(host: IpAddr, number: usize) -> (SocketAddr, SocketAddr) {
+    let number = number as u16;
+    (
+        SocketAddr::new(host, 5_100 + number),
+        SocketAddr::new(host, 30_000 + 2 * number),
+    )
+}
+
+pub(crate) fn account(operator: &str) -> Account {
+    Account {
+        operator: operator.into(),
+        ha1_md5: Private::new(ha1(Algorithm::Md5, operator, REALM, PASSWORD)),
+        ha1_sha256: Private::new(ha1(Algorithm::Sha256, operator, REALM, PASSWORD)),
+    }
+}
+
+pub(crate) fn plan(text: &str) -> Arc<Plan> {
+    let spoken: BTreeSet<String> = PROMPTS.iter().map(|(name, ..)| (*name).into()).collect();
+    let catalogue = Catalogue {
+        spoken: Language::ALL.map(|one| (one, spoken.clone())).into(),
+        music: ["hold".to_owned()].into(),
+        on_trust: true,
+    };
+    let files = [("main.toml".to_owned(), text.to_owned())];
+    let plan = load(&files, &catalogue).unwrap_or_else(|faults| panic!("{faults:?}"));
+    Arc::new(plan)
+}
+
+pub(crate) fn clips() -> Arc<Clips> {
+    let mut clips = Clips::default();
+    let hold = Clip {
+        language: None,
+        name: "hold".into(),
+    };
+    clips.insert(hold, tone(MUSIC, 4_000));
+    for (name, hertz, ms) in PROMPTS {
+        let sound = tone(hertz, ms);
+        for language in Language::ALL {
+            let clip = Clip {
+                language: Some(language),
+                name: PromptName::from(name),
+            };
+            clips.insert(clip, sound.clone());
+        }
+    }
+    Arc::new(clips)
+}
+
+fn tone(hertz: u16, ms: u32) -> Sound {
+    let sample = |at: u32| {
+        let turns = f64::from(hertz) * f64::from(at) / 8_000.0;
+        (8_000.0 * (TAU * turns).sin()) as i16
+    };
+    let samples: Vec<i16> = (0..ms * 8).map(sample).collect();
+    Sound::from_samples(&samples)
+}

@@ -1,0 +1,92 @@
+//! What must hold after each step, and when all is over.
+
+use std::time::Duration;
+
+use crate::world::{Act, Deed, World};
+
+/// After so long even a vanished trunk has been found out, and every timer has run out.
+const LONGEST: Duration = Duration::from_secs(40 * 60);
+/// Transactions end by themselves within 64·T1, and a 2xx without ACK takes another BYE.
+const DRAIN: Duration = Duration::from_secs(110);
+
+impl World {
+    /// After each step of the switch.
+    pub(crate) fn check(&mut self) {
+        let now = self.now();
+        for violation in self.switch.violations(now) {
+            self.fault(violation);
+        }
+        let counts = self.switch.counts();
+        if counts.calls != self.books.open.len() {
+            let open = self.books.open.len();
+            self.fault(format!("{} calls, {open} open records", counts.calls));
+        }
+    }
+
+    /// Runs until nobody calls any more and all timers have run out; then nothing may be left.
+    pub(crate) fn finish(&mut self) {
+        let quiet = |world: &Self| {
+            let counts = world.switch.counts();
+            let idle = |player: &crate::players::Player| player.phone.stage().is_none();
+            !world.down
+                && counts.calls == 0
+                && counts.legs == 0
+                && world.players.iter().all(idle)
+                && world
+                    .players
+                    .iter()
+                    .all(|one| one.phone.has_vanished() || one.calls == one.outcomes)
+        };
+        if !self.run_until(LONGEST, quiet) && self.faults.is_empty() {
+            let counts = self.switch.counts();
+            let left: Vec<_> = self
+                .players
+                .iter()
+                .enumerate()
+                .filter(|(_, one)| one.phone.stage().is_some() || one.calls != one.outcomes)
+                .map(|(number, one)| (number, one.phone.stage(), one.calls, one.outcomes))
+                .collect();
+            self.fault(format!("no end: {counts:?}; phones {left:?}"));
+        }
+        for player in 0..self.players.len() {
+            if self.players[player].operator().is_some()
+                && !self.players[player].phone.has_vanished()
+            {
+                self.plan_act(Duration::ZERO, Act::Do(player, Deed::Unregister));
+            }
+        }
+        self.run(DRAIN);
+        if self.faults.is_empty() {
+            self.audit();
+        }
+    }
+
+    fn audit(&mut self) {
+        let counts = self.switch.counts();
+        let tables = [
+            ("calls", counts.calls),
+            ("legs", counts.legs),
+            ("transactions", counts.transactions),
+            ("ports", counts.ports),
+            ("legs of media", self.open_media()),
+        ];
+        let left: Vec<String> = tables
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{count} {name} are left"))
+            .collect();
+        let mut faults = left;
+        faults.extend(self.books.audit());
+        for (number, player) in self.players.iter().enumerate() {
+            if !player.phone.has_vanished() && player.calls != player.outcomes {
+                let (calls, outcomes) = (player.calls, player.outcomes);
+                faults.push(format!(
+                    "player {number}: {calls} calls, {outcomes} outcomes"
+                ));
+            }
+        }
+        for fault in faults {
+            self.fault(fault);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The exchange in virtual time: a real switch and a real media engine, with a trunk, callers and
+//! operators around them who speak through rsip, over a network that loses, repeats and reorders.
+//!
+//! `many` plays days that seeds draw; a seed that fails prints the command that replays it. A longer
+//! run: `QAYNAR_SEEDS=100000 cargo test --release --test simulation many -- --nocapture`.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
+
+mod books;
+mod crowd;
+mod dice;
+mod house;
+mod invariants;
+mod network;
+mod players;
+mod scenarios;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crowd::{Size, day};
+
+/// So many days are played on every `cargo test`.
+const SEEDS: u64 = 300;
+/// After so many faults the rest is not worth waiting for.
+const ENOUGH: usize = 5;
+
+const SMALL: Size = Size {
+    callers: 12,
+    operators: 4,
+    time: Duration::from_secs(60),
+};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is not a number"))
+    })
+}
+
+/// What is wrong with a day, if anything.
+fn faults(seed: u64) -> Vec<String> {
+    match catch_unwind(AssertUnwindSafe(|| day(seed, SMALL, false).faults)) {
+        Ok(faults) => faults,
+        Err(_) => vec!["a panic; see above".to_owned()],
+    }
+}
+
+#[test]
+fn many() {
+    let count = number("QAYNAR_SEEDS").unwrap_or(SEEDS);
+    let first = number("QAYNAR_FIRST").unwrap_or(0);
+    let next = AtomicU64::new(first);
+    let found = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count || found.lock().unwrap().len() >= ENOUGH {
+                        return;
+                    }
+                    let faults = faults(seed);
+                    if !faults.is_empty() {
+                        found.lock().unwrap().push((seed, faults));
+                    }
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap();
+    for (seed, faults) in &found {
+        println!("seed {seed}: {}", faults.join("; "));
+        println!(
+            "    replay: QAYNAR_SEED={seed} cargo test --test simulation one_seed -- --nocapture"
+        );
+    }
+    assert!(found.is_empty(), "{} seeds fail; see above", found.len());
+}
+
+/// Plays one day and tells all that happened in it.
+#[test]
+fn one_seed() {
+    let told = number("QAYNAR_SEED");
+    let world = day(told.unwrap_or(1), SMALL, told.is_some());
+    for line in world.trace.iter().flatten() {
+        println!("{line}");
+    }
+    assert!(world.faults.is_empty(), "{:?}", world.faults);
+    assert!(!world.books.ended.is_empty(), "nobody called");
+}
