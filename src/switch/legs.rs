@@ -230,7 +230,8 @@ impl Switch {
              those that see the machine's own",
             leg.contact
         );
-        let call = leg.call();
+        // A call that is over has had its last event.
+        let call = leg.call().filter(|call| self.calls.contains_key(call));
         self.alarm(call, "no-ack", text, now);
     }
 

@@ -27,7 +27,6 @@ pub(crate) struct Setup {
     answers: bool,
     codec: &'static str,
     packet_time: u32,
-    more: String,
 }
 
 impl Setup {
@@ -41,7 +40,6 @@ impl Setup {
             answers: true,
             codec: "pcmu",
             packet_time: 20,
-            more: String::new(),
         }
     }
 
@@ -75,12 +73,6 @@ impl Setup {
         self
     }
 
-    /// Further parameters of the account.
-    pub(crate) fn account(mut self, parameters: &str) -> Self {
-        self.more.push_str(parameters);
-        self
-    }
-
     /// Starts it; registering begins by itself.
     pub(crate) fn start(self, server: &Server) -> Baresip {
         let folder = tempfile::tempdir_in(server.place.path()).unwrap();
@@ -96,8 +88,8 @@ impl Setup {
         };
         let answer = if self.answers { "auto" } else { "manual" };
         let account = format!(
-            "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint=600;audio_codecs={}/8000;ptime={}{}\n",
-            self.operator, self.transport, self.password, self.codec, self.packet_time, self.more
+            "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint=600;audio_codecs={}/8000;ptime={}\n",
+            self.operator, self.transport, self.password, self.codec, self.packet_time
         );
         std::fs::write(path.join("accounts"), account).unwrap();
         let mut command = Command::new("baresip");

@@ -1,5 +1,7 @@
 //! Sound: codecs, packet times, keys, hold, and media that is no sound.
 
+use std::time::Duration;
+
 use crate::ear::{ALAW, Ear, ULAW};
 use crate::server::{HOLD, SOON, Server, Setup};
 use crate::sipp::{Phone, Scenario, Sipp, audio, free_port, on_shift, talk};
@@ -173,7 +175,10 @@ fn an_operator_who_is_held_hears_music() {
     talk((&ear, 350), (&operator.ear, 480));
     caller.nudge();
     operator.ear.hears(HOLD, SOON);
-    assert!(!ear.is_hearing(480));
+    assert!(
+        ear.is_deaf_for(Duration::from_secs(1)),
+        "who holds is sent nothing"
+    );
     caller.nudge();
     talk((&ear, 350), (&operator.ear, 480));
     caller.nudge();

@@ -22,7 +22,7 @@ fn refuses(status: &str) {
     let port = free_port();
     on_shift(&server, "101", port);
     let first = Scenario::of(&["declines.xml"]).with("STATUS", status);
-    let mut first = first.from_port(port).run(&server);
+    let mut first = first.at_port(port).run(&server);
     let second = Phone::operator(&server, "102", 480);
     let caller = Phone::caller(&server, "0501234567", "116111", 350);
     first.succeeds();

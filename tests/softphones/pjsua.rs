@@ -18,7 +18,6 @@ pub(crate) struct Setup {
     transport: &'static str,
     tone: u32,
     answers: bool,
-    codecs: Vec<&'static str>,
 }
 
 impl Setup {
@@ -29,7 +28,6 @@ impl Setup {
             transport: "udp",
             tone,
             answers: true,
-            codecs: vec!["PCMU", "PCMA"],
         }
     }
 
@@ -42,12 +40,6 @@ impl Setup {
     /// Rings until it is told what to do.
     pub(crate) fn by_hand(mut self) -> Self {
         self.answers = false;
-        self
-    }
-
-    /// Speaks this codec alone.
-    pub(crate) fn codec(mut self, codec: &'static str) -> Self {
-        self.codecs = vec![codec];
         self
     }
 
@@ -72,7 +64,7 @@ impl Setup {
             "voice": voice,
             "ear": ear,
             "answers": self.answers,
-            "codecs": self.codecs,
+            "codecs": ["PCMU", "PCMA"],
         });
         let mut command = Command::new(root.join(PYTHON));
         command.arg(root.join("tests/data/softphones/phone.py"));

@@ -78,9 +78,4 @@ impl Record {
         assert_eq!(self.text("operator"), operator, "{:#}", self.0);
         self
     }
-
-    /// All of it.
-    pub(crate) fn value(&self) -> &Value {
-        &self.0
-    }
 }

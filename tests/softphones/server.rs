@@ -97,7 +97,7 @@ impl Setup {
         self
     }
 
-    /// With the shipped recordings of all words that are no tone here.
+    /// With the shipped recordings of numbers.
     pub(crate) fn shipped_words(mut self) -> Self {
         self.shipped_words = true;
         self
@@ -118,13 +118,14 @@ impl Setup {
         std::fs::create_dir(&plans).unwrap();
         std::fs::write(plans.join("helpline.toml"), &self.plan).unwrap();
         for language in ["az", "ru", "en"] {
-            if self.shipped_words {
-                let folder = format!("dialplans/prompts/{language}");
-                copy(
-                    &Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder),
-                    &root.join(&folder),
-                );
-            }
+            let folder = format!("dialplans/prompts/{language}");
+            let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder);
+            // Numbers are many and slow to load: they are there where they are spoken.
+            let numbers = ["number-", "ordinal-", "position-"];
+            let wanted = |name: &str| {
+                self.shipped_words || !numbers.iter().any(|begin| name.starts_with(begin))
+            };
+            copy(&shipped, &root.join(&folder), wanted);
             for (prompt, seconds) in PROMPTS {
                 let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
                 tone::write_wav(&path, tone_of(language, prompt), seconds);
@@ -151,12 +152,14 @@ impl Setup {
     }
 }
 
-/// Copies the files of a folder.
-fn copy(from: &Path, to: &Path) {
+/// Copies the wanted files of a folder.
+fn copy(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        let (path, name) = entry.map(|one| (one.path(), one.file_name())).unwrap();
+        if wanted(&name.to_string_lossy()) {
+            std::fs::copy(&path, to.join(name)).unwrap();
+        }
     }
 }
 

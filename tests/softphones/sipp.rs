@@ -65,7 +65,7 @@ impl Scenario {
 
     /// An operator's phone at a port: rings, answers when nudged, hangs up when nudged again.
     pub(crate) fn operator(port: u16, sdp: &str) -> Self {
-        Self::of(&["operator.xml"]).with("SDP", sdp).from_port(port)
+        Self::of(&["operator.xml"]).with("SDP", sdp).at_port(port)
     }
 
     /// Fills in a word.
@@ -77,7 +77,7 @@ impl Scenario {
     }
 
     /// From this port.
-    pub(crate) fn from_port(mut self, port: u16) -> Self {
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
@@ -351,7 +351,7 @@ pub(crate) fn register(server: &Server, operator: &str, port: u16) {
     let scenario = Scenario::of(&["register.xml"])
         .with("USER", operator)
         .with("PASSWORD", &password(operator))
-        .from_port(port);
+        .at_port(port);
     scenario.run(server).succeeds();
 }
 

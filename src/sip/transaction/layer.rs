@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Of a method's name; methods are case-sensitive.
+    /// Of a method's name, which is case-sensitive.
     pub fn of(method: &str) -> Self {
         match method {
             "INVITE" => Self::Invite,
@@ -371,13 +371,8 @@ impl Layer {
     /// ours that has no answer, since another phone may be rung at once.
     pub fn transport_error(&mut self, flow: Flow, now: Instant) {
         let lasts = flow.transport.is_reliable();
-        let first = (flow, Id::Server(ServerId(0)));
-        let last = (flow, Id::Client(ClientId(u64::MAX)));
-        let hit: Vec<Id> = self
-            .by_flow
-            .range(first..=last)
-            .map(|(_, id)| *id)
-            .collect();
+        let all = (flow, Id::Server(ServerId(0)))..=(flow, Id::Client(ClientId(u64::MAX)));
+        let hit: Vec<Id> = self.by_flow.range(all).map(|(_, id)| *id).collect();
         for id in hit {
             match id {
                 Id::Server(_) if !lasts => {}
