@@ -204,7 +204,7 @@ impl Phone {
             return;
         };
         // §9.1: if even the CANCEL is not heard, the call is given up.
-        invite.until = Some(now + LIFE);
+        (invite.until, invite.cancelled) = (Some(now + LIFE), true);
         let (branch, to) = (invite.branch.clone(), invite.to);
         let cancel = Draft {
             method: Method::Cancel,

@@ -38,6 +38,8 @@ pub(super) struct Client {
     pub(super) to: SocketAddr,
     pub(super) purpose: Purpose,
     pub(super) challenged: bool,
+    /// CANCEL is out: provisional responses no longer lengthen the wait.
+    pub(super) cancelled: bool,
     interval: Duration,
     resend: Option<Instant>,
     /// Timer B or F; after the final response: until when copies of it are absorbed.
@@ -63,6 +65,7 @@ impl Client {
             to,
             purpose,
             challenged: false,
+            cancelled: false,
             interval: T1,
             resend: Some(now + T1),
             until: Some(now + LIFE),
@@ -78,7 +81,8 @@ impl Client {
     /// A provisional response: INVITE is sent no more and waits; others slow down.
     pub(super) fn provisional(&mut self) {
         if self.draft.method == Method::Invite {
-            (self.resend, self.until) = (None, None);
+            self.resend = None;
+            self.until = self.until.filter(|_| self.cancelled);
         } else {
             self.interval = T2;
         }

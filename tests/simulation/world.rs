@@ -60,13 +60,15 @@ pub(crate) enum Deed {
     Hold(bool),
     Mute(bool),
     Press(char),
+    /// Hangs up where nothing was heard since so many packets (`None`: counts them first).
+    Despair(Option<u64>),
     Vanish,
 }
 
 pub(crate) struct World {
     pub(crate) at: Instant,
     /// When the process began: its own clock counts from there.
-    boot: Instant,
+    pub(crate) boot: Instant,
     pub(crate) switch: Switch,
     engine: Engine,
     clips: Arc<Clips>,
@@ -557,6 +559,7 @@ impl World {
             Deed::Press(key) => {
                 self.with(player, |phone, _| phone.press(key));
             }
+            Deed::Despair(before) => self.despair(player, before),
             Deed::Vanish => {
                 self.with(player, |phone, _| phone.vanish());
             }
@@ -607,7 +610,7 @@ impl World {
         }
         self.restore(now);
         self.perform(None);
-        self.give_up_errands();
+        self.wonder();
     }
 
     fn restore(&mut self, now: Now) {
