@@ -526,7 +526,7 @@ impl World {
         }
     }
 
-    fn deed(&mut self, player: usize, deed: Deed) {
+    pub(crate) fn deed(&mut self, player: usize, deed: Deed) {
         self.note(|| format!("player {player} does {deed:?}"));
         match deed {
             Deed::Call(uri) => {
