@@ -34,6 +34,7 @@ fn open(engine: &mut Engine, number: u64, codec: Codec) {
             leg,
             stream: Stream {
                 remote: address(number),
+                signalling: here,
                 remote_rtcp: address(number),
                 codec,
                 payload_type,

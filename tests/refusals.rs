@@ -123,60 +123,61 @@ type Row<'a> = (
     Option<(Name, &'a str)>,
 );
 
+const VIDEO: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 40000 RTP/AVP 31\r\n";
 const ADDRESS: [&str; 2] = ["To: <sip:101@qaynar>", "From: <sip:101@qaynar>;tag=f1"];
+
+const AT_ONCE: &[Row<'static>] = &[
+    (400, "OPTIONS", &["CSeq: 1 INVITE"], "", None),
+    (400, "INVITE", &[], "not an SDP", None),
+    (
+        401,
+        "REGISTER",
+        &ADDRESS,
+        "",
+        Some((Name::WwwAuthenticate, "realm=\"qaynar\"")),
+    ),
+    (405, "MESSAGE", &[], "", Some((Name::Allow, "INVITE"))),
+    (405, "SUBSCRIBE", &[], "", Some((Name::Allow, "REGISTER"))),
+    (406, "INVITE", &["Accept: text/poem"], SDP, None),
+    (
+        415,
+        "INVITE",
+        &["Content-Type: text/poem"],
+        "a",
+        Some((Name::Accept, "application/sdp")),
+    ),
+    (
+        415,
+        "INVITE",
+        &["Content-Encoding: gzip"],
+        SDP,
+        Some((Name::AcceptEncoding, "identity")),
+    ),
+    (
+        420,
+        "INVITE",
+        &["Require: telepathy"],
+        SDP,
+        Some((Name::Unsupported, "telepathy")),
+    ),
+    (
+        422,
+        "INVITE",
+        &["Supported: timer", "Session-Expires: 30"],
+        SDP,
+        Some((Name::MinSe, "")),
+    ),
+    (481, "BYE", &["To: <sip:116111@qaynar>;tag=gone"], "", None),
+    (481, "CANCEL", &[], "", None),
+    (481, "PRACK", &["RAck: 1 1 INVITE"], "", None),
+    (483, "INVITE", &["Max-Forwards: 0"], SDP, None),
+    (488, "INVITE", &[], VIDEO, None),
+    (501, "DANCE", &[], "", Some((Name::Allow, "INVITE"))),
+];
 
 #[test]
 fn what_is_refused_at_once_says_what_would_be_taken() {
-    let video = SDP.replace("m=audio 40000 RTP/AVP 8", "m=video 40000 RTP/AVP 31");
-    let rows: &[Row<'_>] = &[
-        (400, "OPTIONS", &["CSeq: 1 INVITE"], "", None),
-        (400, "INVITE", &[], "not an SDP", None),
-        (
-            401,
-            "REGISTER",
-            &ADDRESS,
-            "",
-            Some((Name::WwwAuthenticate, "realm=\"qaynar\"")),
-        ),
-        (405, "MESSAGE", &[], "", Some((Name::Allow, "INVITE"))),
-        (405, "SUBSCRIBE", &[], "", Some((Name::Allow, "REGISTER"))),
-        (406, "INVITE", &["Accept: text/poem"], SDP, None),
-        (
-            415,
-            "INVITE",
-            &["Content-Type: text/poem"],
-            "a",
-            Some((Name::Accept, "application/sdp")),
-        ),
-        (
-            415,
-            "INVITE",
-            &["Content-Encoding: gzip"],
-            SDP,
-            Some((Name::AcceptEncoding, "identity")),
-        ),
-        (
-            420,
-            "INVITE",
-            &["Require: telepathy"],
-            SDP,
-            Some((Name::Unsupported, "telepathy")),
-        ),
-        (
-            422,
-            "INVITE",
-            &["Supported: timer", "Session-Expires: 30"],
-            SDP,
-            Some((Name::MinSe, "")),
-        ),
-        (481, "BYE", &["To: <sip:116111@qaynar>;tag=gone"], "", None),
-        (481, "CANCEL", &[], "", None),
-        (481, "PRACK", &["RAck: 1 1 INVITE"], "", None),
-        (483, "INVITE", &["Max-Forwards: 0"], SDP, None),
-        (488, "INVITE", &[], &video, None),
-        (501, "DANCE", &[], "", Some((Name::Allow, "INVITE"))),
-    ];
-    for (status, method, more, body, wanted) in rows {
+    for (status, method, more, body, wanted) in AT_ONCE {
         let mut desk = Desk::new(settings());
         let refusal = answer(&mut desk, trunk(), &request(method, 1, more, body));
         assert_eq!(refusal.status, *status, "{method} {more:?}");
@@ -322,7 +323,7 @@ fn a_new_offer_waits_for_what_is_under_way() {
     desk.wait(Duration::from_secs(46));
     let refreshes: Vec<Request> = desk.requests();
     assert!(
-        refreshes.iter().any(|one| one.method == Method::Update),
+        refreshes.iter().any(|one| one.method == Method::Invite),
         "{refreshes:?}"
     );
     let crossed = answer(&mut desk, trunk(), &request("INVITE", 4, &[&to], SDP));

@@ -10,11 +10,13 @@ use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Stream;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::Dialog;
+use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
 use crate::sip::message::Request;
 use crate::sip::reliable::Reliable;
 use crate::sip::session_timer::SessionTimer;
 use crate::sip::transaction::layer::{ClientId, ServerId};
+use crate::time::Instant;
 
 /// To whom a leg belongs. No leg is without an owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,10 @@ pub struct Media {
     pub description_id: u64,
     /// `o=` version of our next description.
     pub description_version: u64,
+    /// Our last description as it went out, offer or answer; empty: none yet. The next one keeps its
+    /// lines (RFC 3264 §8).
+    #[serde(default)]
+    pub described: String,
     /// As negotiated; `None`: not yet.
     pub stream: Option<Stream>,
     /// The peer holds us: who it is connected with hears music.
@@ -99,16 +105,22 @@ pub struct Leg {
     pub contact: String,
     /// Our media.
     pub media: Media,
+    /// Who we are to the peer, should it challenge us: of its trunk; operators' phones get none.
+    pub credentials: Option<Credentials>,
     /// Keeps the dialog's life in sight (RFC 4028); off where the peer cannot.
     pub timer: SessionTimer,
+    /// It has ended for us and its media is closed; BYE follows as soon as it may.
+    pub ending: bool,
     /// An in-dialog OPTIONS is out.
     pub probing: bool,
-    /// A re-INVITE or UPDATE of ours is out: one of the peer's gets 491 (RFC 3261 §14.2).
-    pub refreshing: bool,
+    /// Our OPTIONS got lost on our side of the network: when the next one goes out.
+    pub probe_at: Option<Instant>,
+    /// The peer takes UPDATE: a refresh needs no re-INVITE (RFC 4028 §7.4).
+    pub allows_update: bool,
+    /// A re-INVITE or UPDATE of ours that waits for its answer.
+    pub refreshing: Option<ClientId>,
     /// Our 2xx to a re-INVITE of the peer, until its ACK comes.
     pub reinvite: Option<Acceptance>,
-    /// The call is over; BYE waits for the ACK of our 2xx (RFC 3261 §15).
-    pub ending: bool,
 }
 
 impl Leg {
@@ -130,13 +142,13 @@ impl Leg {
     }
 
     /// Our 2xx with an offer, while the ACK owes the answer to it.
-    pub fn offered(&self) -> Option<&[u8]> {
+    pub fn offered(&self) -> Option<&Acceptance> {
         match &self.progress {
             Progress::Up {
                 acceptance: Some(acceptance),
                 answer_due: true,
                 ..
-            } => acceptance.response(),
+            } => Some(acceptance),
             _ => None,
         }
     }

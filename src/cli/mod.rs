@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod calls;
+pub mod demo;
 pub mod dialplan;
 pub mod operator;
 pub mod serve;
@@ -54,9 +55,6 @@ pub enum CliError {
     /// The arguments fit their types but not each other or the installation.
     #[error("{0}")]
     Arguments(String),
-    /// The command is named, and is not in this build.
-    #[error("`qaynar {0}` is not part of this build")]
-    NotBuilt(&'static str),
     /// Reading or writing the terminal.
     #[error("{0}")]
     Terminal(#[from] io::Error),
@@ -87,7 +85,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Operator(command) => operator::run(command, &settings()?, out)?,
         Command::Calls(arguments) => calls::run(arguments, &settings()?, out)?,
         Command::Serve(_) => serve::serve(&settings()?, out)?,
-        Command::Demo(_) => return Err(CliError::NotBuilt("demo")),
+        Command::Demo(asked) => demo::demo(asked, &settings()?, out)?,
         Command::Check(asked) => return dialplan::check(asked, &settings()?, out),
         Command::Route(asked) => dialplan::route(asked, &settings()?, out)?,
         Command::Apply(asked) => return dialplan::apply(asked, &settings()?, out),

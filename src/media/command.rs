@@ -14,6 +14,8 @@ use crate::rtp::codec::{Codec, Direction};
 pub struct Stream {
     /// Where the peer's SDP wants RTP. Latching may move it (symmetric RTP).
     pub remote: SocketAddr,
+    /// From which address the peer signals: behind a NAT its media comes from there.
+    pub signalling: IpAddr,
     /// Where it wants RTCP: `a=rtcp`, else the next port, or the RTP port itself with `a=rtcp-mux`.
     pub remote_rtcp: SocketAddr,
     /// What we send.
@@ -105,7 +107,8 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
-    /// Give the port back. `Event::Closed` follows with the leg's quality.
+    /// Give the port back. `Event::Closed` follows with the leg's quality, even if the leg was lost
+    /// before.
     Close {
         /// The leg.
         leg: LegId,
@@ -147,7 +150,14 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
-    /// The port could not be opened, or the like: the leg has no sound.
+    /// The leg's ports could not be bound: it has no sound, and its ports are somebody else's.
+    Unopened {
+        /// The leg.
+        leg: LegId,
+        /// What happened, without caller data.
+        reason: String,
+    },
+    /// A sound is missing, or the leg fell silent by a fault of ours.
     Failed {
         /// The leg.
         leg: LegId,

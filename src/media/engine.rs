@@ -16,6 +16,9 @@ use crate::time::{Instant, Now};
 /// Comfort noise (RFC 3389): a sign of life, no audio.
 const COMFORT_NOISE: u8 = 13;
 
+/// How many events may wait for the switch, besides those that answer its commands.
+const MAX_EVENTS: usize = 4_096;
+
 /// One of a leg's two sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Channel {
@@ -170,15 +173,14 @@ impl Engine {
     fn close(&mut self, id: LegId, now: Now, sink: &mut impl Sink) {
         self.unbridge(id, now.at);
         let Some(mut leg) = self.legs.remove(&id) else {
-            return;
+            let quality = super::Quality::default();
+            return self.report(Event::Closed { leg: id, quality });
         };
         if let Some((to, bytes)) = leg.report(now, true) {
             sink.send(id, Channel::Rtcp, to, &bytes);
         }
-        self.events.push_back(Event::Closed {
-            leg: id,
-            quality: leg.quality(now.at),
-        });
+        let quality = leg.quality(now.at);
+        self.report(Event::Closed { leg: id, quality });
     }
 
     /// A packet arrived on a leg's socket. What is not of its peer, or no RTP, is counted and dropped.
@@ -210,7 +212,6 @@ impl Engine {
             leg.incoming.refused += 1;
             return;
         };
-        let described = stream.remote;
         let is_event = stream.event_type_in == Some(header.payload_type);
         let listed = stream
             .accepts
@@ -221,16 +222,17 @@ impl Engine {
             leg.incoming.refused += 1;
             return;
         }
-        match leg.incoming.take(&header, source, described, now.at) {
+        let Some(home) = &leg.home else { return };
+        match leg.incoming.take(&header, source, home, now.at) {
             Taken::Refused | Taken::Copy => return,
-            Taken::First => self.events.push_back(Event::Heard { leg: id }),
+            Taken::First => note(&mut self.events, Event::Heard { leg: id }),
             Taken::Next => {}
         }
         if leg.end_absence(now.at) {
-            self.events.push_back(Event::Returned { leg: id });
+            note(&mut self.events, Event::Returned { leg: id });
         }
         if is_event && let Some(digit) = leg.incoming.events.packet(header.timestamp, payload) {
-            self.events.push_back(Event::Digit { leg: id, digit });
+            note(&mut self.events, Event::Digit { leg: id, digit });
         }
         let receives = leg
             .stream
@@ -265,7 +267,7 @@ impl Engine {
             Some(codec) if payload.len() <= packet::MAX_PAYLOAD => {
                 leg.hear(header, codec, payload, now, send);
             }
-            _ => {}
+            _ => leg.out.skip(header),
         }
     }
 
@@ -284,10 +286,8 @@ impl Engine {
                     self.events.push_back(Event::Played { leg: *id, playback });
                 }
                 Some(Notice::Absent(silent_for)) => {
-                    self.events.push_back(Event::Absent {
-                        leg: *id,
-                        silent_for,
-                    });
+                    let leg = *id;
+                    note(&mut self.events, Event::Absent { leg, silent_for });
                 }
                 None => {}
             }
@@ -304,6 +304,26 @@ impl Engine {
         self.events.pop_front()
     }
 
+    /// Adds something to tell the switch, behind what waits.
+    pub fn report(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    /// Takes an event back that the switch has no room for: it will be the next again.
+    pub fn unpoll(&mut self, event: Event) {
+        self.events.push_front(event);
+    }
+
+    /// Whether there is something to tell the switch.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// All legs.
+    pub fn legs(&self) -> impl Iterator<Item = LegId> {
+        self.legs.keys().copied()
+    }
+
     /// How many legs are open.
     pub fn len(&self) -> usize {
         self.legs.len()
@@ -312,5 +332,13 @@ impl Engine {
     /// Whether none is open.
     pub fn is_empty(&self) -> bool {
         self.legs.is_empty()
+    }
+}
+
+/// Adds what the peer caused. It may cause much while the switch is busy: the newest is let go then.
+/// What answers commands is bounded by the commands, and never lost.
+fn note(events: &mut VecDeque<Event>, event: Event) {
+    if events.len() < MAX_EVENTS {
+        events.push_back(event);
     }
 }

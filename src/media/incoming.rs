@@ -1,7 +1,17 @@
-//! What comes in on a leg: from whom it is taken (symmetric RTP with an SSRC and source check), and
+//! What comes in on a leg: from whom it is taken (symmetric RTP with a source and SSRC check), and
 //! whether it comes at all.
+//!
+//! Whom we believe, so that nobody else can speak to a caller or listen to one:
+//!
+//! 1. the very place that the peer described, always;
+//! 2. any port of the described address or of the address that signals: the peer itself, behind a
+//!    NAT perhaps. Another port than the present one only with the SSRC that we know, or when the
+//!    present one has been silent for a while;
+//! 3. a stranger only where the peer is behind a NAT (it described an address that leads nowhere, and
+//!    signals from another), within ten seconds of its description, and while nobody of 1 or 2 was
+//!    heard. Whoever of 1 or 2 is heard later takes the place at once.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::rtp::dtmf;
@@ -9,22 +19,84 @@ use crate::rtp::packet::Header;
 use crate::rtp::quality::Incoming as Figures;
 use crate::time::Instant;
 
-/// Another source is believed only when the old one has been silent for so long.
+/// Another port is believed only when the old one has been silent for so long.
 const SOURCE_REST: Duration = Duration::from_secs(2);
 /// The same, where it goes on with the SSRC that we know: a NAT gave it another port.
 const SAME_SSRC_REST: Duration = Duration::from_millis(200);
+/// How long after its description a peer behind a NAT may turn up at an address that nobody named.
+const STRANGER_WINDOW: Duration = Duration::from_secs(10);
+
+/// What signalling says about the peer's whereabouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Home {
+    /// The place that the peer described.
+    pub(super) described: SocketAddr,
+    /// The address that signals.
+    pub(super) signalling: IpAddr,
+    /// When it was described.
+    pub(super) since: Instant,
+}
+
+/// How good a source is; a better one takes the place of a lesser at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Stranger,
+    Known,
+    Described,
+}
+
+impl Home {
+    fn rank(&self, source: SocketAddr) -> Rank {
+        if source == self.described {
+            Rank::Described
+        } else if source.ip() == self.described.ip() || source.ip() == self.signalling {
+            Rank::Known
+        } else {
+            Rank::Stranger
+        }
+    }
+
+    /// Whether the described address may be one of another network, which we cannot reach.
+    fn is_behind_nat(&self) -> bool {
+        !is_routable(self.described.ip()) && self.described.ip() != self.signalling
+    }
+}
+
+/// Private (RFC 1918, RFC 4193), shared (RFC 6598), link-local and loopback addresses are not.
+fn is_routable(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            let shared = first == 100 && (64..128).contains(&second);
+            !(v4.is_private()
+                || shared
+                || v4.is_link_local()
+                || v4.is_loopback()
+                || v4.is_unspecified())
+        }
+        IpAddr::V6(v6) => {
+            !(v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                || v6.is_loopback()
+                || v6.is_unspecified())
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Latch {
     source: SocketAddr,
-    ssrc: u32,
-    heard: Instant,
+    rank: Rank,
 }
 
 /// One incoming stream.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Incoming {
     latch: Option<Latch>,
+    ssrc: Option<u32>,
+    heard: Option<Instant>,
+    /// Where the peer was before it described a new place, and when it left.
+    left: Option<(SocketAddr, Instant)>,
     pub(super) figures: Figures,
     pub(super) events: dtmf::Reader,
     pub(super) refused: u64,
@@ -45,27 +117,25 @@ pub(super) enum Taken {
 }
 
 impl Incoming {
-    /// Judges the source (`described`: what the peer's description says), then counts the packet.
+    /// Judges the source, then counts the packet.
     pub(super) fn take(
         &mut self,
         header: &Header,
         source: SocketAddr,
-        described: SocketAddr,
+        home: &Home,
         now: Instant,
     ) -> Taken {
-        let first = self.latch.is_none();
-        if !self.is_believed(header.ssrc, source, described, now) {
+        let first = self.heard.is_none();
+        let rank = home.rank(source);
+        if !self.is_believed(header.ssrc, source, rank, home, now) {
             self.refused += 1;
             return Taken::Refused;
         }
-        if self.latch.is_some_and(|latch| latch.ssrc != header.ssrc) {
+        if self.ssrc.replace(header.ssrc) != Some(header.ssrc) {
             self.last_sequence = None;
         }
-        self.latch = Some(Latch {
-            source,
-            ssrc: header.ssrc,
-            heard: now,
-        });
+        self.latch = Some(Latch { source, rank });
+        self.heard = Some(now);
         if self.last_sequence.replace(header.sequence) == Some(header.sequence) {
             return Taken::Copy;
         }
@@ -77,17 +147,40 @@ impl Incoming {
         &self,
         ssrc: u32,
         source: SocketAddr,
-        described: SocketAddr,
+        rank: Rank,
+        home: &Home,
         now: Instant,
     ) -> bool {
-        let Some(latch) = self.latch else { return true };
-        if source == latch.source {
+        let Some(latch) = self.latch else {
+            // What was on its way from the old place must not call us back there.
+            let left = self
+                .left
+                .is_some_and(|(place, at)| place == source && now.since(at) < SOURCE_REST);
+            return match rank {
+                Rank::Described => true,
+                Rank::Known => !left,
+                Rank::Stranger => {
+                    !left && home.is_behind_nat() && now.since(home.since) <= STRANGER_WINDOW
+                }
+            };
+        };
+        if source == latch.source || rank > latch.rank {
             return true;
         }
-        let rest = now.since(latch.heard);
-        // Whoever spoke first from elsewhere yields to the place that the peer itself named.
-        let named = source == described && latch.source != described;
-        named || rest >= SOURCE_REST || (ssrc == latch.ssrc && rest >= SAME_SSRC_REST)
+        if rank == Rank::Stranger && source.ip() != latch.source.ip() {
+            return false;
+        }
+        let rest = self.heard.map_or(Duration::ZERO, |heard| now.since(heard));
+        rest >= SOURCE_REST || (self.ssrc == Some(ssrc) && rest >= SAME_SSRC_REST)
+    }
+
+    /// Whether a report about this stream may come from `source`: an address that was named for
+    /// RTP, RTCP (`named`) or signalling, or the one where the stream comes from.
+    pub(super) fn may_report(&self, source: IpAddr, home: &Home, named: IpAddr) -> bool {
+        source == named
+            || source == home.described.ip()
+            || source == home.signalling
+            || self.latch.is_some_and(|latch| latch.source.ip() == source)
     }
 
     /// Where the peer really is, once it was heard.
@@ -97,18 +190,18 @@ impl Incoming {
 
     /// Whose stream it is.
     pub(super) fn ssrc(&self) -> Option<u32> {
-        self.latch.map(|latch| latch.ssrc)
+        self.ssrc
     }
 
     /// When it was heard last.
     pub(super) fn heard(&self) -> Option<Instant> {
-        self.latch.map(|latch| latch.heard)
+        self.heard
     }
 
-    /// The peer described a new place: the next packet from anywhere is believed.
-    pub(super) fn unlatch(&mut self) {
-        if let Some(latch) = &mut self.latch {
-            latch.heard = Instant(0);
+    /// The peer described a new place: it is there from now on, wherever it was.
+    pub(super) fn unlatch(&mut self, now: Instant) {
+        if let Some(latch) = self.latch.take() {
+            self.left = Some((latch.source, now));
         }
     }
 }
@@ -127,69 +220,133 @@ mod tests {
         }
     }
 
-    fn at(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn place(text: &str) -> SocketAddr {
+        text.parse().unwrap()
     }
 
     const DAY: Instant = Instant(86_400_000_000);
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn home(described: &str, signalling: &str) -> Home {
+        Home {
+            described: place(described),
+            signalling: signalling.parse().unwrap(),
+            since: DAY,
+        }
+    }
 
     #[test]
-    fn a_stranger_cannot_take_a_running_stream_over() {
+    fn a_stranger_is_refused_before_the_first_packet_and_in_the_running_stream() {
+        let home = home("198.51.100.1:4000", "198.51.100.2");
         let mut incoming = Incoming::default();
-        let described = at(4000);
-        assert_eq!(
-            incoming.take(&header(1, 1), described, described, DAY),
-            Taken::First
-        );
+        let stranger = place("203.0.113.66:4000");
+        let mut take = |ssrc, sequence, from, after| {
+            incoming.take(&header(ssrc, sequence), from, &home, DAY + after)
+        };
+        let soon = Duration::from_millis(20);
+        assert_eq!(take(666, 1, stranger, soon), Taken::Refused);
+        assert_eq!(take(1, 1, home.described, soon), Taken::First);
+        assert_eq!(take(666, 2, stranger, soon), Taken::Refused);
+        assert_eq!(take(1, 2, stranger, soon), Taken::Refused, "SSRC guessed");
+        assert_eq!(take(1, 3, stranger, LONG), Taken::Refused, "while muted");
+        assert_eq!(incoming.source(), Some(home.described));
+        assert_eq!(incoming.refused, 4);
+    }
+
+    #[test]
+    fn a_peer_behind_a_nat_is_heard_from_where_it_signals() {
+        let home = home("10.0.0.5:4000", "198.51.100.2");
+        let mut incoming = Incoming::default();
+        let (nat, moved) = (place("198.51.100.2:61000"), place("198.51.100.2:61002"));
+        assert_eq!(incoming.take(&header(1, 1), nat, &home, DAY), Taken::First);
+        // The NAT gives it another port.
         let soon = DAY + Duration::from_millis(20);
         assert_eq!(
-            incoming.take(&header(666, 1), at(6), described, soon),
+            incoming.take(&header(1, 2), moved, &home, soon),
             Taken::Refused
         );
-        assert_eq!(
-            incoming.take(&header(1, 2), at(6), described, soon),
-            Taken::Refused,
-            "SSRC guessed"
-        );
-        assert_eq!((incoming.source(), incoming.refused), (Some(described), 2));
-    }
-
-    #[test]
-    fn a_peer_whose_nat_moved_is_found_again() {
-        let mut incoming = Incoming::default();
-        incoming.take(&header(1, 1), at(4000), at(4000), DAY);
         let later = DAY + Duration::from_millis(250);
         assert_eq!(
-            incoming.take(&header(1, 2), at(4002), at(4000), later),
+            incoming.take(&header(1, 2), moved, &home, later),
             Taken::Next
         );
-        let much_later = later + SOURCE_REST;
+        // Another SSRC, another port: only after silence.
+        let at = later + Duration::from_millis(250);
+        assert_eq!(incoming.take(&header(9, 7), nat, &home, at), Taken::Refused);
+        let at = later + SOURCE_REST;
+        assert_eq!(incoming.take(&header(9, 7), nat, &home, at), Taken::Next);
+        assert_eq!(incoming.source(), Some(nat));
+    }
+
+    #[test]
+    fn behind_a_nat_a_third_address_is_taken_early_only_and_yields_to_the_peer() {
+        let home = home("192.168.1.5:4000", "198.51.100.2");
+        let third = place("198.51.100.77:61000");
+        let mut late = Incoming::default();
+        let after = DAY + STRANGER_WINDOW + Duration::from_millis(1);
         assert_eq!(
-            incoming.take(&header(9, 2), at(4004), at(4000), much_later),
+            late.take(&header(1, 1), third, &home, after),
+            Taken::Refused
+        );
+
+        let mut early = Incoming::default();
+        assert_eq!(early.take(&header(1, 1), third, &home, DAY), Taken::First);
+        let other = place("203.0.113.66:9");
+        let muted = DAY + LONG;
+        assert_eq!(
+            early.take(&header(6, 1), other, &home, muted),
+            Taken::Refused
+        );
+        let rebound = place("198.51.100.77:61002");
+        assert_eq!(
+            early.take(&header(1, 2), rebound, &home, muted),
             Taken::Next
+        );
+        let peer = place("198.51.100.2:61000");
+        assert_eq!(early.take(&header(2, 1), peer, &home, muted), Taken::Next);
+        assert_eq!(
+            early.take(&header(1, 3), rebound, &home, muted + LONG),
+            Taken::Refused,
+            "the peer has won its place back"
         );
     }
 
     #[test]
-    fn who_spoke_first_from_elsewhere_yields_to_the_described_place() {
+    fn a_peer_that_starts_anew_with_another_ssrc_is_heard() {
+        let home = home("198.51.100.1:4000", "198.51.100.1");
         let mut incoming = Incoming::default();
-        incoming.take(&header(666, 1), at(6), at(4000), DAY);
+        incoming.take(&header(1, 1), home.described, &home, DAY);
+        let soon = DAY + Duration::from_millis(20);
         assert_eq!(
-            incoming.take(&header(1, 1), at(4000), at(4000), DAY),
+            incoming.take(&header(2, 900), home.described, &home, soon),
+            Taken::Next
+        );
+        assert_eq!(incoming.ssrc(), Some(2));
+    }
+
+    #[test]
+    fn who_described_its_place_takes_it_back_from_another_port() {
+        let home = home("198.51.100.1:4000", "198.51.100.1");
+        let mut incoming = Incoming::default();
+        let elsewhere = place("198.51.100.1:6");
+        incoming.take(&header(666, 1), elsewhere, &home, DAY);
+        assert_eq!(
+            incoming.take(&header(1, 1), home.described, &home, DAY),
             Taken::Next
         );
         assert_eq!(
-            incoming.take(&header(666, 2), at(6), at(4000), DAY),
+            incoming.take(&header(666, 2), elsewhere, &home, DAY),
             Taken::Refused
         );
     }
 
     #[test]
     fn a_copy_counts_once() {
+        let home = home("198.51.100.1:4000", "198.51.100.1");
         let mut incoming = Incoming::default();
-        incoming.take(&header(1, 1), at(4000), at(4000), DAY);
+        incoming.take(&header(1, 1), home.described, &home, DAY);
         assert_eq!(
-            incoming.take(&header(1, 1), at(4000), at(4000), DAY),
+            incoming.take(&header(1, 1), home.described, &home, DAY),
             Taken::Copy
         );
         assert_eq!(incoming.figures.received, 1);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{Quality, Stream};
-use super::incoming::Incoming;
+use super::incoming::{Home, Incoming};
 use super::outgoing::Outgoing;
+use super::pieces::Pieces;
 use crate::ids::LegId;
-use crate::rtp::codec::Codec;
+use crate::rtp::codec::{Codec, Direction};
 use crate::rtp::packet::MAX_PACKET;
 use crate::rtp::quality::samples;
 use crate::rtp::{g711, rtcp};
@@ -24,8 +25,6 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 const GRID: u64 = 5_000;
 /// A thread that was held up sends at most so many frames at once; older ones are let go.
 const MAX_BACKLOG: u32 = 5;
-/// The longest pause inside which pieces of a frame are put together.
-const MAX_PIECE_GAP: Duration = Duration::from_millis(100);
 
 /// One sound being played.
 #[derive(Debug, Clone)]
@@ -77,14 +76,6 @@ pub(super) enum Source {
     Bridge(LegId),
 }
 
-/// Pieces of a frame, where the two ends of a bridge pack differently.
-#[derive(Debug, Clone, Default)]
-struct Pieces {
-    octets: Vec<u8>,
-    timestamp: u32,
-    last: Instant,
-}
-
 #[derive(Debug, Clone, Copy, Default)]
 struct Absence {
     since: Option<Instant>,
@@ -106,6 +97,8 @@ pub(super) struct Leg {
     pub(super) out: Outgoing,
     pub(super) incoming: Incoming,
     pub(super) source: Source,
+    /// Where the peer is, as signalling has it.
+    pub(super) home: Option<Home>,
     next_frame: Option<Instant>,
     pieces: Pieces,
     listening_since: Option<Instant>,
@@ -125,6 +118,7 @@ impl Leg {
             out: Outgoing::new(ssrc, sequence, timestamp),
             incoming: Incoming::default(),
             source: Source::Silence,
+            home: None,
             next_frame: None,
             pieces: Pieces::default(),
             listening_since: None,
@@ -140,14 +134,7 @@ impl Leg {
 
     /// The stream was negotiated, perhaps anew.
     pub(super) fn configure(&mut self, stream: Stream, now: Instant) {
-        let moved = self
-            .stream
-            .as_ref()
-            .is_some_and(|old| old.remote != stream.remote);
-        if moved {
-            self.incoming.unlatch();
-            self.rtcp_source = None;
-        }
+        self.settle(&stream, now);
         let grid = Instant(now.0.div_ceil(GRID) * GRID);
         self.out.start(grid);
         self.next_frame.get_or_insert(grid);
@@ -155,8 +142,9 @@ impl Leg {
         let listened = self
             .stream
             .as_ref()
-            .is_some_and(|old| old.direction.receives());
-        match (listened, stream.direction.receives()) {
+            .is_some_and(|old| old.direction == Direction::SendRecv);
+        // A peer that holds us may send music, or nothing: only a talk can lack a voice.
+        match (listened, stream.direction == Direction::SendRecv) {
             (false, true) => self.listening_since = Some(now),
             (true, false) => {
                 self.end_absence(now);
@@ -165,6 +153,26 @@ impl Leg {
             _ => {}
         }
         self.stream = Some(stream);
+    }
+
+    /// Takes note of where the peer is. A new place holds at once: what was latched is left.
+    fn settle(&mut self, stream: &Stream, now: Instant) {
+        let (described, signalling) = (stream.remote, stream.signalling);
+        match &mut self.home {
+            // A hold by the null address (RFC 3264 §8.4) names no new place.
+            Some(home) if home.described == described || described.ip().is_unspecified() => {
+                home.signalling = signalling;
+            }
+            home => {
+                *home = Some(Home {
+                    described,
+                    signalling,
+                    since: now,
+                });
+                self.incoming.unlatch(now);
+                self.rtcp_source = None;
+            }
+        }
     }
 
     /// Where our packets go.
@@ -284,13 +292,15 @@ impl Leg {
             .as_ref()
             .filter(|stream| stream.direction.sends())
         else {
-            return;
+            return self.out.pause();
         };
-        let Some(to) = self.destination() else { return };
+        let Some(to) = self.destination() else {
+            return self.out.pause();
+        };
         let length = samples(stream.packet_time) as usize;
         let (own, payload_type) = (stream.codec, stream.payload_type);
         let mut buffer = [0; MAX_PACKET];
-        if payload.len() == length && self.pieces.octets.is_empty() {
+        if payload.len() == length && self.pieces.is_empty() {
             let mut other = Vec::new();
             let payload = if own == codec {
                 payload
@@ -311,22 +321,23 @@ impl Leg {
             }
             return;
         }
-        if now.since(self.pieces.last) > MAX_PIECE_GAP {
-            self.pieces.octets.clear();
+        let clock = self.out.timestamp(now);
+        if theirs.marker {
+            self.out.pause();
         }
-        if self.pieces.octets.is_empty() {
-            self.pieces.timestamp = self.out.timestamp(now);
-        }
-        self.pieces.last = now;
-        g711::transcode(payload, codec, own, &mut self.pieces.octets);
-        while let Some(frame) = self.pieces.octets.get(..length).filter(|_| length > 0) {
-            let timestamp = self.pieces.timestamp;
-            if let Some(bytes) = self.out.packet(payload_type, timestamp, frame, &mut buffer) {
+        let Some(octets) = self
+            .pieces
+            .line_up(theirs, payload.len(), g711::silence(own), clock)
+        else {
+            return;
+        };
+        g711::transcode(payload, codec, own, octets);
+        let out = &mut self.out;
+        while self.pieces.take(length, |timestamp, frame| {
+            if let Some(bytes) = out.packet(payload_type, timestamp, frame, &mut buffer) {
                 send(to, bytes);
             }
-            self.pieces.timestamp = timestamp.wrapping_add(length as u32);
-            self.pieces.octets.drain(..length);
-        }
+        }) {}
     }
 
     /// A telephone-event of the other leg of a bridge.
@@ -345,12 +356,12 @@ impl Leg {
             self.destination(),
             stream.and_then(|stream| stream.event_type),
         ) else {
-            return;
+            return self.out.skip(theirs);
         };
         let mut buffer = [0; MAX_PACKET];
         if let Some(bytes) = self
             .out
-            .relay(theirs, event_type, 0, payload, now, &mut buffer)
+            .relay_event(theirs, event_type, payload, now, &mut buffer)
         {
             send(to, bytes);
         }
@@ -358,7 +369,8 @@ impl Leg {
 
     /// What the leg hears from now on.
     pub(super) fn set_source(&mut self, source: Source, now: Instant) {
-        self.pieces.octets.clear();
+        self.pieces = Pieces::default();
+        self.out.unmap();
         self.source = source;
         // Frames that nobody was to hear are not made up for in a burst.
         if let (Some(stream), Some(frame_at)) = (&self.stream, &mut self.next_frame) {
@@ -395,11 +407,18 @@ impl Leg {
 
     /// Reads a report of the peer.
     pub(super) fn receive_report(&mut self, bytes: &[u8], source: SocketAddr, now: Now) -> bool {
+        let (Some(home), Some(stream)) = (&self.home, &self.stream) else {
+            return false;
+        };
+        let named = stream.remote_rtcp.ip();
+        if !self.incoming.may_report(source.ip(), home, named) {
+            return false;
+        }
         let Some(compound) = rtcp::read(bytes) else {
             return false;
         };
         let known = self.incoming.ssrc();
-        if known.is_some_and(|ssrc| compound.ssrc != 0 && compound.ssrc != ssrc) {
+        if known.is_some_and(|ssrc| compound.ssrc != ssrc) {
             return false;
         }
         self.rtcp_source = Some(source);

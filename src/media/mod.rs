@@ -6,6 +6,9 @@ pub mod engine;
 mod incoming;
 pub mod leg;
 mod outgoing;
+mod pieces;
+#[cfg(test)]
+mod tests;
 
 pub use crate::rtp::codec::{Codec, Direction};
 pub use clips::{ClipFault, Clips, Sound};

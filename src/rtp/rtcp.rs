@@ -75,10 +75,16 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
         .map(u32::from_be_bytes)
 }
 
-/// Reads a compound packet; `None`: it is not RTCP.
+/// Reads a compound packet, which begins with a report (§6.1); `None`: it is not RTCP.
 pub fn read(bytes: &[u8]) -> Option<Compound> {
     let mut rest = bytes;
-    let mut found = Compound::default();
+    if !matches!(bytes.get(1), Some(200 | 201)) {
+        return None;
+    }
+    let mut found = Compound {
+        ssrc: u32_at(bytes, 4)?,
+        ..Compound::default()
+    };
     while !rest.is_empty() {
         let [first, kind, high, low] = *rest.first_chunk::<4>()?;
         let length = 4 * (usize::from(u16::from_be_bytes([high, low])) + 1);
@@ -90,7 +96,6 @@ pub fn read(bytes: &[u8]) -> Option<Compound> {
         let count = usize::from(first & 31);
         match kind {
             200 => {
-                found.ssrc = u32_at(packet, 4)?;
                 found.sender = Some(SenderInfo {
                     ntp: (u64::from(u32_at(packet, 8)?) << 32) | u64::from(u32_at(packet, 12)?),
                     timestamp: u32_at(packet, 16)?,
@@ -100,14 +105,13 @@ pub fn read(bytes: &[u8]) -> Option<Compound> {
                 read_reports(packet, 28, count, &mut found.reports)?;
             }
             201 => {
-                found.ssrc = u32_at(packet, 4)?;
                 read_reports(packet, 8, count, &mut found.reports)?;
             }
             203 => found.bye = true,
             _ => {}
         }
     }
-    (!bytes.is_empty()).then_some(found)
+    Some(found)
 }
 
 fn read_reports(packet: &[u8], start: usize, count: usize, out: &mut Vec<Report>) -> Option<()> {

@@ -4,4 +4,4 @@ pub mod description;
 pub mod negotiate;
 
 pub use description::{Description, MediaLine, SdpFault};
-pub use negotiate::{Local, Negotiated, NotAcceptable, answer, offer, read_answer};
+pub use negotiate::{Local, Negotiated, NotAcceptable, answer, offer, offer_again, read_answer};

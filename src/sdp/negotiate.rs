@@ -10,6 +10,8 @@ use crate::rtp::codec::{Codec, Direction};
 
 /// Under which payload type our offers have telephone-events.
 const OFFERED_EVENTS: u8 = 101;
+/// The profile of our offers.
+const PROTOCOL: &str = "RTP/AVP";
 /// RFC 4733 §2.5.1.3: keys 0–9, *, #, A–D.
 const EVENTS: &str = "0-15";
 /// What the peer gets to hear a packet of, unless it asks for another length.
@@ -160,8 +162,9 @@ fn packet_time(line: &MediaLine) -> Duration {
     }
 }
 
-fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, mux: bool) {
-    let _ = write!(text, "m=audio {} RTP/AVP", local.port);
+/// `protocol` is that of the offer: an answer must not change it (RFC 3264 §6).
+fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, protocol: &str, mux: bool) {
+    let _ = write!(text, "m=audio {} {protocol}", local.port);
     for (number, _) in &agreed.accepts {
         let _ = write!(text, " {number}");
     }
@@ -209,23 +212,60 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(Vec<u8>, Negotiated
                 &mut text,
                 local,
                 &agreed,
+                &line.protocol,
                 line.attribute("rtcp-mux").is_some(),
             );
         } else {
-            let _ = write!(text, "m={} 0 {}", line.kind, line.protocol);
-            for format in &line.formats {
-                let _ = write!(text, " {format}");
-            }
-            text.push_str("\r\n");
+            refuse(&mut text, line);
         }
     }
     Ok((text.into_bytes(), agreed))
 }
 
+/// A line that stays with port 0 (RFC 3264 §6, §8.2).
+fn refuse(text: &mut String, line: &MediaLine) {
+    let _ = write!(text, "m={} 0 {}", line.kind, line.protocol);
+    for format in &line.formats {
+        let _ = write!(text, " {format}");
+    }
+    text.push_str("\r\n");
+}
+
 /// Our offer: A-law, µ-law and telephone-events.
 pub fn offer(local: &Local) -> Vec<u8> {
     let mut text = header(local.address, local.id, local.version);
-    let whole = Negotiated {
+    audio_lines(
+        &mut text,
+        local,
+        &all(local, OFFERED_EVENTS),
+        PROTOCOL,
+        false,
+    );
+    text.into_bytes()
+}
+
+/// Our offer in a dialog whose last description of ours is `last`: its lines stay in their places, its
+/// refused lines refused, and the number of telephone-events is what it was (RFC 3264 §8, §8.3.2).
+pub fn offer_again(last: &Description, local: &Local) -> Vec<u8> {
+    let Some(ours) = last.media.iter().position(is_usable) else {
+        return offer(local);
+    };
+    let mut text = header(local.address, local.id, local.version);
+    for (at, line) in last.media.iter().enumerate() {
+        if at == ours {
+            let whole = all(local, event_type(line).unwrap_or(OFFERED_EVENTS));
+            let mux = line.attribute("rtcp-mux").is_some();
+            audio_lines(&mut text, local, &whole, &line.protocol, mux);
+        } else {
+            refuse(&mut text, line);
+        }
+    }
+    text.into_bytes()
+}
+
+/// All that we can, as our offers say it.
+fn all(local: &Local, events: u8) -> Negotiated {
+    Negotiated {
         remote: SocketAddr::new(local.address, 0),
         remote_rtcp: SocketAddr::new(local.address, 0),
         codec: Codec::Pcma,
@@ -234,33 +274,33 @@ pub fn offer(local: &Local) -> Vec<u8> {
             .into_iter()
             .map(|codec| (codec.static_type(), codec))
             .collect(),
-        event_type: Some(OFFERED_EVENTS),
-        event_type_in: Some(OFFERED_EVENTS),
+        event_type: Some(events),
+        event_type_in: Some(events),
         packet_time: PACKET_TIME,
         direction: local.direction,
         held: false,
-    };
-    audio_lines(&mut text, local, &whole, false);
-    text.into_bytes()
+    }
 }
 
-/// Reads the answer to our [`offer`].
+/// Reads the answer to an offer of ours, in the place where that has its audio line.
 ///
 /// # Errors
 /// [`NotAcceptable`] where the audio line was refused or cannot be used.
-pub fn read_answer(answer: &Description, wanted: Direction) -> Result<Negotiated, NotAcceptable> {
-    let line = answer
-        .media
-        .first()
-        .filter(|line| is_usable(line))
+pub fn read_answer(
+    answer: &Description,
+    offered: &Description,
+) -> Result<Negotiated, NotAcceptable> {
+    let place = offered.media.iter().position(is_usable);
+    let place = place.ok_or(NotAcceptable)?;
+    let ours = offered.media.get(place).ok_or(NotAcceptable)?;
+    let offered = agree(ours, Direction::SendRecv).ok_or(NotAcceptable)?;
+    let line = answer.media.get(place).filter(|line| is_usable(line));
+    let mut agreed = line
+        .and_then(|line| agree(line, ours.direction))
         .ok_or(NotAcceptable)?;
-    let mut agreed = agree(line, wanted).ok_or(NotAcceptable)?;
     // What comes to us is numbered as we offered it (RFC 3264 §6.1), whatever the answer lists.
-    agreed.accepts = Codec::ALL
-        .into_iter()
-        .map(|codec| (codec.static_type(), codec))
-        .collect();
-    agreed.event_type_in = agreed.event_type.map(|_| OFFERED_EVENTS);
+    agreed.accepts = offered.accepts;
+    agreed.event_type_in = agreed.event_type.and(offered.event_type_in);
     Ok(agreed)
 }
 
@@ -326,6 +366,12 @@ mod tests {
     }
 
     #[test]
+    fn the_offers_profile_is_kept() {
+        let (text, _) = answered("m=audio 4000 RTP/AVPF 8\r\n");
+        assert!(text.contains("m=audio 20000 RTP/AVPF 8\r\n"), "{text}");
+    }
+
+    #[test]
     fn hold_is_mirrored_in_all_its_forms() {
         for (theirs, ours) in [
             ("sendonly", Direction::RecvOnly),
@@ -368,11 +414,37 @@ mod tests {
             },
         )
         .unwrap();
-        let agreed = read_answer(&Description::parse(&text).unwrap(), Direction::SendRecv).unwrap();
+        let agreed = read_answer(&Description::parse(&text).unwrap(), &ours).unwrap();
         assert_eq!((agreed.codec, theirs.codec), (Codec::Pcma, Codec::Pcma));
         assert_eq!(agreed.event_type, Some(101));
         assert_eq!(agreed.remote.port(), 30_000);
         assert!(!agreed.held);
+    }
+
+    #[test]
+    fn a_later_offer_keeps_the_lines_and_numbers_of_the_dialog() {
+        let (answer, _) = answered(
+            "m=video 4002 RTP/AVP 96\r\nm=audio 4000 RTP/AVPF 8 97\r\na=rtpmap:97 telephone-event/8000\r\n",
+        );
+        let last = Description::parse(answer.as_bytes()).unwrap();
+        let offer = offer_again(&last, &local());
+        let text = String::from_utf8(offer.clone()).unwrap();
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("m=")).collect();
+        assert_eq!(
+            lines,
+            ["m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVPF 8 0 97"]
+        );
+        let theirs = described(
+            "m=video 0 RTP/AVP 96\r\nm=audio 4000 RTP/AVPF 0 97\r\na=rtpmap:97 telephone-event/8000\r\n",
+        );
+        let agreed = read_answer(&theirs, &Description::parse(&offer).unwrap()).unwrap();
+        assert_eq!(
+            (agreed.codec, agreed.event_type_in),
+            (Codec::Pcmu, Some(97))
+        );
+        let refused = described("m=video 0 RTP/AVP 96\r\nm=audio 0 RTP/AVPF 0\r\n");
+        let offered = Description::parse(&offer).unwrap();
+        assert_eq!(read_answer(&refused, &offered), Err(NotAcceptable));
     }
 
     proptest::proptest! {

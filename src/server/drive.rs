@@ -15,6 +15,7 @@ use super::media::Threads;
 use super::stream::Streams;
 use crate::event::{Entry, Event, What};
 use crate::ids::{CallId, OperatorId};
+use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Transport};
 use crate::store::bindings::BindingRow;
@@ -71,6 +72,8 @@ pub struct Shell {
 
 /// What the driver is told besides inputs.
 pub struct Orders {
+    /// What media threads hear.
+    pub heard: mpsc::Receiver<media::Event>,
     /// Questions of commands.
     pub asked: mpsc::Receiver<Asked>,
     /// First: drain; second: end all calls.
@@ -87,8 +90,8 @@ impl Shell {
         let mut batch = Vec::with_capacity(BATCH);
         let mut publish = tokio::time::interval(PUBLISH);
         let mut last_call = None;
-        self.perform();
         loop {
+            self.keep_up(&mut orders.heard);
             let due = self.switch.next_timeout().map(|at| self.clock.system(at));
             let sleep = async {
                 match due {
@@ -99,8 +102,12 @@ impl Shell {
             tokio::select! {
                 biased;
                 Some(()) = orders.stop.recv() => self.stop(),
+                // Rare ones first: a flood of inputs must not hide them.
                 Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
                 Some(news) = orders.news.recv() => self.hear(news),
+                _ = publish.tick() => {
+                    orders.counts.send_replace(self.switch.counts());
+                }
                 count = receiver.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         return;
@@ -109,13 +116,10 @@ impl Shell {
                         self.handle(input);
                     }
                 }
+                Some(event) = orders.heard.recv() => self.handle(Input::Media(event)),
+                // `keep_up` does what is due.
                 () = sleep => {}
-                _ = publish.tick() => {
-                    orders.counts.send_replace(self.switch.counts());
-                }
             }
-            // Also while inputs never cease: rings end, answers are repeated, callers are comforted.
-            self.let_timers_fire();
             self.perform();
             if self.is_done(&mut last_call) {
                 orders.counts.send_replace(self.switch.counts());
@@ -124,18 +128,24 @@ impl Shell {
         }
     }
 
-    fn handle(&mut self, input: Input) {
-        let now = self.clock.now();
-        self.switch.handle(input, now);
-        self.pace.took(self.clock.now().at.since(now.at));
-    }
-
-    fn let_timers_fire(&mut self) {
+    /// What must go on however many inputs wait: timers that are due, and what media heard.
+    fn keep_up(&mut self, heard: &mut mpsc::Receiver<media::Event>) {
         let now = self.clock.now();
         if self.switch.next_timeout().is_some_and(|due| due <= now.at) {
             self.switch.handle_timeout(now);
             self.pace.took(self.clock.now().at.since(now.at));
         }
+        for _ in 0..BATCH {
+            let Ok(event) = heard.try_recv() else { break };
+            self.handle(Input::Media(event));
+        }
+        self.perform();
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.switch.handle(input, now);
+        self.pace.took(self.clock.now().at.since(now.at));
     }
 
     /// Whether a drain is over: no call is left, the last BYE is answered and the last figures of media

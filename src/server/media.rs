@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -14,10 +15,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::clock::Clock;
 use crate::ids::LegId;
-use crate::media::{Channel, Clips, Command, Engine, Event, Sink};
+use crate::media::{Channel, Clips, Command, Engine, Event, Quality, Sink};
 
 /// Commands that may wait for a thread; the switch sends a dozen a call.
-const QUEUE: usize = 65_536;
+const QUEUE: usize = 16_384;
 /// Threads wake on this grid while sound flows, so that one wake-up serves many sockets.
 const GRID: Duration = Duration::from_millis(5);
 /// How many readable sockets one look at the poll returns.
@@ -31,6 +32,8 @@ const WAKE: Token = Token(usize::MAX);
 enum Order {
     Command(Command),
     Clips(Arc<Clips>),
+    #[cfg(test)]
+    Panic,
 }
 
 struct Worker {
@@ -46,7 +49,8 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts `count` threads (at least one); what they hear goes to `tell`.
+    /// Starts `count` threads (at least one); what they hear goes to `tell`, which never waits: it
+    /// gives an event back that there is no room for, and is asked again at the thread's next turn.
     ///
     /// # Errors
     /// Where the system gives no thread or poll.
@@ -54,7 +58,7 @@ impl Threads {
         count: u32,
         clips: &Arc<Clips>,
         clock: Clock,
-        tell: impl Fn(Event) + Clone + Send + 'static,
+        tell: impl Fn(Event) -> Result<(), Event> + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let (mut workers, mut joins) = (Vec::new(), Vec::new());
         for number in 0..count.max(1) {
@@ -64,15 +68,12 @@ impl Threads {
             let (clips, tell) = (Arc::clone(clips), tell.clone());
             let thread = std::thread::Builder::new().name(format!("media-{number}"));
             joins.push(thread.spawn(move || {
-                let sockets = Sockets {
-                    by_token: BTreeMap::new(),
-                    by_leg: BTreeMap::new(),
-                    next: 0,
-                };
                 Thread {
                     poll,
-                    sockets,
-                    engine: Engine::new(clips),
+                    sockets: Sockets::default(),
+                    engine: Engine::new(Arc::clone(&clips)),
+                    clips,
+                    closing: None,
                     clock,
                     queue,
                     tell,
@@ -125,10 +126,13 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
+        // A waker must outlive its thread: one that is closed at once takes its wake-up with it.
+        let mut wakers = Vec::with_capacity(self.workers.len());
         for worker in self.workers.drain(..) {
             let Worker { orders, waker } = worker;
             drop(orders);
             let _ = waker.wake();
+            wakers.push(waker);
         }
         for join in self.joins.drain(..) {
             let _ = join.join();
@@ -145,6 +149,7 @@ impl Worker {
     }
 }
 
+#[derive(Default)]
 struct Sockets {
     by_token: BTreeMap<Token, (LegId, Channel, UdpSocket)>,
     by_leg: BTreeMap<LegId, Token>,
@@ -214,12 +219,15 @@ struct Thread<T> {
     poll: Poll,
     sockets: Sockets,
     engine: Engine,
+    clips: Arc<Clips>,
+    /// The leg that is being closed: its port must come back whatever happens.
+    closing: Option<LegId>,
     clock: Clock,
     queue: Receiver<Order>,
     tell: T,
 }
 
-impl<T: Fn(Event)> Thread<T> {
+impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         let mut ready = Vec::with_capacity(EVENTS);
@@ -230,9 +238,6 @@ impl<T: Fn(Event)> Thread<T> {
             {
                 tracing::error!(%error, "media poll");
             }
-            if !self.obey() {
-                return;
-            }
             ready.clear();
             ready.extend(
                 events
@@ -240,22 +245,70 @@ impl<T: Fn(Event)> Thread<T> {
                     .map(|event| event.token())
                     .filter(|token| *token != WAKE),
             );
-            for token in &ready {
-                self.read(*token);
+            match catch_unwind(AssertUnwindSafe(|| self.turn(&ready))) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => self.begin_anew(),
             }
-            self.engine.tick(self.clock.now(), &mut self.sockets);
-            while let Some(event) = self.engine.poll_event() {
-                (self.tell)(event);
-            }
+            self.deliver();
             if !ready.is_empty() {
                 self.rest();
             }
         }
     }
 
+    /// Commands, packets, frames; `false`: nobody gives orders any more.
+    fn turn(&mut self, ready: &[Token]) -> bool {
+        if !self.obey() {
+            return false;
+        }
+        for token in ready {
+            self.read(*token);
+        }
+        self.engine.tick(self.clock.now(), &mut self.sockets);
+        true
+    }
+
+    /// After a panic nothing of the engine is trusted: its legs are lost, and the switch hears of
+    /// each; calls that come later are served as ever.
+    fn begin_anew(&mut self) {
+        tracing::error!("a media thread failed; its legs have no sound, and it begins anew");
+        let mut fresh = Engine::new(Arc::clone(&self.clips));
+        while let Some(event) = self.engine.poll_event() {
+            fresh.report(event);
+        }
+        for leg in self.engine.legs() {
+            let reason = "a fault in the media thread; the leg has no sound".to_owned();
+            fresh.report(Event::Failed { leg, reason });
+        }
+        if let Some(leg) = self.closing.take() {
+            let quality = Quality::default();
+            fresh.report(Event::Closed { leg, quality });
+        }
+        self.engine = fresh;
+        // The poll forgets sockets that are dropped.
+        self.sockets = Sockets {
+            next: self.sockets.next,
+            ..Sockets::default()
+        };
+    }
+
+    /// Tells the switch what it has room for; the rest waits for the next turn.
+    fn deliver(&mut self) {
+        while let Some(event) = self.engine.poll_event() {
+            if let Err(event) = (self.tell)(event) {
+                return self.engine.unpoll(event);
+            }
+        }
+    }
+
     fn wait(&self) -> Option<Duration> {
         let now = self.clock.now().at;
-        self.engine.next_timeout().map(|due| due.since(now))
+        let due = self.engine.next_timeout().map(|due| due.since(now));
+        if self.engine.has_events() {
+            return Some(due.map_or(GRID, |due| due.min(GRID)));
+        }
+        due
     }
 
     /// Lets packets gather until the grid's next point: a wake-up for each of them would cost more
@@ -271,7 +324,12 @@ impl<T: Fn(Event)> Thread<T> {
         loop {
             match self.queue.try_recv() {
                 Ok(Order::Command(command)) => self.carry_out(command),
-                Ok(Order::Clips(clips)) => self.engine.set_clips(clips),
+                Ok(Order::Clips(clips)) => {
+                    self.clips = Arc::clone(&clips);
+                    self.engine.set_clips(clips);
+                }
+                #[cfg(test)]
+                Ok(Order::Panic) => panic!("as the test asked"),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
@@ -286,14 +344,14 @@ impl<T: Fn(Event)> Thread<T> {
             && let Err(error) = self.sockets.open(&self.poll, *leg, *address, *port)
         {
             let reason = format!("media port {port}: {error}");
-            (self.tell)(Event::Failed { leg: *leg, reason });
+            self.engine.report(Event::Unopened { leg: *leg, reason });
         }
-        let closed = match &command {
+        self.closing = match &command {
             Command::Close { leg } => Some(*leg),
             _ => None,
         };
         self.engine.handle(command, now, &mut self.sockets);
-        if let Some(leg) = closed {
+        if let Some(leg) = self.closing.take() {
             self.sockets.close(&self.poll, leg);
         }
     }
@@ -317,6 +375,111 @@ impl<T: Fn(Event)> Thread<T> {
                 // ICMP answers to what was sent come up here.
                 Err(_) => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn open(leg: u64, port: u16) -> Command {
+        Command::Open {
+            leg: LegId(leg),
+            shard: 0,
+            address: [127, 0, 0, 1].into(),
+            port,
+            ssrc: 1,
+            sequence: 1,
+            timestamp: 1,
+        }
+    }
+
+    fn close(leg: u64) -> Command {
+        Command::Close { leg: LegId(leg) }
+    }
+
+    /// A thread whose first `refusals` events find no room.
+    fn thread(refusals: usize) -> (Threads, mpsc::Receiver<Event>) {
+        let (told, heard) = mpsc::channel();
+        let left = Arc::new(AtomicUsize::new(refusals));
+        let tell = move |event| {
+            let take = |left: usize| left.checked_sub(1);
+            if left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+                .is_ok()
+            {
+                return Err(event);
+            }
+            let _ = told.send(event);
+            Ok(())
+        };
+        let clips = Arc::new(Clips::default());
+        let threads = Threads::start(1, &clips, Clock::start(), tell).unwrap();
+        (threads, heard)
+    }
+
+    fn closed(event: Event) -> LegId {
+        match event {
+            Event::Closed { leg, .. } => leg,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_switch_has_no_room_for_is_told_later_in_order() {
+        let (mut threads, heard) = thread(5);
+        for leg in 0..3 {
+            // Port 0: any two that are free.
+            threads.send(open(leg, 0));
+            threads.send(close(leg));
+        }
+        for leg in 0..3 {
+            let mut event = heard.recv_timeout(PATIENCE).unwrap();
+            // RTCP has port 1, which is not ours.
+            if matches!(event, Event::Unopened { .. }) {
+                event = heard.recv_timeout(PATIENCE).unwrap();
+            }
+            assert_eq!(closed(event), LegId(leg));
+        }
+    }
+
+    #[test]
+    fn after_a_panic_each_leg_is_reported_and_the_next_call_is_served() {
+        let (mut threads, heard) = thread(0);
+        threads.send(open(1, 0));
+        threads.workers[0].order(Order::Panic);
+        let is_failure = |event: &Event| matches!(event, Event::Failed { leg: LegId(1), .. });
+        assert!(
+            std::iter::from_fn(|| heard.recv_timeout(PATIENCE).ok())
+                .any(|event| is_failure(&event))
+        );
+        threads.send(close(1));
+        assert_eq!(closed(heard.recv_timeout(PATIENCE).unwrap()), LegId(1));
+        threads.send(open(2, 0));
+        threads.send(close(2));
+        assert!(
+            std::iter::from_fn(|| heard.recv_timeout(PATIENCE).ok())
+                .any(|event| matches!(event, Event::Closed { leg: LegId(2), .. }))
+        );
+    }
+
+    #[test]
+    fn ports_of_another_program_are_told_apart() {
+        let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut threads, heard) = thread(0);
+        threads.send(open(1, other.local_addr().unwrap().port()));
+        match heard.recv_timeout(PATIENCE).unwrap() {
+            Event::Unopened { leg, reason } => {
+                assert_eq!(leg, LegId(1));
+                assert!(reason.contains("media port"), "{reason}");
+            }
+            event => panic!("{event:?}"),
         }
     }
 }

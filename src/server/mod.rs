@@ -4,6 +4,7 @@ pub mod clock;
 pub mod control;
 pub mod dialplans;
 pub mod drive;
+pub mod files;
 pub mod keeper;
 pub mod media;
 pub mod run;

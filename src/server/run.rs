@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::clock::Clock;
@@ -40,6 +41,8 @@ use crate::time::Wall;
 
 /// Inputs that may wait for the switch.
 const QUEUE: usize = 10_000;
+/// What media may have heard before the switch does.
+const HEARD: usize = 4_096;
 /// What the keeper may have found before the driver hears of it.
 const NEWS: usize = 16;
 /// How long the last packets may take after the last call.
@@ -121,6 +124,7 @@ pub struct Running {
 /// # Errors
 /// It cannot start.
 pub async fn serve(settings: &Settings, mut tell: impl FnMut(&str)) -> Result<(), StartError> {
+    super::files::raise();
     let mut running = start(settings, None).await?;
     for (transport, address) in &running.listeners {
         tell(&format!("SIP on {transport} {address}"));
@@ -199,14 +203,16 @@ pub async fn start(
     let (listeners, sockets, tcp) = listen(&settings.sip.listen).await?;
     let first = now.wall.0.unsigned_abs();
     let streams = Streams::new(inputs.clone(), first);
-    let told = inputs.clone();
+    // A way of their own: a flood of SIP must not keep the media threads waiting.
+    let (told, heard) = mpsc::channel(HEARD);
     let media = Threads::start(
         settings.media.threads.get(),
         &loaded.clips,
         clock,
-        move |event| {
+        move |event| match told.try_send(event) {
+            Err(TrySendError::Full(event)) => Err(event),
             // The switch is gone when nobody listens; so is the thread soon.
-            let _ = told.blocking_send(Input::Media(event));
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
         },
     )?;
 
@@ -266,6 +272,7 @@ pub async fn start(
         listener,
     };
     let orders = Orders {
+        heard,
         news: found,
         asked,
         stop: stopped,

@@ -24,6 +24,8 @@ pub enum Output {
 pub struct Acceptance {
     /// The 2xx, while it waits.
     response: Option<Arc<[u8]>>,
+    /// Of the INVITE: its ACK has the same number (§13.2.2.4).
+    cseq: u32,
     resend_after: Duration,
     resend_at: Instant,
     give_up_at: Instant,
@@ -31,10 +33,11 @@ pub struct Acceptance {
 }
 
 impl Acceptance {
-    /// The 2xx `response` goes out `now`.
-    pub fn new(response: Arc<[u8]>, now: Instant) -> Self {
+    /// The 2xx `response` to the INVITE with the number `cseq` goes out `now`.
+    pub fn new(response: Arc<[u8]>, cseq: u32, now: Instant) -> Self {
         Self {
             response: Some(response),
+            cseq,
             resend_after: T1,
             resend_at: now + T1,
             give_up_at: now + PATIENCE,
@@ -42,9 +45,9 @@ impl Acceptance {
         }
     }
 
-    /// The ACK came. Tells whether it was the first.
-    pub fn acknowledge(&mut self) -> bool {
-        self.response.take().is_some()
+    /// An ACK with the number `cseq` came. Tells whether it was the first for this 2xx.
+    pub fn acknowledge(&mut self, cseq: u32) -> bool {
+        cseq == self.cseq && self.response.take().is_some()
     }
 
     /// Whether the ACK is still awaited.
@@ -52,9 +55,9 @@ impl Acceptance {
         self.response.is_some()
     }
 
-    /// The 2xx, while its ACK is awaited.
-    pub fn response(&self) -> Option<&[u8]> {
-        self.response.as_deref()
+    /// The 2xx, while its ACK is awaited, and the number of its INVITE.
+    pub fn response(&self) -> Option<(&[u8], u32)> {
+        Some((self.response.as_deref()?, self.cseq))
     }
 
     /// When [`Self::handle_timeout`] is due.
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_lost_ack_has_the_2xx_sent_again_and_the_call_given_up_at_64_t1() {
-        let mut acceptance = Acceptance::new(Arc::from(b"200".as_slice()), Instant(0));
+        let mut acceptance = Acceptance::new(Arc::from(b"200".as_slice()), 1, Instant(0));
         let mut sent = Vec::new();
         let mut end = None;
         while let Some(at) = acceptance.next_timeout() {
@@ -107,14 +110,15 @@ mod tests {
         ];
         assert_eq!(sent, expected);
         assert_eq!(end, Some(Instant(32_000_000)));
-        assert!(!acceptance.acknowledge(), "too late");
+        assert!(!acceptance.acknowledge(1), "too late");
     }
 
     #[test]
     fn the_ack_ends_it_and_its_repetition_says_nothing_new() {
-        let mut acceptance = Acceptance::new(Arc::from(b"200".as_slice()), Instant(0));
-        assert!(acceptance.acknowledge());
-        assert!(!acceptance.acknowledge());
+        let mut acceptance = Acceptance::new(Arc::from(b"200".as_slice()), 2, Instant(0));
+        assert!(!acceptance.acknowledge(1), "of another INVITE");
+        assert!(acceptance.acknowledge(2));
+        assert!(!acceptance.acknowledge(2));
         assert_eq!(acceptance.next_timeout(), None);
         acceptance.handle_timeout(Instant(u64::MAX));
         assert_eq!(acceptance.poll(), None);

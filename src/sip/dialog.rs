@@ -149,6 +149,15 @@ impl Dialog {
         (first.uri.to_string(), routes)
     }
 
+    /// Who gets our requests first (§8.1.2): the first route, else the peer itself.
+    pub fn next_hop(&self) -> Option<Uri> {
+        let route = self.routes.first();
+        match route {
+            Some(route) => NameAddr::parse(route).ok().map(|one| one.uri),
+            None => Uri::parse(&self.target).ok(),
+        }
+    }
+
     /// Takes the number of a request of the peer; `false`: it is old or repeated out of order, and
     /// gets 500 (§12.2.2). ACK and CANCEL repeat numbers by design and are not asked.
     pub fn accepts_cseq(&mut self, number: u32) -> bool {

@@ -9,6 +9,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::private::Private;
 use crate::time::Wall;
 
 /// How long a nonce is good for; then the peer gets `stale=true` and tries again by itself.
@@ -63,6 +64,15 @@ fn hex(bytes: &[u8]) -> String {
 /// `H(user:realm:password)` (RFC 7616 §3.4.2): all that is stored of a password.
 pub fn ha1(algorithm: Algorithm, user: &str, realm: &str, password: &str) -> String {
     algorithm.hash(&format!("{user}:{realm}:{password}"))
+}
+
+/// A name and its password, where it is we who are challenged.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The digest user.
+    pub user: String,
+    /// Its password.
+    pub password: Private<String>,
 }
 
 /// A nonce made at `now`.

@@ -48,6 +48,12 @@ impl fmt::Display for Transport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
+impl ConnectionId {
+    /// Of no connection: a way that is gone, and that nothing has replaced yet. The shell refuses to
+    /// send by it, since the port of a peer who connected to us is not one to connect to.
+    pub const GONE: Self = Self(0);
+}
+
 /// Where a message came from, and so where its answer goes (§18.2.2, RFC 3581).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Flow {
@@ -59,6 +65,22 @@ pub struct Flow {
     pub remote: SocketAddr,
     /// The stream, where there is one. `None` on TCP: the shell connects to `remote`.
     pub connection: Option<ConnectionId>,
+}
+
+impl Flow {
+    /// The same way after its connection was closed, if it had one.
+    #[must_use]
+    pub fn closed(self) -> Self {
+        Self {
+            connection: self.connection.map(|_| ConnectionId::GONE),
+            ..self
+        }
+    }
+
+    /// Whether its connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.connection == Some(ConnectionId::GONE)
+    }
 }
 
 impl fmt::Display for Flow {

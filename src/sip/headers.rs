@@ -331,21 +331,6 @@ impl Headers {
         Via::parse(&first)
     }
 
-    /// Replaces the topmost Via value, leaving the others.
-    pub fn set_top_via(&mut self, via: &Via) {
-        let mut values: Vec<String> = self
-            .all(Name::Via)
-            .map(|value| value.into_owned())
-            .collect();
-        if let Some(first) = values.first_mut() {
-            *first = via.to_string();
-        }
-        self.remove(&Name::Via);
-        for value in values.into_iter().rev() {
-            self.push_front(Name::Via, value);
-        }
-    }
-
     /// Who asks.
     ///
     /// # Errors
@@ -481,6 +466,12 @@ impl Headers {
     pub fn min_se(&self) -> Option<Duration> {
         let text = self.text(Name::MinSe)?;
         seconds(text.split(';').next().unwrap_or_default())
+    }
+
+    /// Retry-After (§20.33), without its comment and duration.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.text(Name::RetryAfter)?;
+        seconds(text.split([';', '(']).next()?)
     }
 
     /// The body's type without parameters, in lower case.

@@ -281,6 +281,22 @@ impl Headers {
             .map(String::from_utf8_lossy)
     }
 
+    /// Replaces the topmost Via value; all others stay as they came, however many they are.
+    pub fn set_top_via(&mut self, via: &super::headers::Via) {
+        let first = self.fields.iter_mut().find(|(name, _)| *name == Name::Via);
+        let Some((_, field)) = first else {
+            return;
+        };
+        let mut values = Commas { rest: Some(field) };
+        values.next();
+        let mut next = via.to_string().into_bytes();
+        if let Some(rest) = values.rest {
+            next.extend_from_slice(b", ");
+            next.extend_from_slice(rest.trim_ascii());
+        }
+        *field = next.into_boxed_slice();
+    }
+
     /// The tokens of a list header such as Require or Supported.
     pub fn tokens(&self, name: Name) -> Vec<String> {
         self.all(name)

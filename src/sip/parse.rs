@@ -74,6 +74,9 @@ pub enum Framed {
 pub struct Framer {
     buffer: Vec<u8>,
     searched: usize,
+    /// How long the buffer must be before another look is worth it: a peer who sends octet by octet
+    /// must not have the headers read at each.
+    needed: usize,
     lost: bool,
 }
 
@@ -85,9 +88,17 @@ impl Framer {
         }
     }
 
+    /// Whether a message has begun and is not whole.
+    pub fn is_partial(&self) -> bool {
+        // A single CRLF is what some phones keep a connection alive with.
+        self.buffer
+            .iter()
+            .any(|byte| !matches!(byte, b'\r' | b'\n'))
+    }
+
     /// The next thing, if it is complete.
     pub fn pull(&mut self) -> Option<Framed> {
-        if self.lost {
+        if self.lost || self.buffer.len() < self.needed {
             return None;
         }
         let breaks = self
@@ -131,6 +142,7 @@ impl Framer {
         let fault = match head.content_length() {
             Ok(Some(length)) if length <= MAX_MESSAGE - head_end => {
                 let end = head_end + length;
+                self.needed = end;
                 let body = self.buffer.get(head_end..end)?.to_vec();
                 let framed = head
                     .finish(body)
@@ -161,6 +173,7 @@ impl Framer {
     fn consume(&mut self, count: usize) {
         self.buffer.drain(..count.min(self.buffer.len()));
         self.searched = 0;
+        self.needed = 0;
     }
 }
 
@@ -190,6 +203,9 @@ impl<'a> Head<'a> {
         let mut lines = Lines { rest: bytes };
         let start = lines.next().unwrap_or_default();
         let start = std::str::from_utf8(start).map_err(|_| hopeless(Fault::BadStartLine))?;
+        if start.contains('\r') {
+            return Err(hopeless(Fault::BadStartLine));
+        }
         let mut head = Self {
             start,
             headers: Headers::with_capacity(16),
@@ -215,6 +231,10 @@ impl<'a> Head<'a> {
     fn add(&mut self, line: &[u8]) -> Result<(), Fault> {
         if line.len() > MAX_LINE {
             return Err(Fault::TooLarge("a header line"));
+        }
+        if line.contains(&b'\r') {
+            // Others may take it for the end of the line (§25.1 has CR before LF alone).
+            return Err(Fault::BadHeaderLine("a CR without LF"));
         }
         let colon = line.iter().position(|byte| *byte == b':');
         let (name, value) = line.split_at(colon.ok_or(Fault::BadHeaderLine("no colon"))?);

@@ -156,6 +156,36 @@ pub fn answer(asked: &Asked, settings: &Settings) -> Result<Agreement, TooSmall>
     })
 }
 
+/// What we, as UAS, put into the 2xx of a later request in a dialog where `running` is agreed; `None`:
+/// no timer, since nobody asked for one (§9). Roles stay unless the peer wants others: a request that
+/// says nothing must not end the refreshes that a peer counts on.
+///
+/// # Errors
+/// As [`answer`].
+pub fn answer_again(
+    asked: &Asked,
+    running: Option<&Agreement>,
+    settings: &Settings,
+) -> Result<Option<Agreement>, TooSmall> {
+    let ours = running.filter(|agreed| agreed.we_refresh);
+    if !asked.supported && asked.session_expires.is_none() && ours.is_none() {
+        return Ok(None);
+    }
+    let mut agreed = answer(asked, settings)?;
+    let Some(ours) = ours else {
+        return Ok(Some(agreed));
+    };
+    let wish = asked.session_expires.and_then(|header| header.refresher);
+    if wish.is_none() {
+        agreed.refresher = Refresher::Uas;
+        agreed.we_refresh = true;
+    }
+    if asked.session_expires.is_none() {
+        agreed.interval = agreed.interval.min(ours.interval);
+    }
+    Ok(Some(agreed))
+}
+
 /// What we, as UAC, propose (§7). Made anew for each request that starts or refreshes a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
@@ -263,6 +293,12 @@ impl SessionTimer {
         });
     }
 
+    /// A refresh was not granted, or may not go out yet: it is due again `at`. When the dialog expires
+    /// stays as it is.
+    pub fn refresh_again(&mut self, at: Instant) {
+        self.refresh_at = self.agreement.map(|_| at);
+    }
+
     /// The dialog is over.
     pub fn stop(&mut self) {
         self.start(None, Instant::default());
@@ -358,6 +394,31 @@ mod tests {
     }
 
     #[test]
+    fn later_requests_keep_our_role_and_start_no_timer_that_nobody_asked_for() {
+        let settings = Settings::default();
+        let running = answer(&asked(600, Some(Refresher::Uas)), &settings).ok();
+        let again = |asked: &Asked, running: Option<&Agreement>| {
+            let agreed = answer_again(asked, running, &settings).expect("long enough");
+            agreed.map(|agreed| (agreed.we_refresh, agreed.interval.as_secs()))
+        };
+        let silent = Asked::default();
+        assert_eq!(again(&silent, None), None);
+        assert_eq!(again(&silent, running.as_ref()), Some((true, 600)));
+        let theirs = answer(&asked(600, Some(Refresher::Uac)), &settings).ok();
+        assert_eq!(again(&silent, theirs.as_ref()), None);
+        assert_eq!(
+            again(&asked(900, None), running.as_ref()),
+            Some((true, 900))
+        );
+        let taken = asked(900, Some(Refresher::Uac));
+        assert_eq!(again(&taken, running.as_ref()), Some((false, 900)));
+        assert_eq!(
+            again(&asked(900, None), theirs.as_ref()),
+            Some((false, 900))
+        );
+    }
+
+    #[test]
     fn a_long_interval_is_shortened_to_ours_but_not_below_the_peers_minimum() {
         let mut request = asked(7200, None);
         let granted = answer(&request, &Settings::default());
@@ -403,6 +464,28 @@ mod tests {
         assert_eq!(timer.poll(), Some(Output::Refresh));
         timer.start(agreement, half);
         assert_eq!(timer.next_timeout(), Some(half + seconds(900)));
+    }
+
+    #[test]
+    fn a_refresh_that_was_refused_is_due_again_and_the_end_stays() {
+        let mut timer = SessionTimer::default();
+        let agreement = answer(&asked(1800, Some(Refresher::Uas)), &Settings::default()).ok();
+        timer.start(agreement, Instant(0));
+        let half = Instant(0) + seconds(900);
+        timer.handle_timeout(half);
+        assert_eq!(timer.poll(), Some(Output::Refresh));
+        timer.refresh_again(half + seconds(10));
+        assert_eq!(timer.next_timeout(), Some(half + seconds(10)));
+        timer.handle_timeout(half + seconds(10));
+        assert_eq!(timer.poll(), Some(Output::Refresh));
+        assert_eq!(timer.next_timeout(), Some(Instant(0) + seconds(1768)));
+        timer.stop();
+        timer.refresh_again(half);
+        assert_eq!(
+            timer.next_timeout(),
+            None,
+            "where no timer runs, nothing is due"
+        );
     }
 
     #[test]

@@ -278,6 +278,14 @@ impl SipUri {
         })
     }
 
+    /// As it may stand in a request line.
+    pub fn without_headers(&self) -> Self {
+        Self {
+            headers: None,
+            ..self.clone()
+        }
+    }
+
     fn is_equivalent(&self, other: &Self) -> bool {
         let text = |part: &Option<String>| part.as_deref().map(unescape);
         let same_host = match (&self.host, &other.host) {

@@ -3,13 +3,21 @@
 use std::io::Write;
 
 use super::message::{Headers, Message, Name, Request, Response};
+use super::uri::Uri;
 
 impl Request {
     /// As sent.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(640 + self.body.len());
         // Writing to a vector cannot fail.
-        let _ = write!(out, "{} {} SIP/2.0\r\n", self.method, self.uri);
+        let _ = match &self.uri {
+            // Headers of a Contact do not belong into a request line (§19.1.1, table 1).
+            Uri::Sip(uri) if uri.headers.is_some() => {
+                let plain = uri.without_headers();
+                write!(out, "{} {plain} SIP/2.0\r\n", self.method)
+            }
+            uri => write!(out, "{} {uri} SIP/2.0\r\n", self.method),
+        };
         write_rest(&mut out, &self.headers, &self.body);
         out
     }

@@ -1,11 +1,12 @@
 //! What peers answer to our requests.
 
+use std::sync::Arc;
+
 use super::outgoing::{Pending, Purpose};
 use super::pbx::Switch;
+use super::refresh::RETRY;
 use crate::call::Progress;
 use crate::ids::LegId;
-use crate::media::Direction;
-use crate::sdp::Description;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
@@ -21,7 +22,14 @@ impl Switch {
             return;
         };
         if matches!(response.status, 401 | 407)
+            && self.is_wanted(id, &pending)
             && let Some(again) = self.answer_challenge(&pending, response, now)
+        {
+            return self.asked_again(&pending, id, again);
+        }
+        if response.status == 422
+            && self.is_wanted(id, &pending)
+            && let Some(again) = self.propose_more(&pending, response, now)
         {
             return self.asked_again(&pending, id, again);
         }
@@ -37,12 +45,35 @@ impl Switch {
                     leg.probing = false;
                 }
             }
-            Purpose::Refresh(leg) => self.refresh_answered(leg, response, now),
+            Purpose::Refresh(leg) => self.refresh_answered(leg, id, &pending, response, now),
         }
     }
 
-    /// The INVITE of a leg is repeated with credentials: the leg follows its new transaction.
+    /// Whether a request is still the one that its purpose waits for. An INVITE that was cancelled is
+    /// not asked again: nobody would cancel the second.
+    fn is_wanted(&self, id: ClientId, pending: &Pending) -> bool {
+        let leg = match pending.purpose {
+            Purpose::Invite(leg) => leg,
+            Purpose::Refresh(leg) => {
+                return self
+                    .legs
+                    .get(&leg)
+                    .is_some_and(|leg| leg.refreshing == Some(id));
+            }
+            Purpose::Probe(_) | Purpose::Bye => return true,
+        };
+        self.legs.get(&leg).is_some_and(|leg| {
+            matches!(leg.progress, Progress::Calling { client, cancelled: false, .. } if client == id)
+        })
+    }
+
+    /// A request is repeated with credentials or a longer interval: the leg follows its new transaction.
     fn asked_again(&mut self, pending: &Pending, old: ClientId, again: ClientId) {
+        if let Purpose::Refresh(leg) = pending.purpose
+            && let Some(leg) = self.legs.get_mut(&leg)
+        {
+            leg.refreshing = Some(again);
+        }
         if let Purpose::Invite(leg) = pending.purpose
             && let Some(leg) = self.legs.get_mut(&leg)
             && let Progress::Calling { client, invite, .. } = &mut leg.progress
@@ -62,31 +93,18 @@ impl Switch {
         match pending.purpose {
             Purpose::Bye => {}
             Purpose::Invite(leg) => {
-                if self.legs.get(&leg).is_some_and(|leg| !leg.is_up()) {
+                let waits = self.legs.get(&leg).is_some_and(
+                    |leg| matches!(leg.progress, Progress::Calling { client, .. } if client == id),
+                );
+                if waits {
                     self.ring_refused(leg, status, now);
                 }
             }
+            // Our own side of the network could not send: that says nothing of the peer.
+            Purpose::Probe(leg) if status == 503 => self.probe_later(leg, now),
+            Purpose::Refresh(leg) if status == 503 => self.refresh_later(leg, RETRY, now),
             Purpose::Probe(leg) | Purpose::Refresh(leg) => self.leg_died(leg, now),
         }
-    }
-
-    fn refresh_answered(&mut self, id: LegId, response: &Response, now: Now) {
-        if matches!(response.status, 408 | 481) {
-            return self.leg_died(id, now);
-        }
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
-        leg.refreshing = false;
-        if response.is_success()
-            && let Some(agreement) = leg.timer.agreement().copied()
-        {
-            let proposal = Proposal::refresh(&Settings::default(), &agreement);
-            // A peer that answers without the header no longer wants a timer (RFC 4028 §7.2).
-            leg.timer
-                .start(proposal.agreed(response.headers.session_expires()), now.at);
-        }
-        self.arm_leg(id);
     }
 
     fn invite_answered(
@@ -151,17 +169,14 @@ impl Switch {
         flow: Flow,
         now: Now,
     ) {
-        let description = Description::parse(&response.body).ok();
-        let agreed = description
-            .and_then(|answer| crate::sdp::read_answer(&answer, Direction::SendRecv).ok());
+        let agreed = self.read_answer(id, &response.body);
         let (Ok(mut dialog), Some(agreed)) = (Dialog::as_uac(invite, response, flow), agreed)
         else {
             self.dismiss(invite, response, flow, now);
             return self.ring_refused(id, 488, now);
         };
-        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
-        let ack = dialog.request(Method::Ack, Some(number));
-        let bytes = self.send_ack(&ack, flow);
+        let way = self.next_hop(&dialog, flow);
+        let bytes = self.acknowledge(&mut dialog, invite, way);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -174,6 +189,7 @@ impl Switch {
             ack: Some(bytes),
         };
         leg.flow = flow;
+        leg.allows_update = response.headers.lists(Name::Allow, "UPDATE");
         self.dialogs.insert(dialog.id.clone(), id);
         leg.dialog = Some(dialog);
         self.configure(id, agreed);
@@ -181,49 +197,51 @@ impl Switch {
         self.ring_answered(id, now);
     }
 
+    /// The ACK of a 2xx: with the INVITE's number and the INVITE's credentials (§13.2.2.4).
+    pub(super) fn acknowledge(
+        &mut self,
+        dialog: &mut Dialog,
+        invite: &Request,
+        flow: Flow,
+    ) -> Arc<[u8]> {
+        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
+        let mut ack = dialog.request(Method::Ack, Some(number));
+        for name in [Name::Authorization, Name::ProxyAuthorization] {
+            for value in invite.headers.fields(&name) {
+                ack.headers.push(name.clone(), value.to_vec());
+            }
+        }
+        self.send_ack(&ack, flow)
+    }
+
     /// A 2xx that nobody wants: ACK, then BYE (§13.2.2.4).
     fn dismiss(&mut self, invite: &Request, response: &Response, flow: Flow, now: Now) {
         let Ok(mut dialog) = Dialog::as_uac(invite, response, flow) else {
             return;
         };
-        let number = invite.headers.cseq().map_or(1, |cseq| cseq.number);
-        let ack = dialog.request(Method::Ack, Some(number));
-        self.send_ack(&ack, flow);
+        let way = self.next_hop(&dialog, flow);
+        self.acknowledge(&mut dialog, invite, way);
         let bye = dialog.request(Method::Bye, None);
-        self.send_request(bye, flow, Purpose::Bye, None, now);
+        self.send_request(bye, way, Purpose::Bye, None, now);
     }
 
-    /// A copy of the 2xx that began a dialog which stands, though its INVITE is forgotten: the phone
-    /// lacks our ACK, perhaps since it went out just before a restart.
-    fn acknowledge_again(&mut self, response: &Response, cseq: u32, flow: Flow) -> bool {
-        let headers = &response.headers;
-        let (Ok(call_id), Ok(from), Ok(to)) = (headers.call_id(), headers.from(), headers.to())
-        else {
-            return false;
-        };
-        let id = DialogId {
-            call_id: call_id.to_owned(),
-            local_tag: from.tag().unwrap_or_default().to_owned(),
-            remote_tag: to.tag().unwrap_or_default().to_owned(),
-        };
-        let leg = self.dialogs.get(&id).and_then(|leg| self.legs.get_mut(leg));
-        let Some(dialog) = leg.and_then(|leg| leg.dialog.as_mut()) else {
-            return false;
-        };
-        let ack = dialog.request(Method::Ack, Some(cseq));
-        self.send_ack(&ack, flow);
-        true
-    }
-
-    /// A 2xx to an INVITE that we do not know, perhaps of before a restart: the phone must not be
-    /// left in a call with nobody.
-    pub(super) fn stray_answer(&mut self, response: &Response, flow: Flow, now: Now) {
-        let cseq = response.headers.cseq().ok();
-        let invited = cseq.filter(|cseq| cseq.method == Method::Invite);
-        let Some(invited) = invited.filter(|_| response.is_success()) else {
+    /// A 2xx to an INVITE whose transaction is over. In a call that stands, our ACK was lost; else the
+    /// phone must not be left in a call with nobody, perhaps of before a restart. Strangers are not
+    /// heard (RFC 6026 §7.2), and each datagram is answered once, without a transaction: the next 2xx
+    /// brings the same again.
+    pub(super) fn stray_answer(&mut self, response: &Response, flow: Flow) {
+        let Ok(cseq) = response.headers.cseq() else {
             return;
         };
-        if self.acknowledge_again(response, invited.number, flow) {
+        if !response.is_success() || cseq.method != Method::Invite {
+            return;
+        }
+        if let Some((mut dialog, flow)) = self.answered_dialog(response) {
+            let ack = dialog.request(Method::Ack, Some(cseq.number));
+            self.send_ack(&ack, flow);
+            return;
+        }
+        if self.settings.trunk_of(flow.remote.ip()).is_none() && !self.is_phone(flow) {
             return;
         }
         let mut headers = Headers::default();
@@ -232,13 +250,31 @@ impl Switch {
                 headers.push(name.clone(), value.to_vec());
             }
         }
-        let uri = Uri::Other(String::new());
         let invite = Request {
             method: Method::Invite,
-            uri,
+            uri: Uri::Other(String::new()),
             headers,
             body: Vec::new(),
         };
-        self.dismiss(&invite, response, flow, now);
+        let Ok(mut dialog) = Dialog::as_uac(&invite, response, flow) else {
+            return;
+        };
+        // Back where it came from, never where it points to.
+        let ack = dialog.request(Method::Ack, Some(cseq.number));
+        self.send_ack(&ack, flow);
+        let bye = dialog.request(Method::Bye, None);
+        self.send_ack(&bye, flow);
+    }
+
+    /// The living dialog of ours that a response names, and the way to its peer.
+    fn answered_dialog(&self, response: &Response) -> Option<(Dialog, Flow)> {
+        let headers = &response.headers;
+        let id = DialogId {
+            call_id: headers.call_id().ok()?.to_owned(),
+            local_tag: headers.from().ok()?.tag()?.to_owned(),
+            remote_tag: headers.to().ok()?.tag().unwrap_or_default().to_owned(),
+        };
+        let leg = self.legs.get(self.dialogs.get(&id)?)?;
+        Some((leg.dialog.clone()?, leg.flow))
     }
 }

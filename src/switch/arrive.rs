@@ -4,7 +4,6 @@ use rand_chacha::rand_core::RngCore;
 
 use super::legs::asked;
 use super::pbx::{PlannedCall, Switch};
-use super::register::Gate;
 use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::{Number, Run};
@@ -26,26 +25,27 @@ use crate::time::Now;
 const LONGEST_DIALLED: usize = 20;
 
 impl Switch {
-    /// Takes an INVITE to its operator or its call, or refuses it.
-    pub(super) fn invited(&mut self, id: ServerId, request: Request, flow: Flow, now: Now) {
+    /// Takes an INVITE to its operator's errand or to its call, or refuses it. `operator`: who proved to
+    /// be one, which whoever calls by a trunk need not.
+    pub(super) fn invited(
+        &mut self,
+        id: ServerId,
+        request: Request,
+        operator: Option<OperatorId>,
+        flow: Flow,
+        now: Now,
+    ) {
         let user = request.uri.user().unwrap_or_default();
-        let trunk = self.settings.trunk_of(flow.remote.ip());
-        if user.starts_with('*') || trunk.is_none() {
-            return match self.authenticate(&request, Gate::Proxy, now) {
-                Ok(operator) if user.starts_with('*') => {
-                    self.errand(id, request, flow, operator, now);
-                }
-                Ok(operator)
-                    if dialled(&request).is_some_and(|number| self.plan.has_number(&number)) =>
-                {
-                    self.take_call(id, request, flow, Origin::Operator(operator), now);
-                }
-                Ok(_) => self.respond_status(id, &request, 404, now),
-                Err(challenge) => self.respond(id, &request, *challenge, now),
-            };
-        }
-        if let Some(trunk) = trunk {
-            self.take_call(id, request, flow, Origin::Trunk(trunk), now);
+        let known = || dialled(&request).is_some_and(|number| self.plan.has_number(&number));
+        match (operator, self.settings.trunk_of(flow.remote.ip())) {
+            (Some(operator), _) if user.starts_with('*') => {
+                self.errand(id, request, flow, operator, now);
+            }
+            (Some(operator), _) if known() => {
+                self.take_call(id, request, flow, Origin::Operator(operator), now);
+            }
+            (None, Some(trunk)) => self.take_call(id, request, flow, Origin::Trunk(trunk), now),
+            _ => self.respond_status(id, &request, 404, now),
         }
     }
 

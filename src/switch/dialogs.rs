@@ -5,8 +5,6 @@ use super::legs::{asked, session_expires};
 use super::pbx::Switch;
 use crate::call::Progress;
 use crate::ids::LegId;
-use crate::media::Direction;
-use crate::sdp::Description;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
@@ -26,7 +24,7 @@ fn dialog_id(request: &Request) -> Option<DialogId> {
 }
 
 impl Switch {
-    fn leg_of(&self, request: &Request) -> Option<LegId> {
+    pub(super) fn leg_of(&self, request: &Request) -> Option<LegId> {
         self.dialogs.get(&dialog_id(request)?).copied()
     }
 
@@ -54,6 +52,9 @@ impl Switch {
         }
         // A phone that came by another connection or through a new NAT port is answered there.
         leg.flow = flow;
+        if leg.ending && request.method != Method::Bye {
+            return self.respond_status(id, request, 481, now);
+        }
         match request.method {
             Method::Bye => {
                 self.respond_status(id, request, 200, now);
@@ -81,12 +82,23 @@ impl Switch {
     /// What stands against a new offer now (§14.2, RFC 3311 §5.2, RFC 4028 §9).
     fn objection(&self, id: LegId, request: &Request) -> Option<Response> {
         let leg = self.legs.get(&id)?;
+        let invites = request.method == Method::Invite;
         let unacknowledged = leg.reinvite.as_ref().is_some_and(Acceptance::is_waiting);
-        let invited = matches!(leg.progress, Progress::Invited { .. });
-        if request.method == Method::Invite && (unacknowledged || invited) {
+        let (invited, answer_due) = match leg.progress {
+            Progress::Invited { .. } => (true, false),
+            Progress::Calling { .. } => (false, false),
+            Progress::Up { answer_due, .. } => (false, answer_due),
+        };
+        let offers = invites || !request.body.is_empty();
+        // The peer owes an answer to an offer of ours before it may make one.
+        if offers && answer_due {
+            return Some(Response::to(request, 491));
+        }
+        if (invites && unacknowledged) || (offers && invited) {
             return Some(Response::to(request, 500).with(Name::RetryAfter, "1"));
         }
-        if leg.refreshing {
+        // A refresh by UPDATE has no offer and stands against nothing.
+        if offers && self.reinvites(leg) {
             return Some(Response::to(request, 491));
         }
         let timers = session_timer::answer(&asked(request), &session_timer::Settings::default());
@@ -107,8 +119,9 @@ impl Switch {
         };
         let response = self.granted(id, request, body, now);
         let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
         if let Some(leg) = self.legs.get_mut(&id) {
-            leg.reinvite = Some(Acceptance::new(bytes.clone(), now.at));
+            leg.reinvite = Some(Acceptance::new(bytes.clone(), cseq, now.at));
             if let Progress::Up { answer_due, .. } = &mut leg.progress {
                 *answer_due = request.body.is_empty();
             }
@@ -148,11 +161,19 @@ impl Switch {
             return response;
         };
         response.headers.push(Name::Contact, leg.contact.clone());
+        if request.headers.has(Name::Allow) {
+            leg.allows_update = request.headers.lists(Name::Allow, "UPDATE");
+        }
         if let Some(dialog) = &mut leg.dialog {
             dialog.refresh_target(&request.headers);
         }
-        let agreement = session_timer::answer(&asked, &session_timer::Settings::default()).ok();
-        let agreement = agreement.filter(|_| asked.supported || asked.session_expires.is_some());
+        // Before our answer to its INVITE there is no dialog that could expire.
+        let agreement = if leg.is_up() {
+            let settings = session_timer::Settings::default();
+            session_timer::answer_again(&asked, leg.timer.agreement(), &settings).unwrap_or(None)
+        } else {
+            None
+        };
         if let Some(agreed) = agreement {
             response
                 .headers
@@ -183,7 +204,9 @@ impl Switch {
         });
         match acknowledged {
             Some(()) => {
-                self.respond_status(server, request, 200, now);
+                // The INVITE's offer is not answered yet: there is no room for another (RFC 3262 §5).
+                let status = if request.body.is_empty() { 200 } else { 488 };
+                self.respond_status(server, request, status, now);
                 self.answer_call(id, now);
             }
             None => self.respond_status(server, request, 481, now),
@@ -206,27 +229,24 @@ impl Switch {
         else {
             return;
         };
-        let first = acceptance.as_mut().is_some_and(Acceptance::acknowledge);
-        let again = !first && leg.reinvite.as_mut().is_some_and(Acceptance::acknowledge);
-        if first {
-            *acceptance = None;
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let acknowledges = |machine: &mut Acceptance| machine.acknowledge(cseq);
+        if acceptance.take_if(acknowledges).is_none()
+            && leg.reinvite.take_if(acknowledges).is_none()
+        {
+            // Of an INVITE that was acknowledged before, or of none.
+            return;
         }
-        if again {
-            leg.reinvite = None;
-        }
-        let due = std::mem::take(answer_due);
         if leg.ending {
             return self.hang_up(id, now);
         }
+        let due = std::mem::take(answer_due);
         let call = leg.call();
         self.arm_leg(id);
         if !due {
             return;
         }
-        let answer = Description::parse(&request.body).ok();
-        let agreed =
-            answer.and_then(|answer| crate::sdp::read_answer(&answer, Direction::SendRecv).ok());
-        match agreed {
+        match self.read_answer(id, &request.body) {
             Some(agreed) => {
                 self.configure(id, agreed);
                 self.connect_media(id);

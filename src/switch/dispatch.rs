@@ -1,8 +1,7 @@
 //! A message finds its transaction, its dialog, or its refusal.
 
-use std::sync::Arc;
-
 use super::pbx::Switch;
+use crate::ids::OperatorId;
 use crate::sip::flow::Flow;
 use crate::sip::headers::Via;
 use crate::sip::message::{Message, Method, Name, Request, Response};
@@ -17,6 +16,9 @@ pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRA
 pub(super) const SUPPORTED: &str = "100rel, timer";
 /// The only bodies that we read.
 pub(super) const SDP: &str = "application/sdp";
+
+/// The most tokens that Unsupported gives back: a list of thousands makes no answer of its length.
+const MAX_UNSUPPORTED: usize = 32;
 
 impl Switch {
     /// A message that could be read.
@@ -34,9 +36,9 @@ impl Switch {
         };
         let mut request = (**request).clone();
         mark_received(&mut request, flow);
-        let tag = self.stateless_tag(&request);
-        let response = Response::to(&request, malformed.fault.status()).with_tag(&tag);
-        self.layer.send(flow, response.to_bytes().into());
+        let flow = self.way_back(&request, flow);
+        let response = Response::to(&request, malformed.fault.status());
+        self.answer_without_state(&request, response, flow);
     }
 
     fn receive_request(&mut self, mut request: Request, flow: Flow, now: Now) {
@@ -44,62 +46,49 @@ impl Switch {
         let Some(incoming) = keys(&request) else {
             return;
         };
+        let flow = self.way_back(&request, flow);
+        let operator = match self.admit(&request, &incoming, flow, now) {
+            Ok(operator) => operator,
+            Err(refusal) => return self.answer_without_state(&request, *refusal, flow),
+        };
         match self.layer.receive_request(incoming, flow, now.at) {
             Received::New { id, merged: true } => self.respond_status(id, &request, 482, now),
-            Received::New { id, merged: false } => self.serve(id, request, flow, now),
+            Received::New { id, merged: false } => self.serve(id, request, operator, flow, now),
             Received::Cancel { id, target } => self.cancelled(id, &request, target, now),
             Received::Ack => self.acknowledged(&request, now),
             Received::Absorbed => {}
             Received::Full => {
-                let response = self.overloaded(&request);
-                self.layer.send(flow, response);
+                let wait = Self::RETRY_AFTER.as_secs().to_string();
+                let response = Response::to(&request, 503).with(Name::RetryAfter, wait);
+                self.answer_without_state(&request, response, flow);
             }
         }
     }
 
-    fn overloaded(&mut self, request: &Request) -> Arc<[u8]> {
+    /// Once, and forgotten: if it is lost, the peer's repetition brings it again (§8.2.7).
+    fn answer_without_state(&mut self, request: &Request, response: Response, flow: Flow) {
         let tag = self.stateless_tag(request);
-        let wait = Self::RETRY_AFTER.as_secs().to_string();
-        Response::to(request, 503)
-            .with_tag(&tag)
-            .with(Name::RetryAfter, wait)
-            .to_bytes()
-            .into()
+        let bytes = response.with_tag(&tag).to_bytes();
+        self.layer.send(flow, bytes.into());
     }
 
-    /// A new request: inside a dialog, or outside.
-    fn serve(&mut self, id: ServerId, request: Request, flow: Flow, now: Now) {
-        if let Some(refusal) = refusal_for_all(&request) {
-            return self.respond(id, &request, refusal, now);
-        }
-        let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
-        if in_dialog {
+    /// A new request that was let in: inside a dialog, or outside.
+    fn serve(
+        &mut self,
+        id: ServerId,
+        request: Request,
+        operator: Option<OperatorId>,
+        flow: Flow,
+        now: Now,
+    ) {
+        if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
             return self.serve_in_dialog(id, &request, flow, now);
         }
-        match request.method {
-            Method::Invite => self.invited(id, request, flow, now),
-            Method::Register => self.register(id, &request, flow, now),
-            Method::Options => {
-                let response = capabilities(Response::to(&request, 200));
-                self.respond(id, &request, response, now);
+        match (&request.method, operator) {
+            (Method::Register, Some(operator)) => {
+                self.register(id, &request, &operator, flow, now);
             }
-            // Outside a dialog there is nothing that they could mean (§12.2.2, RFC 3262 §3).
-            Method::Bye | Method::Prack | Method::Update | Method::Info => {
-                self.respond_status(id, &request, 481, now);
-            }
-            Method::Ack | Method::Cancel => {}
-            Method::Refer
-            | Method::Notify
-            | Method::Subscribe
-            | Method::Message
-            | Method::Publish => {
-                let response = Response::to(&request, 405).with(Name::Allow, ALLOW);
-                self.respond(id, &request, response, now);
-            }
-            Method::Other(_) => {
-                let response = Response::to(&request, 501).with(Name::Allow, ALLOW);
-                self.respond(id, &request, response, now);
-            }
+            (_, operator) => self.invited(id, request, operator, flow, now),
         }
     }
 
@@ -181,7 +170,7 @@ impl Switch {
         {
             Answered::ToUser(id) => self.answered(id, &response, flow, now),
             Answered::Absorbed => {}
-            Answered::Stray => self.stray_answer(&response, flow, now),
+            Answered::Stray => self.stray_answer(&response, flow),
         }
     }
 }
@@ -232,7 +221,7 @@ fn keys(request: &Request) -> Option<Incoming> {
 }
 
 /// What is refused whatever it asks (§8.2.1–§8.2.3).
-fn refusal_for_all(request: &Request) -> Option<Response> {
+pub(super) fn refusal_for_all(request: &Request) -> Option<Response> {
     use crate::sip::uri::Uri;
     if matches!(request.uri, Uri::Other(_)) {
         return Some(Response::to(request, 416));
@@ -251,6 +240,7 @@ fn refusal_for_all(request: &Request) -> Option<Response> {
         .into_iter()
         .filter(|token| !has(token))
         .chain(proxied)
+        .take(MAX_UNSUPPORTED)
         .collect();
     if !unknown.is_empty() {
         let response = Response::to(request, 420);

@@ -35,6 +35,7 @@ impl Switch {
             port,
             description_id: u64::from(self.random.next_u32()),
             description_version: 1,
+            described: String::new(),
             stream: None,
             held: false,
         };
@@ -67,6 +68,7 @@ impl Switch {
         progress: Progress,
         flow: Flow,
     ) -> LegId {
+        let credentials = self.credentials_for(flow, side, operator.is_some());
         let leg = Leg {
             id,
             owner,
@@ -77,28 +79,45 @@ impl Switch {
             contact: self.our_contact(flow),
             flow,
             media,
+            credentials,
             timer: SessionTimer::default(),
-            probing: false,
-            refreshing: false,
-            reinvite: None,
             ending: false,
+            probing: false,
+            probe_at: None,
+            allows_update: false,
+            refreshing: None,
+            reinvite: None,
         };
         self.legs.insert(id, leg);
         id
     }
 
     /// Our end of a leg's stream for its next description.
-    pub(super) fn local(&mut self, id: LegId) -> Option<Local> {
-        let media = &mut self.legs.get_mut(&id)?.media;
-        let local = Local {
+    fn local(&self, id: LegId) -> Option<Local> {
+        let media = &self.legs.get(&id)?.media;
+        Some(Local {
             address: media.advertised,
             port: media.port,
             id: media.description_id,
             version: media.description_version,
             direction: Direction::SendRecv,
-        };
-        media.description_version += 1;
-        Some(local)
+        })
+    }
+
+    /// A description of ours goes out; the next one has the next version.
+    pub(super) fn described(&mut self, id: LegId, body: &[u8]) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.media.described = String::from_utf8_lossy(body).into_owned();
+            leg.media.description_version += 1;
+        }
+    }
+
+    /// What the peer's answer to our last offer comes to; `None`: nothing to talk by.
+    pub(super) fn read_answer(&self, id: LegId, answer: &[u8]) -> Option<Negotiated> {
+        let offered = self.legs.get(&id)?.media.described.as_bytes();
+        let offered = crate::sdp::Description::parse(offered).ok()?;
+        let answer = crate::sdp::Description::parse(answer).ok()?;
+        crate::sdp::read_answer(&answer, &offered).ok()
     }
 
     /// What was negotiated takes effect.
@@ -108,6 +127,7 @@ impl Switch {
         };
         let stream = Stream {
             remote: agreed.remote,
+            signalling: leg.flow.remote.ip(),
             remote_rtcp: agreed.remote_rtcp,
             codec: agreed.codec,
             payload_type: agreed.payload_type,
@@ -135,6 +155,8 @@ impl Switch {
         };
         let flow = leg.flow;
         let (mut resend, mut dead, mut refresh) = (Vec::new(), false, false);
+        let mut unheard = false;
+        let probe = leg.probe_at.take_if(|at| *at <= now.at).is_some();
         let waiting = match &mut leg.progress {
             Progress::Up { acceptance, .. } => [acceptance.as_mut(), leg.reinvite.as_mut()],
             _ => [None, leg.reinvite.as_mut()],
@@ -144,7 +166,7 @@ impl Switch {
             while let Some(output) = machine.poll() {
                 match output {
                     acceptance::Output::Send(bytes) => resend.push(bytes),
-                    acceptance::Output::NotAcknowledged => dead = true,
+                    acceptance::Output::NotAcknowledged => unheard = true,
                 }
             }
         }
@@ -181,59 +203,36 @@ impl Switch {
             // RFC 3262 §3 would refuse the call; a child is answered all the same.
             self.answer_call(id, now);
         }
-        if dead {
+        if unheard {
+            self.tell_no_ack(id, now);
+        }
+        if dead || unheard {
             return self.leg_died(id, now);
         }
         if refresh {
             self.refresh(id, now);
         }
+        if probe {
+            self.probe(id, now);
+        }
         self.arm_leg(id);
     }
 
-    /// UPDATE without a description keeps the dialog alive (RFC 4028 §7.4).
-    fn refresh(&mut self, id: LegId, now: Now) {
-        let Some(agreement) = self
-            .legs
-            .get(&id)
-            .and_then(|leg| leg.timer.agreement().copied())
-        else {
+    /// The commonest cause of calls that end after 32 s: the peer sends its ACK to a Contact that it
+    /// cannot reach.
+    fn tell_no_ack(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
             return;
         };
-        let proposal =
-            session_timer::Proposal::refresh(&session_timer::Settings::default(), &agreement);
-        let header = session_expires(&proposal.header());
-        let minimum = proposal.minimum().as_secs().to_string();
-        let sent = self.send_in_dialog(
-            id,
-            Method::Update,
-            Purpose::Refresh(id),
-            |request| {
-                request
-                    .headers
-                    .push(Name::Supported, super::dispatch::SUPPORTED);
-                request.headers.push(Name::SessionExpires, header);
-                request.headers.push(Name::MinSe, minimum);
-            },
-            now,
+        let text = format!(
+            "our 200 was never acknowledged: the peer sends its ACK to our Contact {}; if it cannot \
+             reach that, set advertise in [sip] to the address that peers see, and local_networks to \
+             those that see the machine's own",
+            leg.contact
         );
-        if let (Some(_), Some(leg)) = (sent, self.legs.get_mut(&id)) {
-            leg.refreshing = true;
-        }
-    }
-
-    /// Is the peer still there? An in-dialog OPTIONS, one at a time.
-    pub(super) fn probe(&mut self, id: LegId, now: Now) {
-        let idle = self
-            .legs
-            .get(&id)
-            .is_some_and(|leg| leg.is_up() && !leg.probing);
-        if !idle {
-            return;
-        }
-        let sent = self.send_in_dialog(id, Method::Options, Purpose::Probe(id), |_| {}, now);
-        if let (Some(_), Some(leg)) = (sent, self.legs.get_mut(&id)) {
-            leg.probing = true;
-        }
+        // A call that is over has had its last event.
+        let call = leg.call().filter(|call| self.calls.contains_key(call));
+        self.alarm(call, "no-ack", text, now);
     }
 
     /// Ends a leg from our side, whatever its state: BYE, CANCEL, or a refusal; then it is forgotten.
@@ -261,12 +260,14 @@ impl Switch {
                     self.forget_leg(id, now);
                 }
             }
+            // §15: no BYE before the ACK of our 2xx, or before it is given up.
             Progress::Up {
                 acceptance: Some(acceptance),
                 ..
             } if acceptance.is_waiting() => {
-                leg.ending = true;
-                self.media(Command::Silence { leg: id });
+                leg.timer.stop();
+                self.release(id, now);
+                self.arm_leg(id);
             }
             Progress::Up { .. } => {
                 self.send_in_dialog(id, Method::Bye, Purpose::Bye, |_| {}, now);
@@ -286,9 +287,21 @@ impl Switch {
         }
     }
 
+    /// Closes a leg's media, once: from here on only its dialog is left.
+    fn release(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.ending) else {
+            return;
+        };
+        leg.ending = true;
+        self.closing
+            .insert(id, (leg.call(), leg.side, leg.media.port));
+        self.media(Command::Close { leg: id });
+        self.occupy(id, false, now);
+    }
+
     /// Removes a leg and all that is its own.
     pub(super) fn forget_leg(&mut self, id: LegId, now: Now) {
-        self.occupy(id, false, now);
+        self.release(id, now);
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
@@ -299,9 +312,6 @@ impl Switch {
             self.servers.remove(&server);
         }
         self.timers.clear(&Timer::Leg(id));
-        self.closing
-            .insert(id, (leg.call(), leg.side, leg.media.port));
-        self.media(Command::Close { leg: id });
     }
 
     /// Media tells something.
@@ -319,6 +329,17 @@ impl Switch {
             media::Event::Returned { leg } => {
                 if let Some((call, side)) = self.party(leg) {
                     self.emit(Some(call), What::AudioReturned { side }, now);
+                }
+            }
+            media::Event::Unopened { leg, reason } => {
+                let open = self.legs.get(&leg).map(|leg| (leg.call(), leg.media.port));
+                let closing = self.closing.get(&leg).map(|(call, _, port)| (*call, *port));
+                if let Some((call, port)) = open.or(closing) {
+                    self.ports.quarantine(port, now.at);
+                    let text = format!(
+                        "{reason}; the leg has no sound, and the port is left alone: keep other programs off [media] ports"
+                    );
+                    self.alarm(call, "media-port-taken", text, now);
                 }
             }
             media::Event::Failed { leg, reason } => {
@@ -395,9 +416,11 @@ impl Switch {
             .push(Name::ContentType, super::dispatch::SDP);
         response.body = body;
         let bytes: std::sync::Arc<[u8]> = response.to_bytes().into();
+        let cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
         leg.timer.start(agreement, now.at);
+        leg.allows_update = invite.headers.lists(Name::Allow, "UPDATE");
         leg.progress = Progress::Up {
-            acceptance: Some(acceptance::Acceptance::new(bytes.clone(), now.at)),
+            acceptance: Some(acceptance::Acceptance::new(bytes.clone(), cseq, now.at)),
             answer_due: invite.body.is_empty(),
             ack: None,
         };
@@ -410,10 +433,18 @@ impl Switch {
     pub(super) fn describe(&mut self, id: LegId, request: &Request) -> Result<Vec<u8>, u16> {
         let local = self.local(id).ok_or(500_u16)?;
         if request.body.is_empty() {
-            return Ok(crate::sdp::offer(&local));
+            let last = self.legs.get(&id).map(|leg| leg.media.described.as_bytes());
+            let last = last.and_then(|last| crate::sdp::Description::parse(last).ok());
+            let body = match last {
+                Some(last) => crate::sdp::offer_again(&last, &local),
+                None => crate::sdp::offer(&local),
+            };
+            self.described(id, &body);
+            return Ok(body);
         }
         let offer = crate::sdp::Description::parse(&request.body).map_err(|_| 400_u16)?;
         let (body, agreed) = crate::sdp::answer(&offer, &local).map_err(|_| 488_u16)?;
+        self.described(id, &body);
         self.configure(id, agreed);
         Ok(body)
     }
@@ -426,7 +457,7 @@ fn leg_timeout(leg: &Leg) -> Option<Instant> {
         Progress::Calling { .. } => None,
     };
     let reinvite = leg.reinvite.as_ref().and_then(|one| one.next_timeout());
-    [progress, reinvite, leg.timer.next_timeout()]
+    [progress, reinvite, leg.timer.next_timeout(), leg.probe_at]
         .into_iter()
         .flatten()
         .min()

@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::legs::session_expires;
 use super::pbx::Switch;
-use super::settings::Credentials;
+use crate::event::Side;
 use crate::ids::LegId;
-use crate::sip::digest::Challenge;
+use crate::sip::digest::{Challenge, Credentials};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::session_timer::{self, Proposal};
 use crate::sip::transaction::layer::{ClientId, Outgoing};
 use crate::sip::uri::Host;
 use crate::time::Now;
@@ -35,6 +37,8 @@ pub(super) struct Pending {
     /// Without Via, to be sent again.
     pub(super) request: Request,
     pub(super) flow: Flow,
+    /// What it proposes as session timer; `None`: that of a first INVITE.
+    pub(super) proposal: Option<Proposal>,
     tries: u8,
     credentials: Option<Credentials>,
 }
@@ -92,6 +96,7 @@ impl Switch {
             purpose,
             request,
             flow,
+            proposal: None,
             tries: 0,
             credentials,
         };
@@ -111,7 +116,8 @@ impl Switch {
         Some(id)
     }
 
-    /// Sends an ACK of a 2xx, outside any transaction (§13.2.2.4); returns its bytes for repetitions.
+    /// Sends an ACK of a 2xx, or the BYE that goes with it, outside any transaction (§13.2.2.4);
+    /// returns its bytes for repetitions.
     pub(super) fn send_ack(&mut self, ack: &Request, flow: Flow) -> std::sync::Arc<[u8]> {
         let (_, whole) = self.complete(ack, flow);
         let bytes: std::sync::Arc<[u8]> = whole.to_bytes().into();
@@ -151,10 +157,32 @@ impl Switch {
             &own,
         );
         next.request.headers.set(answers, value);
-        let number = self.next_cseq(&pending.purpose, &next.request);
-        next.request
-            .headers
-            .set(Name::CSeq, format!("{number} {method}"));
+        self.transmit_again(next, now)
+    }
+
+    /// 422: the same request again with the longer interval that the peer wants (RFC 4028 §7.3).
+    pub(super) fn propose_more(
+        &mut self,
+        pending: &Pending,
+        response: &Response,
+        now: Now,
+    ) -> Option<ClientId> {
+        let first = || Proposal::new(&session_timer::Settings::default());
+        let proposal = pending.proposal.unwrap_or_else(first);
+        let raised = proposal.raised(response.headers.min_se()?)?;
+        let mut next = pending.clone();
+        next.proposal = Some(raised);
+        let headers = &mut next.request.headers;
+        headers.set(Name::SessionExpires, session_expires(&raised.header()));
+        headers.set(Name::MinSe, raised.minimum().as_secs().to_string());
+        self.transmit_again(next, now)
+    }
+
+    /// The same request with a new CSeq.
+    fn transmit_again(&mut self, mut next: Pending, now: Now) -> Option<ClientId> {
+        let number = self.next_cseq(&next.purpose, &next.request);
+        let value = format!("{number} {}", next.request.method.as_str());
+        next.request.headers.set(Name::CSeq, value);
         self.transmit(next, now)
     }
 
@@ -192,13 +220,27 @@ impl Switch {
         })
     }
 
-    /// Whose credentials answer a challenge of a trunk.
-    pub(super) fn credentials_of(&self, trunk: &crate::ids::TrunkName) -> Option<Credentials> {
-        let found = self.settings.trunks.iter().find(|one| one.name == *trunk)?;
-        found.credentials.clone()
+    /// Who we are to the peer of a leg: to the trunk that brought it, or that takes outside calls. An
+    /// operator's phone never sees a digest of a trunk's password.
+    pub(super) fn credentials_for(
+        &self,
+        flow: Flow,
+        side: Side,
+        operator: bool,
+    ) -> Option<Credentials> {
+        let trunks = &self.settings.trunks;
+        let trunk = match side {
+            _ if operator => None,
+            Side::Operator => trunks.iter().find(|trunk| trunk.host.is_some()),
+            Side::Caller | Side::Server => {
+                let name = self.settings.trunk_of(flow.remote.ip())?;
+                trunks.iter().find(|trunk| trunk.name == name)
+            }
+        };
+        trunk?.credentials.clone()
     }
 
-    /// A request inside a leg's dialog, by the leg's way.
+    /// A request inside a leg's dialog.
     pub(super) fn send_in_dialog(
         &mut self,
         id: LegId,
@@ -207,19 +249,15 @@ impl Switch {
         fill: impl FnOnce(&mut Request),
         now: Now,
     ) -> Option<ClientId> {
+        let flow = self.way_to(self.legs.get(&id)?);
         let leg = self.legs.get_mut(&id)?;
-        let flow = leg.flow;
-        let contact = leg.contact.clone();
+        let (contact, credentials) = (leg.contact.clone(), leg.credentials.clone());
         let request_makes_target = matches!(method, Method::Invite | Method::Update);
         let mut request = leg.dialog.as_mut()?.request(method, None);
         if request_makes_target {
             request.headers.push(Name::Contact, contact);
         }
         fill(&mut request);
-        let credentials = leg.call().and_then(|call| {
-            let trunk = self.calls.get(&call).map(|call| call.trunk.clone())?;
-            self.credentials_of(&trunk)
-        });
         self.send_request(request, flow, purpose, credentials, now)
     }
 }

@@ -10,6 +10,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use super::input::{Command, Counts, Input, Output};
 use super::outgoing::Pending;
 use super::ports::PortPool;
+use super::register::Told;
 use super::settings::{Account, Settings};
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
@@ -47,6 +48,7 @@ pub struct Switch {
     pub(super) plan: Arc<Plan>,
     pub(super) accounts: BTreeMap<OperatorId, Account>,
     pub(super) counts_of_nonces: BTreeMap<String, u32>,
+    pub(super) wrong_proofs: Told,
     pub(super) layer: Layer,
     pub(super) registrar: Registrar,
     pub(super) domain: Domain,
@@ -83,6 +85,7 @@ impl Switch {
             nonce_key,
             accounts: BTreeMap::new(),
             counts_of_nonces: BTreeMap::new(),
+            wrong_proofs: Told::default(),
             layer: Layer::default(),
             registrar: Registrar::default(),
             domain: Domain::default(),
@@ -122,6 +125,7 @@ impl Switch {
             Input::FlowClosed { connection } => {
                 let changes = self.registrar.drop_connection(connection, now);
                 self.contacts_changed(changes, now);
+                self.reroute(connection);
             }
             Input::Resolved {
                 question,

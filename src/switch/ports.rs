@@ -8,11 +8,15 @@ use crate::time::Instant;
 /// How long a port pair rests, so that late packets of one call are not heard in the next.
 pub(super) const REST: Duration = Duration::from_secs(10);
 
+/// How long a pair rests that another program holds.
+const QUARANTINE: Duration = Duration::from_secs(10 * 60);
+
 /// The even ports of a range, in use, at rest or free.
 #[derive(Debug, Clone)]
 pub(super) struct PortPool {
     free: VecDeque<u16>,
     resting: VecDeque<(Instant, u16)>,
+    quarantined: VecDeque<(Instant, u16)>,
     used: BTreeSet<u16>,
 }
 
@@ -23,6 +27,7 @@ impl PortPool {
         Self {
             free,
             resting: VecDeque::new(),
+            quarantined: VecDeque::new(),
             used: BTreeSet::new(),
         }
     }
@@ -39,12 +44,10 @@ impl PortPool {
 
     /// Takes the pair that has been free for longest; `None`: the range is exhausted.
     pub(super) fn take(&mut self, now: Instant) -> Option<u16> {
-        while let Some((until, port)) = self.resting.front().copied() {
-            if until > now {
-                break;
+        for resting in [&mut self.resting, &mut self.quarantined] {
+            while let Some((_, port)) = resting.pop_front_if(|(until, _)| *until <= now) {
+                self.free.push_back(port);
             }
-            self.resting.pop_front();
-            self.free.push_back(port);
         }
         let port = self.free.pop_front()?;
         self.used.insert(port);
@@ -61,6 +64,13 @@ impl PortPool {
     pub(super) fn give_back(&mut self, port: u16, now: Instant) {
         if self.used.remove(&port) {
             self.resting.push_back((now + REST, port));
+        }
+    }
+
+    /// Keeps a pair away for long that turned out to be another program's.
+    pub(super) fn quarantine(&mut self, port: u16, now: Instant) {
+        if self.used.remove(&port) {
+            self.quarantined.push_back((now + QUARANTINE, port));
         }
     }
 
@@ -95,6 +105,19 @@ mod tests {
         let later = Instant(0) + REST;
         assert_eq!(pool.take(later), Some(port));
         assert_eq!(pool.take(later), None);
+    }
+
+    #[test]
+    fn a_port_of_another_program_is_not_handed_out_again_soon() {
+        let mut pool = PortPool::new(20_000, 20_003);
+        let taken = pool.take(Instant(0)).unwrap();
+        pool.quarantine(taken, Instant(0));
+        // The leg ends, and gives back what is no longer its own.
+        pool.give_back(taken, Instant(0));
+        let other = pool.take(Instant(0) + REST * 2).unwrap();
+        assert_ne!(other, taken);
+        assert_eq!(pool.take(Instant(0) + REST * 2), None);
+        assert_eq!(pool.take(Instant(0) + QUARANTINE), Some(taken));
     }
 
     #[test]

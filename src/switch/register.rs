@@ -1,5 +1,7 @@
 //! REGISTER and digest: who a softphone belongs to, and where it is (RFC 3261 §10, §22).
 
+use std::time::Duration;
+
 use super::pbx::Switch;
 use crate::event::What;
 use crate::ids::OperatorId;
@@ -8,11 +10,31 @@ use crate::sip::digest::{self, Algorithm, Authorization, NonceState};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
-use crate::sip::uri::Uri;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 
 /// The most nonces whose counts are remembered.
 const MAX_NONCES: usize = 20_000;
+/// How often failed proofs are told of.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Things that are counted, and told together at most once a second.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    untold: u64,
+    next: Instant,
+}
+
+impl Told {
+    /// One more; `Some`: tell now that there were so many.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.untold += 1;
+        if now < self.next {
+            return None;
+        }
+        self.next = now + TELL_EVERY;
+        Some(std::mem::take(&mut self.untold))
+    }
+}
 
 /// Which pair of headers digest uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +95,7 @@ impl Switch {
         // An unknown name costs the same work as a known one.
         let fits = proof.is_proof(ha1.as_deref().unwrap_or("0"), request.method.as_str());
         if !fits || ha1.is_none() {
-            tracing::warn!(operator = %operator.as_str().chars().take(32).collect::<String>(), "digest failed");
+            self.digest_failed(ha1.is_some().then_some(&operator), now);
             return Err(Box::new(self.challenge(request, gate, false, now)));
         }
         let count = proof.count();
@@ -89,6 +111,19 @@ impl Switch {
         Ok(operator)
     }
 
+    /// Told at most once a second: a guesser must not fill the log, nor write names of his into it.
+    fn digest_failed(&mut self, operator: Option<&OperatorId>, now: Now) {
+        if let Some(count) = self.wrong_proofs.count(now.at) {
+            let operator = operator.map_or("unknown", OperatorId::as_str);
+            tracing::warn!(
+                count,
+                operator,
+                "digest failed: a phone has a wrong password, or somebody guesses; \
+                 `qaynar operator password` sets a new one"
+            );
+        }
+    }
+
     fn challenge(&self, request: &Request, gate: Gate, stale: bool, now: Now) -> Response {
         let (status, name) = gate.asks();
         let nonce = digest::nonce(&self.nonce_key, now.wall);
@@ -100,15 +135,15 @@ impl Switch {
         response
     }
 
-    /// A softphone comes, refreshes, asks or goes.
-    pub(super) fn register(&mut self, id: ServerId, request: &Request, flow: Flow, now: Now) {
-        if matches!(request.headers.to(), Ok(to) if matches!(to.uri, Uri::Other(_))) {
-            return self.respond_status(id, request, 400, now); // §10.3 step 5: no address of record.
-        }
-        let operator = match self.authenticate(request, Gate::Registrar, now) {
-            Ok(operator) => operator,
-            Err(challenge) => return self.respond(id, request, *challenge, now),
-        };
+    /// A softphone comes, refreshes, asks or goes; its operator has proved who that is.
+    pub(super) fn register(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        operator: &OperatorId,
+        flow: Flow,
+        now: Now,
+    ) {
         let to = request.headers.to().ok().and_then(|to| to.uri.user());
         if to.as_deref() != Some(operator.as_str()) {
             // §10.3 step 4: one may not register for another.
@@ -121,7 +156,7 @@ impl Switch {
             return self.respond_status(id, request, 400, now);
         };
         let asked = Update {
-            operator: &operator,
+            operator,
             contacts: &contacts,
             expires: headers.expires(),
             call_id,
@@ -131,7 +166,7 @@ impl Switch {
         let response = match self.registrar.update(&asked, now) {
             Ok(change) => {
                 let mut response = Response::to(request, 200);
-                for binding in self.registrar.contacts(&operator) {
+                for binding in self.registrar.contacts(operator) {
                     let left = binding.expires.since(now.wall).as_secs();
                     response.headers.push(
                         Name::Contact,
@@ -142,7 +177,7 @@ impl Switch {
                 match change {
                     // Refreshes are many and tell nothing: stored, not journalled.
                     Some(_) if refreshed => {
-                        let bindings = self.registrar.contacts(&operator).to_vec();
+                        let bindings = self.registrar.contacts(operator).to_vec();
                         let operator = operator.clone();
                         self.outputs
                             .push_back(super::Output::Bindings { operator, bindings });
@@ -151,7 +186,7 @@ impl Switch {
                 }
                 response
             }
-            Err(fault) => self.register_refused(request, &operator, fault, now),
+            Err(fault) => self.register_refused(request, operator, fault, now),
         };
         self.respond(id, request, response, now);
     }
@@ -185,5 +220,19 @@ impl Switch {
                 Response::to(request, 403)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_failures_in_a_second_make_one_line() {
+        let mut told = Told::default();
+        let at = |ms: u64| Instant(5_000_000) + Duration::from_millis(ms);
+        let lines: Vec<u64> = (0..1_000).filter_map(|ms| told.count(at(ms))).collect();
+        assert_eq!(lines, [1]);
+        assert_eq!(told.count(at(1_000)), Some(1_000), "none is lost count of");
     }
 }

@@ -8,7 +8,6 @@ use super::dispatch::{ALLOW, SDP};
 use super::input::Output;
 use super::outgoing::Purpose;
 use super::pbx::{Switch, Timer};
-use super::settings::Credentials;
 use crate::call::{Owner, Progress, Stage};
 use crate::dialplan::Number;
 use crate::event::{RingEnd, Side, What};
@@ -17,6 +16,7 @@ use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
 use crate::sip::dialog::MAX_FORWARDS;
+use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
 use crate::sip::headers::quote;
 use crate::sip::message::{Headers, Method, Name, Request};
@@ -181,7 +181,7 @@ impl Switch {
             method: Method::Invite,
             uri: invitation.uri,
             headers,
-            body,
+            body: body.clone(),
         };
         let purpose = Purpose::Invite(id);
         let sent = self.send_request(request.clone(), flow, purpose, invitation.credentials, now);
@@ -207,9 +207,7 @@ impl Switch {
             progress,
             flow,
         );
-        if let Some(leg) = self.legs.get_mut(&id) {
-            leg.media.description_version += 1;
-        }
+        self.described(id, &body);
         if let Some(call) = self.calls.get_mut(&call) {
             call.rings.insert(id);
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
+pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
 
 /// A carrier's line to us.
@@ -35,15 +36,6 @@ pub struct TrunkHost {
     pub port: u16,
     /// By which transport.
     pub transport: Transport,
-}
-
-/// A name and its password.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// The digest user.
-    pub user: String,
-    /// Its password.
-    pub password: Private<String>,
 }
 
 /// Short codes that operators dial; each is spoken back.

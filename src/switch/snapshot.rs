@@ -34,9 +34,10 @@ pub struct LegSnapshot {
     contact: String,
     media: Media,
     agreement: Option<Agreement>,
-    /// Our 2xx with an offer, while the ACK owes the answer: sent on until it comes.
+    /// Our 2xx with an offer and the number of its INVITE, while the ACK owes the answer: sent on until
+    /// it comes.
     #[serde(default)]
-    offered: Option<Private<Vec<u8>>>,
+    offered: Option<(Private<Vec<u8>>, u32)>,
 }
 
 /// Where the call goes on.
@@ -113,7 +114,10 @@ impl Switch {
             contact: leg.contact.clone(),
             media: leg.media.clone(),
             agreement: leg.timer.agreement().copied(),
-            offered: leg.offered().map(|bytes| Private::new(bytes.to_vec())),
+            offered: leg
+                .offered()
+                .and_then(Acceptance::response)
+                .map(|(bytes, cseq)| (Private::new(bytes.to_vec()), cseq)),
         })
     }
 
@@ -245,9 +249,10 @@ impl Switch {
         // Requests that went out after the snapshot took numbers: the peer wants a higher one (§12.2.2).
         dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_GAP) & 0x7fff_ffff;
         self.dialogs.insert(dialog.id.clone(), kept.id);
-        let offered = kept.offered.as_ref();
-        let offered =
-            offered.map(|bytes| Acceptance::new(bytes.reveal().as_slice().into(), now.at));
+        let offered = kept
+            .offered
+            .as_ref()
+            .map(|(bytes, cseq)| Acceptance::new(bytes.reveal().as_slice().into(), *cseq, now.at));
         let mut timer = SessionTimer::default();
         timer.start(kept.agreement, now.at);
         let leg = Leg {
@@ -261,14 +266,18 @@ impl Switch {
                 ack: None,
             },
             dialog: Some(dialog),
-            flow: kept.flow,
+            // No connection outlives its process.
+            flow: kept.flow.closed(),
             contact: kept.contact.clone(),
             media: kept.media.clone(),
+            credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
             timer,
-            probing: false,
-            refreshing: false,
-            reinvite: None,
             ending: false,
+            probing: false,
+            probe_at: None,
+            allows_update: false,
+            refreshing: None,
+            reinvite: None,
         };
         self.legs.insert(kept.id, leg);
         self.occupy(kept.id, true, now);

@@ -29,21 +29,17 @@ impl House {
         let base = folder.path();
         let plans = base.join("dialplans");
         fs::create_dir(&plans).unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/helpline.toml");
-        fs::copy(shipped, plans.join("helpline.toml")).unwrap();
-        for language in ["az", "ru", "en"] {
-            for name in [
-                "greeting",
-                "language-choice",
-                "stay-with-us",
-                "nobody-now",
-                "in-danger-call-112",
-                "please-call-again",
-            ] {
-                tone(&plans.join(format!("prompts/{language}/{name}.wav")));
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans");
+        fs::copy(shipped.join("helpline.toml"), plans.join("helpline.toml")).unwrap();
+        let sound = base.join("tone.wav");
+        tone(&sound);
+        for folder in ["az", "ru", "en", "music"] {
+            let to = plans.join("prompts").join(folder);
+            fs::create_dir_all(&to).unwrap();
+            for entry in fs::read_dir(shipped.join("prompts").join(folder)).unwrap() {
+                fs::copy(&sound, to.join(entry.unwrap().file_name())).unwrap();
             }
         }
-        tone(&plans.join("prompts/music/hold.wav"));
         let config =
             format!("[sip]\nlisten = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\n{extra}\n");
         fs::write(base.join("qaynar.toml"), config).unwrap();
@@ -83,8 +79,12 @@ impl House {
     /// Starts the server and waits until it is ready.
     pub(crate) fn serve(&self) -> Server {
         let log = fs::File::create(self.path().join("log")).unwrap();
-        let mut child = self
-            .command(&["serve"])
+        // A file that may not grow is then an error of the write, as a full disk is, and no signal.
+        let script = "trap '' XFSZ; exec \"$0\" serve --config qaynar.toml";
+        let mut child = Command::new("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_qaynar")])
+            .current_dir(self.path())
+            .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

@@ -98,6 +98,21 @@ impl ServerKey {
         Self { identity, method }
     }
 
+    /// How many bytes its texts take.
+    pub(super) fn weight(&self) -> usize {
+        match &self.identity {
+            Identity::Branch { branch, sent_by } => branch.len() + sent_by.len(),
+            Identity::Old {
+                call_id,
+                from_tag,
+                to_tag,
+                cseq: _,
+                request_uri,
+                via,
+            } => call_id.len() + from_tag.len() + to_tag.len() + request_uri.len() + via.len(),
+        }
+    }
+
     /// The INVITE that a CANCEL with this key means (§9.2).
     pub fn cancelled(&self) -> Self {
         Self {
@@ -142,6 +157,11 @@ pub struct MergeKey {
 }
 
 impl MergeKey {
+    /// How many bytes its texts take.
+    pub(super) fn weight(&self) -> usize {
+        self.call_id.len() + self.from_tag.len()
+    }
+
     /// The key of a request with `method`; `None` for a request within a dialog, for an ACK and for a
     /// CANCEL, which §8.2.2.2 leaves out.
     pub fn new(method: &str, facts: OldFacts<'_>) -> Option<Self> {

@@ -9,17 +9,11 @@ use super::derived;
 use super::invite_client::{self, InviteClient};
 use super::invite_server::{self, InviteServer};
 use super::key::{ClientKey, MergeKey, ServerKey};
+use super::room::Room;
+pub use super::room::{MAX_BYTES, MAX_TRANSACTIONS, RESERVED_BYTES, RESERVED_TRANSACTIONS};
 use super::server::{self, Server};
 use crate::sip::flow::Flow;
 use crate::time::{Instant, TimerTable};
-
-/// How many transactions may live at once, both kinds together. A CANCEL that has its INVITE is
-/// taken beyond it: there is at most one for each.
-pub const MAX_TRANSACTIONS: usize = 50_000;
-
-/// How many of them only requests within dialogs and requests of our own may use, so that calls can
-/// still end while strangers flood us.
-pub const RESERVED_TRANSACTIONS: usize = 5_000;
 
 /// A transaction begun by a peer. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Of a method's name; methods are case-sensitive.
+    /// Of a method's name, which is case-sensitive.
     pub fn of(method: &str) -> Self {
         match method {
             "INVITE" => Self::Invite,
@@ -138,8 +132,8 @@ pub struct Outgoing<'a> {
 /// Why a request was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotStarted {
-    /// [`MAX_TRANSACTIONS`] live already.
-    #[error("there are {MAX_TRANSACTIONS} SIP transactions already")]
+    /// [`MAX_TRANSACTIONS`] live already, or keep [`MAX_BYTES`].
+    #[error("the SIP transactions take all the room that they may")]
     Full,
     /// The branch is in use: it was not made for this request.
     #[error("another request with this Via branch is under way")]
@@ -183,6 +177,9 @@ struct ServerEntry {
     merge: Option<MergeKey>,
     flow: Flow,
     machine: ServerMachine,
+    /// What its keys and its last response take.
+    bytes: usize,
+    response: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -202,6 +199,8 @@ struct ClientEntry {
     key: ClientKey,
     flow: Flow,
     machine: ClientMachine,
+    /// What its request takes, here and at the user's.
+    bytes: usize,
 }
 
 /// The table of all transactions.
@@ -216,9 +215,15 @@ pub struct Layer {
     by_flow: BTreeSet<(Flow, Id)>,
     timers: TimerTable<Id>,
     outputs: VecDeque<Output>,
+    room: Room,
 }
 
 impl Layer {
+    /// Whether a request with this key came before and its transaction lives.
+    pub fn knows(&self, key: &ServerKey) -> bool {
+        self.servers_by_key.contains_key(key)
+    }
+
     /// A request came over `flow`.
     pub fn receive_request(&mut self, incoming: Incoming, flow: Flow, now: Instant) -> Received {
         if let Some(id) = self.servers_by_key.get(&incoming.key).copied() {
@@ -228,11 +233,11 @@ impl Layer {
             Kind::Ack => Received::Ack,
             Kind::Cancel => self.receive_cancel(incoming, flow),
             Kind::Invite | Kind::Other => {
-                let limit = match incoming.merge {
-                    Some(_) => MAX_TRANSACTIONS - RESERVED_TRANSACTIONS,
-                    None => MAX_TRANSACTIONS,
+                let full = match incoming.merge {
+                    Some(_) => self.room.is_full_for_strangers(),
+                    None => self.room.is_full(),
                 };
-                if self.len() >= limit {
+                if full {
                     return Received::Full;
                 }
                 let merged =
@@ -256,6 +261,8 @@ impl Layer {
         now: Instant,
     ) -> Result<(), Gone> {
         let entry = self.servers.get_mut(&id).ok_or(Gone)?;
+        self.room.exchange(entry.response, bytes.len());
+        entry.response = bytes.len();
         match &mut entry.machine {
             ServerMachine::Invite(machine) => {
                 let input = match status {
@@ -282,7 +289,7 @@ impl Layer {
     /// # Errors
     /// When there are too many or the branch is in use; nothing is sent then.
     pub fn start(&mut self, outgoing: Outgoing<'_>, now: Instant) -> Result<ClientId, NotStarted> {
-        if self.len() >= MAX_TRANSACTIONS {
+        if self.room.is_full() {
             return Err(NotStarted::Full);
         }
         let key = ClientKey::new(outgoing.branch, outgoing.method);
@@ -290,6 +297,7 @@ impl Layer {
             return Err(NotStarted::BranchInUse);
         }
         let reliable = outgoing.flow.transport.is_reliable();
+        let bytes = outgoing.bytes.len();
         let machine = match Kind::of(outgoing.method) {
             Kind::Invite => ClientMachine::Invite {
                 machine: InviteClient::new(Arc::clone(&outgoing.bytes), reliable, now),
@@ -299,7 +307,7 @@ impl Layer {
                 ClientMachine::Other(Client::new(outgoing.bytes, reliable, now))
             }
         };
-        Ok(self.insert_client(key, outgoing.flow, machine, now))
+        Ok(self.insert_client(key, outgoing.flow, (machine, bytes), now))
     }
 
     /// Cancels our INVITE: at once if a provisional response came, else as soon as one comes
@@ -358,17 +366,16 @@ impl Layer {
         }
     }
 
-    /// Nothing can be sent over `flow` any more, or the last bytes were not delivered.
+    /// Nothing can be sent over `flow` any more, or the last bytes were not delivered. A datagram that
+    /// was not sent is one of those that get lost, and is sent again: there it ends only an INVITE of
+    /// ours that has no answer, since another phone may be rung at once.
     pub fn transport_error(&mut self, flow: Flow, now: Instant) {
-        let first = (flow, Id::Server(ServerId(0)));
-        let last = (flow, Id::Client(ClientId(u64::MAX)));
-        let hit: Vec<Id> = self
-            .by_flow
-            .range(first..=last)
-            .map(|(_, id)| *id)
-            .collect();
+        let lasts = flow.transport.is_reliable();
+        let all = (flow, Id::Server(ServerId(0)))..=(flow, Id::Client(ClientId(u64::MAX)));
+        let hit: Vec<Id> = self.by_flow.range(all).map(|(_, id)| *id).collect();
         for id in hit {
             match id {
+                Id::Server(_) if !lasts => {}
                 Id::Server(id) => {
                     match self.servers.get_mut(&id).map(|entry| &mut entry.machine) {
                         Some(ServerMachine::Invite(machine)) => {
@@ -386,10 +393,12 @@ impl Layer {
                         Some(ClientMachine::Invite { machine, .. }) => {
                             machine.handle(invite_client::Input::TransportError, now);
                         }
-                        Some(ClientMachine::Other(machine) | ClientMachine::Cancel(machine)) => {
+                        Some(ClientMachine::Other(machine) | ClientMachine::Cancel(machine))
+                            if lasts =>
+                        {
                             machine.handle(client::Input::TransportError, now);
                         }
-                        None => {}
+                        Some(ClientMachine::Other(_) | ClientMachine::Cancel(_)) | None => {}
                     }
                     self.settle_client(id, now);
                 }
@@ -425,11 +434,6 @@ impl Layer {
     /// What to do next; `None`: nothing.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// Where the request of `id` came from, while its transaction lives.
-    pub fn flow(&self, id: ServerId) -> Option<Flow> {
-        self.servers.get(&id).map(|entry| entry.flow)
     }
 
     /// How many transactions live.
@@ -475,8 +479,7 @@ impl Layer {
             },
             Some((_, ServerMachine::Other(_))) | None => CancelTarget::Unknown,
         };
-        let strangers = MAX_TRANSACTIONS - RESERVED_TRANSACTIONS;
-        if target == CancelTarget::Unknown && self.len() >= strangers {
+        if target == CancelTarget::Unknown && self.room.is_full_for_strangers() {
             return Received::Full;
         }
         let id = self.insert_server(incoming, flow);
@@ -491,6 +494,10 @@ impl Layer {
             Kind::Invite => ServerMachine::Invite(InviteServer::new(reliable)),
             Kind::Ack | Kind::Cancel | Kind::Other => ServerMachine::Other(Server::new(reliable)),
         };
+        // Each key is in a table and in its entry.
+        let merge = incoming.merge.as_ref().map_or(0, MergeKey::weight);
+        let bytes = 2 * (incoming.key.weight() + merge);
+        self.room.enter(bytes);
         self.servers_by_key.insert(incoming.key.clone(), id);
         if let Some(merge) = &incoming.merge {
             self.merges.entry(merge.clone()).or_insert(id);
@@ -501,6 +508,8 @@ impl Layer {
             merge: incoming.merge,
             flow,
             machine,
+            bytes,
+            response: 0,
         };
         self.servers.insert(id, entry);
         id
@@ -510,14 +519,22 @@ impl Layer {
         &mut self,
         key: ClientKey,
         flow: Flow,
-        machine: ClientMachine,
+        (machine, bytes): (ClientMachine, usize),
         now: Instant,
     ) -> ClientId {
         self.last_id += 1;
         let id = ClientId(self.last_id);
+        let bytes = 2 * bytes;
+        self.room.enter(bytes);
         self.clients_by_key.insert(key.clone(), id);
         self.by_flow.insert((flow, Id::Client(id)));
-        self.clients.insert(id, ClientEntry { key, flow, machine });
+        let entry = ClientEntry {
+            key,
+            flow,
+            machine,
+            bytes,
+        };
+        self.clients.insert(id, entry);
         self.settle_client(id, now);
         id
     }
@@ -639,8 +656,10 @@ impl Layer {
             self.remove_client(id);
         }
         if let Some((key, bytes)) = cancel {
+            let length = bytes.len();
             let machine = Client::new(bytes, flow.transport.is_reliable(), now);
-            self.insert_client(key, flow, ClientMachine::Cancel(machine), now);
+            let machine = ClientMachine::Cancel(machine);
+            self.insert_client(key, flow, (machine, length), now);
         }
         to_user
     }
@@ -649,6 +668,7 @@ impl Layer {
         let Some(entry) = self.servers.remove(&id) else {
             return;
         };
+        self.room.leave(entry.bytes + entry.response);
         self.servers_by_key.remove(&entry.key);
         self.by_flow.remove(&(entry.flow, Id::Server(id)));
         if let Some(merge) = &entry.merge
@@ -663,6 +683,7 @@ impl Layer {
         let Some(entry) = self.clients.remove(&id) else {
             return;
         };
+        self.room.leave(entry.bytes);
         self.clients_by_key.remove(&entry.key);
         self.by_flow.remove(&(entry.flow, Id::Client(id)));
         match entry.machine {

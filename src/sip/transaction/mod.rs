@@ -6,5 +6,6 @@ pub mod invite_client;
 pub mod invite_server;
 pub mod key;
 pub mod layer;
+mod room;
 pub mod server;
 pub mod timers;

@@ -1,0 +1,76 @@
+//! Events in words, one line each.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::event::{Event, OperatorState, RingEnd, What};
+
+/// The line for an event; `None`: nothing that one would watch.
+pub(super) fn line(event: &Event) -> Option<String> {
+    let words = words(&event.what)?;
+    let zone = TimeZone::get("Asia/Baku").unwrap_or(TimeZone::UTC);
+    let stamp = Timestamp::from_microsecond(event.at.0).unwrap_or_default();
+    let time = stamp.to_zoned_datetime(zone).strftime("%H:%M:%S");
+    // The last digits differ among calls of one minute.
+    let call = event.call.map(|call| call.to_string());
+    let call = call
+        .as_deref()
+        .and_then(|id| id.get(id.len().saturating_sub(5)..))
+        .unwrap_or("     ")
+        .to_owned();
+    Some(format!("{time}  {call}  {words}"))
+}
+
+fn words(what: &What) -> Option<String> {
+    Some(match what {
+        What::Arrived {
+            caller, dialled, ..
+        } => {
+            let who = caller
+                .as_ref()
+                .map_or("somebody hidden", |caller| caller.as_str());
+            format!("{who} dials {dialled}")
+        }
+        What::Answered => "is answered: a voice is heard".into(),
+        What::Queued { queue } => format!("waits in queue {queue}; phones may ring already"),
+        What::Language { language } => format!("chose {language}"),
+        What::LeftQueue { queue, reason } => format!("leaves queue {queue}: {reason}"),
+        What::Ringing { operator, reason } => format!("rings at {operator} ({reason})"),
+        What::RingEnded { operator, why } => {
+            let why = match why {
+                RingEnd::Declined { status } => format!("declined ({status})"),
+                RingEnd::NoAnswer => "nobody answered".into(),
+                RingEnd::Unreachable => "not reached".into(),
+                RingEnd::CallerLeft => "the caller left".into(),
+                RingEnd::AnsweredElsewhere => "answered elsewhere".into(),
+                RingEnd::Withdrawn => "withdrawn".into(),
+            };
+            format!("rings no more at {operator}: {why}")
+        }
+        What::Connected { operator } => format!("talks with {operator}"),
+        What::Ended { by, cause } => {
+            format!("is over: {} ({})", word(cause), word(by))
+        }
+        What::AudioAbsent { .. } => "is silent; the call goes on".into(),
+        What::Operator {
+            operator,
+            state,
+            reason,
+        } => match state {
+            OperatorState::Free | OperatorState::WrapUp | OperatorState::LoggedOut => {
+                format!("operator {operator}: {} ({reason})", word(state))
+            }
+            _ => return None,
+        },
+        What::Alarm { text, .. } => format!("ALARM {text}"),
+        _ => return None,
+    })
+}
+
+/// `hung_up` → `hung up`.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word.replace('_', " "),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,142 @@
+"""A softphone on pjsua2, steered by lines on standard input; what happens is told on standard output.
+
+Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), transport ("udp" or "tcp"),
+voice (a WAV file to speak), ear (a WAV file of what is heard), answers (whether it answers by itself),
+codecs (the ones to offer, by name).
+"""
+
+import json
+import sys
+import threading
+
+import pjsua2 as pj
+
+
+def tell(*words):
+    print(*words, flush=True)
+
+
+class Call(pj.Call):
+    """One call: the voice goes in, what comes out is recorded."""
+
+    def __init__(self, phone, *arguments):
+        super().__init__(phone, *arguments)
+        self.phone = phone
+
+    def onCallState(self, parameter):
+        info = self.getInfo()
+        tell("call", info.stateText.lower(), info.lastStatusCode, info.remoteUri)
+        if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self.phone.calls.remove(self)
+
+    def onCallMediaState(self, parameter):
+        info = self.getInfo()
+        for number, media in enumerate(info.media):
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
+                audio = self.getAudioMedia(number)
+                self.phone.voice.startTransmit(audio)
+                audio.startTransmit(self.phone.ear)
+
+    def onDtmfDigit(self, parameter):
+        tell("key", parameter.digit)
+
+
+class Phone(pj.Account):
+    """One account with its calls."""
+
+    def __init__(self, settings):
+        super().__init__()
+        self.settings = settings
+        self.calls = []
+        self.voice = pj.AudioMediaPlayer()
+        self.voice.createPlayer(settings["voice"])
+        self.ear = pj.AudioMediaRecorder()
+        self.ear.createRecorder(settings["ear"])
+
+    def onRegState(self, parameter):
+        tell("registration", parameter.code, parameter.expiration)
+
+    def onIncomingCall(self, parameter):
+        call = Call(self, parameter.callId)
+        self.calls.append(call)
+        tell("incoming", call.getInfo().remoteUri)
+        for line in parameter.rdata.wholeMsg.splitlines():
+            tell("wire", line)
+        if self.settings["answers"]:
+            self.answer(200)
+
+    def answer(self, status):
+        answer = pj.CallOpParam()
+        answer.statusCode = status
+        self.calls[-1].answer(answer)
+
+    def dial(self, uri):
+        call = Call(self)
+        self.calls.append(call)
+        call.makeCall(uri, pj.CallOpParam(True))
+
+    def hold(self):
+        self.calls[-1].setHold(pj.CallOpParam())
+
+    def resume(self):
+        option = pj.CallOpParam(True)
+        option.opt.flag = pj.PJSUA_CALL_UNHOLD
+        self.calls[-1].reinvite(option)
+
+
+def start(settings):
+    endpoint = pj.Endpoint()
+    endpoint.libCreate()
+    config = pj.EpConfig()
+    config.logConfig.level = config.logConfig.consoleLevel = 0
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = True
+    endpoint.libInit(config)
+    transport = pj.TransportConfig()
+    transport.boundAddress = "127.0.0.1"
+    kind = pj.PJSIP_TRANSPORT_TCP if settings["transport"] == "tcp" else pj.PJSIP_TRANSPORT_UDP
+    endpoint.transportCreate(kind, transport)
+    endpoint.libStart()
+    endpoint.audDevManager().setNullDev()
+    for codec in endpoint.codecEnum2():
+        wanted = any(codec.codecId.startswith(name) for name in settings["codecs"])
+        endpoint.codecSetPriority(codec.codecId, 200 if wanted else 0)
+    account = pj.AccountConfig()
+    account.idUri = f"sip:{settings['user']}@{settings['server']}"
+    account.regConfig.registrarUri = f"sip:{settings['server']};transport={settings['transport']}"
+    account.regConfig.timeoutSec = settings.get("expires", 300)
+    proof = pj.AuthCredInfo("digest", "*", settings["user"], 0, settings["password"])
+    account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    account.sipConfig.authCreds.append(proof)
+    phone = Phone(settings)
+    phone.create(account)
+    return endpoint, phone
+
+
+def main():
+    endpoint, phone = start(json.loads(sys.argv[1]))
+    orders = []
+    threading.Thread(target=lambda: orders.extend(iter(sys.stdin.readline, "")), daemon=True).start()
+    while True:
+        endpoint.libHandleEvents(10)
+        if not orders:
+            continue
+        order, *rest = orders.pop(0).split()
+        if order == "quit":
+            break
+        actions = {
+            "dial": lambda: phone.dial(*rest),
+            "answer": lambda: phone.answer(int(*rest)),
+            "hangup": lambda: phone.calls[-1].hangup(pj.CallOpParam(True)),
+            "register": lambda: phone.setRegistration(True),
+            "hold": phone.hold,
+            "resume": phone.resume,
+            "press": lambda: phone.calls[-1].dialDtmf(*rest),
+        }
+        actions[order]()
+    # Its media must go before the library does.
+    del phone.voice, phone.ear
+    endpoint.libDestroy()
+
+
+main()

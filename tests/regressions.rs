@@ -1,0 +1,9 @@
+//! One test per bug that was found, named for what a caller, an operator or a peer had to suffer.
+//! The switch runs alone, on virtual time; `house` has the peers.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
+
+#[path = "regressions/dialogs.rs"]
+mod dialogs;
+#[path = "regressions/house.rs"]
+mod house;

@@ -1,0 +1,246 @@
+//! baresip: a softphone that is steered over a control connection and dumps what it hears.
+
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::moment::eventually;
+use crate::process::Process;
+use crate::server::{SOON, Server, password};
+use crate::sipp::free_port;
+use crate::tone;
+
+/// How to get it.
+const PACKAGE: &str = "apt-get install baresip";
+
+/// What a phone is like.
+pub(crate) struct Setup {
+    operator: String,
+    password: String,
+    transport: &'static str,
+    tone: u32,
+    answers: bool,
+    codec: &'static str,
+    packet_time: u32,
+}
+
+impl Setup {
+    /// The phone of an operator, which answers by itself and speaks a tone.
+    pub(crate) fn new(operator: &str, tone: u32) -> Self {
+        Self {
+            operator: operator.into(),
+            password: password(operator),
+            transport: "udp",
+            tone,
+            answers: true,
+            codec: "pcmu",
+            packet_time: 20,
+        }
+    }
+
+    /// Over TCP.
+    pub(crate) fn over_tcp(mut self) -> Self {
+        self.transport = "tcp";
+        self
+    }
+
+    /// Rings until it is told what to do.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.answers = false;
+        self
+    }
+
+    /// Speaks this codec alone.
+    pub(crate) fn codec(mut self, codec: &'static str) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Sends packets of so many milliseconds.
+    pub(crate) fn packets_of(mut self, milliseconds: u32) -> Self {
+        self.packet_time = milliseconds;
+        self
+    }
+
+    /// With another password.
+    pub(crate) fn password(mut self, password: &str) -> Self {
+        self.password = password.into();
+        self
+    }
+
+    /// Starts it; registering begins by itself.
+    pub(crate) fn start(self, server: &Server) -> Baresip {
+        let folder = tempfile::tempdir_in(server.place.path()).unwrap();
+        let path = folder.path();
+        let control = free_port();
+        let voice = path.join("voice.wav");
+        tone::write_wav(&voice, self.tone, 60.0);
+        std::fs::write(path.join("config"), config(control, path, &voice)).unwrap();
+        std::fs::write(path.join("contacts"), "").unwrap();
+        let remote = match self.transport {
+            "tcp" => server.tcp,
+            _ => server.udp,
+        };
+        let answer = if self.answers { "auto" } else { "manual" };
+        let account = format!(
+            "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint=600;audio_codecs={}/8000;ptime={}\n",
+            self.operator, self.transport, self.password, self.codec, self.packet_time
+        );
+        std::fs::write(path.join("accounts"), account).unwrap();
+        let mut command = Command::new("baresip");
+        command.args(["-s", "-f", path.to_str().unwrap()]);
+        let mut process = Process::start(PACKAGE, &mut command);
+        process.says("baresip is ready", SOON);
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let stream = eventually("baresip's control port", SOON, || {
+            TcpStream::connect(("127.0.0.1", control)).ok()
+        });
+        let (reader, into) = (stream.try_clone().unwrap(), Arc::clone(&events));
+        std::thread::spawn(move || listen(reader, &into));
+        Baresip {
+            process,
+            stream,
+            events,
+            folder,
+        }
+    }
+}
+
+fn config(control: u16, folder: &Path, voice: &Path) -> String {
+    let (folder, voice) = (folder.display(), voice.display());
+    format!(
+        "poll_method epoll
+sip_listen 127.0.0.1:0
+net_interface 127.0.0.1
+call_local_timeout 120
+call_max_calls 4
+audio_source aufile,{voice}
+audio_player aubridge,none
+audio_alert aubridge,none
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+audio_buffer 20-160
+rtp_timeout 0
+module_path /usr/lib/baresip/modules
+module g711.so
+module aufile.so
+module aubridge.so
+module sndfile.so
+module_app account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control}
+snd_path {folder}
+"
+    )
+}
+
+/// A running baresip.
+pub(crate) struct Baresip {
+    /// Its process.
+    pub(crate) process: Process,
+    stream: TcpStream,
+    events: Arc<Mutex<Vec<Value>>>,
+    folder: tempfile::TempDir,
+}
+
+impl Baresip {
+    /// Does a command: `dial`, `accept`, `hangup`, …
+    pub(crate) fn command(&mut self, command: &str, parameters: &str) {
+        let body = serde_json::json!({ "command": command, "params": parameters }).to_string();
+        write!(self.stream, "{}:{body},", body.len()).unwrap();
+    }
+
+    /// The first event of a type, once it is there.
+    pub(crate) fn tells(&self, kind: &str, within: Duration) -> Value {
+        eventually(&format!("{kind} from baresip"), within, || {
+            let events = self.events.lock().unwrap();
+            events.iter().find(|event| event["type"] == kind).cloned()
+        })
+    }
+
+    /// How many events of a type there were.
+    pub(crate) fn told(&self, kind: &str) -> usize {
+        let events = self.events.lock().unwrap();
+        events.iter().filter(|event| event["type"] == kind).count()
+    }
+
+    /// Waits until it is registered, and dials the code that takes the operator on shift.
+    pub(crate) fn goes_on_shift(&mut self, server: &Server, operator: &str) {
+        self.is_registered();
+        self.dials_code(server, "*11");
+        server.operator_is(operator, "free");
+    }
+
+    /// Waits until the server has taken its contact.
+    pub(crate) fn is_registered(&mut self) {
+        // It may have happened before the control connection stood.
+        self.process.says("200 OK () [", SOON);
+    }
+
+    /// Dials a code and waits until the server hangs up.
+    pub(crate) fn dials_code(&mut self, server: &Server, code: &str) {
+        let before = self.told("CALL_CLOSED");
+        self.command("dial", &format!("sip:{code}@{}", server.udp));
+        eventually("the end of a code's call", SOON, || {
+            (self.told("CALL_CLOSED") > before).then_some(())
+        });
+    }
+
+    /// Waits until its calls, the latest first, heard a tone.
+    pub(crate) fn heard(&self, frequency: u32, within: Duration) {
+        eventually(&format!("{frequency} Hz at baresip"), within, || {
+            self.has_heard(frequency).then_some(())
+        });
+    }
+
+    /// Whether a tone was heard in any call.
+    pub(crate) fn has_heard(&self, frequency: u32) -> bool {
+        let heard = |path: &PathBuf| tone::first_heard(&tone::read_wav(path), frequency).is_some();
+        self.recordings().iter().any(heard)
+    }
+
+    /// Dumps of what was decoded.
+    fn recordings(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut all: Vec<PathBuf> = paths
+            .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+            .collect();
+        all.sort();
+        all
+    }
+}
+
+/// Reads events: JSON in netstrings.
+fn listen(stream: TcpStream, into: &Mutex<Vec<Value>>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let (mut size, mut octet) = (0_usize, [0]);
+        loop {
+            if reader.read_exact(&mut octet).is_err() {
+                return;
+            }
+            match octet[0] {
+                digit @ b'0'..=b'9' => size = size * 10 + usize::from(digit - b'0'),
+                _ => break,
+            }
+        }
+        let mut body = vec![0; size + 1];
+        if reader.read_exact(&mut body).is_err() {
+            return;
+        }
+        if let Ok(value) = serde_json::from_slice::<Value>(&body[..size])
+            && value["event"] == true
+        {
+            into.lock().unwrap().push(value);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! linphone's softphone of the terminal, steered by lines.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::moment::eventually;
+use crate::process::Process;
+use crate::server::{SOON, Server, password};
+use crate::sipp::free_port;
+use crate::tone;
+
+/// How to get it.
+const PACKAGE: &str = "apt-get install linphone-cli";
+
+/// A running phone.
+pub(crate) struct Linphone {
+    /// Its process.
+    pub(crate) process: Process,
+    ear: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Linphone {
+    /// The phone of an operator over "udp" or "tcp"; it registers, answers by itself and speaks a tone.
+    pub(crate) fn start(server: &Server, operator: &str, transport: &str, tone: u32) -> Self {
+        let folder = tempfile::tempdir_in(server.place.path()).unwrap();
+        let path = folder.path();
+        // Without a folder for its database it starts halfway.
+        std::fs::create_dir_all(path.join(".local/share/linphone")).unwrap();
+        let (voice, ear) = (path.join("voice.wav"), path.join("ear.wav"));
+        tone::write_wav(&voice, tone, 60.0);
+        let (port, media) = (free_port(), free_port());
+        let config = path.join("linphonerc");
+        let text = format!(
+            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\nbind_address=127.0.0.1\n[rtp]\naudio_rtp_port={media}\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new("linphonec");
+        command
+            .env("HOME", path)
+            .args(["-a", "-d", "6", "-c"])
+            .arg(&config);
+        let mut process = Process::start(PACKAGE, &mut command);
+        process.says("video is disabled", SOON);
+        process.tell("soundcard use files");
+        process.tell(&format!("play {}", voice.display()));
+        process.tell(&format!("record {}", ear.display()));
+        let remote = if transport == "tcp" {
+            server.tcp
+        } else {
+            server.udp
+        };
+        process.tell(&format!(
+            "register sip:{operator}@{remote} sip:{remote};transport={transport} {}",
+            password(operator)
+        ));
+        Self {
+            process,
+            ear,
+            _folder: folder,
+        }
+    }
+
+    /// Waits until it is registered.
+    pub(crate) fn is_registered(&mut self) {
+        eventually("linphone's registration", SOON, || {
+            let from = self.process.lines();
+            self.process.tell("status register");
+            let (_, line) = self.process.says_after(from, "registered", SOON);
+            line.contains("registered, identity").then_some(())
+        });
+    }
+
+    /// Waits until it is registered, and dials the code that takes the operator on shift.
+    pub(crate) fn goes_on_shift(&mut self, server: &Server, operator: &str) {
+        self.is_registered();
+        self.dials(server, "*11");
+        self.process.says("ended (No error)", SOON);
+        server.operator_is(operator, "free");
+    }
+
+    /// Dials.
+    pub(crate) fn dials(&mut self, server: &Server, number: &str) {
+        self.process
+            .tell(&format!("call sip:{number}@{}", server.udp));
+    }
+
+    /// Hangs up.
+    pub(crate) fn hangs_up(&mut self) {
+        self.process.tell("terminate");
+    }
+
+    /// Waits until a tone was heard in the latest call.
+    pub(crate) fn heard(&self, frequency: u32, within: Duration) {
+        eventually(&format!("{frequency} Hz at linphone"), within, || {
+            tone::first_heard(&tone::read_wav(&self.ear), frequency)
+        });
+    }
+}

@@ -1,0 +1,29 @@
+//! The built binary with real phones on loopback: SIPp as the trunk, baresip, linphone and pjsua2 as operators
+//! and callers. Sound is told by the frequency of tones, both ways; each call ends on both sides, leaves one
+//! record, and nothing else.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may stop where its ground is missing"
+)]
+
+mod baresip;
+mod ear;
+mod linphone;
+mod moment;
+mod pjsua;
+mod process;
+mod record;
+mod server;
+mod sipp;
+mod tone;
+
+mod calls;
+mod codes;
+mod leaving;
+mod media;
+mod operators;
+mod registration;
+mod starting;
+mod stopping;
+mod trunks;

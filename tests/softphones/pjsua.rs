@@ -1,0 +1,129 @@
+//! A softphone on pjsua2, by our script in `tests/data/softphones`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::moment::eventually;
+use crate::process::Process;
+use crate::server::{SOON, Server, password};
+use crate::tone;
+
+/// Where `.ci/test` puts Python with pjsua2.
+const PYTHON: &str = "target/softphones/bin/python";
+
+/// What a phone is like.
+pub(crate) struct Setup {
+    operator: String,
+    transport: &'static str,
+    tone: u32,
+    answers: bool,
+}
+
+impl Setup {
+    /// The phone of an operator, which answers by itself and speaks a tone.
+    pub(crate) fn new(operator: &str, tone: u32) -> Self {
+        Self {
+            operator: operator.into(),
+            transport: "udp",
+            tone,
+            answers: true,
+        }
+    }
+
+    /// Over TCP.
+    pub(crate) fn over_tcp(mut self) -> Self {
+        self.transport = "tcp";
+        self
+    }
+
+    /// Rings until it is told what to do.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.answers = false;
+        self
+    }
+
+    /// Starts it; registering begins by itself.
+    pub(crate) fn start(self, server: &Server) -> Pjsua {
+        let folder = tempfile::tempdir_in(server.place.path()).unwrap();
+        let (voice, ear) = (
+            folder.path().join("voice.wav"),
+            folder.path().join("ear.wav"),
+        );
+        tone::write_wav(&voice, self.tone, 60.0);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let remote = match self.transport {
+            "tcp" => server.tcp,
+            _ => server.udp,
+        };
+        let settings = serde_json::json!({
+            "user": self.operator,
+            "password": password(&self.operator),
+            "server": remote.to_string(),
+            "transport": self.transport,
+            "voice": voice,
+            "ear": ear,
+            "answers": self.answers,
+            "codecs": ["PCMU", "PCMA"],
+        });
+        let mut command = Command::new(root.join(PYTHON));
+        command.arg(root.join("tests/data/softphones/phone.py"));
+        command.arg(settings.to_string());
+        let process = Process::start(".ci/test, which installs pjsua2", &mut command);
+        let remote = format!("{remote};transport={}", self.transport);
+        Pjsua {
+            process,
+            remote,
+            ear,
+            _folder: folder,
+        }
+    }
+}
+
+/// A running phone.
+pub(crate) struct Pjsua {
+    /// Its process.
+    pub(crate) process: Process,
+    remote: String,
+    ear: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Pjsua {
+    /// Waits until it is registered.
+    pub(crate) fn is_registered(&mut self) {
+        self.process.says("registration 200", SOON);
+    }
+
+    /// Registers, and dials the code that takes the operator on shift.
+    pub(crate) fn goes_on_shift(&mut self, server: &Server, operator: &str) {
+        self.is_registered();
+        self.dials_code("*11");
+        server.operator_is(operator, "free");
+    }
+
+    /// Dials.
+    pub(crate) fn dials(&mut self, number: &str) {
+        self.process
+            .tell(&format!("dial sip:{number}@{}", self.remote));
+    }
+
+    /// Dials a code and waits until the server hangs up.
+    pub(crate) fn dials_code(&mut self, code: &str) {
+        let from = self.process.lines();
+        self.dials(code);
+        self.process.says_after(from, "call disconn", SOON);
+    }
+
+    /// Waits until a tone was heard.
+    pub(crate) fn heard(&self, frequency: u32, within: Duration) {
+        eventually(&format!("{frequency} Hz at pjsua2"), within, || {
+            self.has_heard(frequency).then_some(())
+        });
+    }
+
+    /// Whether a tone was heard in any call.
+    pub(crate) fn has_heard(&self, frequency: u32) -> bool {
+        tone::first_heard(&tone::read_wav(&self.ear), frequency).is_some()
+    }
+}

@@ -1,0 +1,384 @@
+//! The built binary, run as a newcomer runs it: in a folder of its own, with the shipped dialplans.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::moment::eventually;
+use crate::process::Process;
+use crate::record::Record;
+use crate::tone;
+
+/// How long the server may take for anything that is not to be waited for.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Ports of a server's media.
+const BLOCK: u16 = 200;
+
+/// Prompts, each a tone of its own in each language, and how long it is.
+const PROMPTS: [(&str, f64); 19] = [
+    ("greeting", 2.0),
+    ("language-choice", 1.0),
+    ("nobody-now", 0.5),
+    ("in-danger-call-112", 0.5),
+    ("please-call-again", 0.5),
+    ("stay-with-us", 1.0),
+    ("position-before", 0.5),
+    ("ordinal-1", 0.5),
+    ("logged-in", 0.4),
+    ("logged-out", 0.4),
+    ("paused", 0.4),
+    ("resumed", 0.4),
+    ("free", 0.4),
+    ("ringing", 0.4),
+    ("talking", 0.4),
+    ("wrap-up", 0.4),
+    ("unreachable", 0.4),
+    ("callers-waiting", 0.4),
+    ("long-wait", 0.5),
+];
+/// The music.
+pub(crate) const HOLD: u32 = 3_150;
+
+/// The tone that a prompt is.
+pub(crate) fn tone_of(language: &str, prompt: &str) -> u32 {
+    let place = PROMPTS.iter().position(|(name, _)| *name == prompt);
+    let language = ["az", "ru", "en"].iter().position(|one| *one == language);
+    600 + 45 * (place.unwrap() * 3 + language.unwrap()) as u32
+}
+
+/// What is laid out before the start.
+pub(crate) struct Setup {
+    plan: String,
+    config: String,
+    listen: String,
+    operators: Vec<&'static str>,
+    shipped_words: bool,
+}
+
+impl Setup {
+    /// As shipped, but quick: rest is 2 s, comfort comes every 5 s.
+    pub(crate) fn new() -> Self {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/helpline.toml");
+        let plan = std::fs::read_to_string(shipped).unwrap();
+        let plan = plan
+            .replace("wrap_up = \"20s\"", "wrap_up = \"2s\"")
+            .replace("every = \"20s\"", "every = \"5s\"");
+        Self {
+            plan,
+            config: String::new(),
+            listen: "\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"".into(),
+            operators: Vec::new(),
+            shipped_words: false,
+        }
+    }
+
+    /// Changes the dialplan; what is replaced must be there.
+    pub(crate) fn plan(mut self, old: &str, new: &str) -> Self {
+        assert!(self.plan.contains(old), "the dialplan has no {old:?}");
+        self.plan = self.plan.replace(old, new);
+        self
+    }
+
+    /// Adds to the section `[sip]`, or further sections after it.
+    pub(crate) fn config(mut self, text: &str) -> Self {
+        self.config.push_str(text);
+        self.config.push('\n');
+        self
+    }
+
+    /// Hears there alone: "udp://…", in quotes.
+    pub(crate) fn listen(mut self, at: &str) -> Self {
+        self.listen = at.into();
+        self
+    }
+
+    /// With the shipped recordings of numbers.
+    pub(crate) fn shipped_words(mut self) -> Self {
+        self.shipped_words = true;
+        self
+    }
+
+    /// With an account, whose password is `secret-ID-99`.
+    pub(crate) fn operator(mut self, id: &'static str) -> Self {
+        self.operators.push(id);
+        self
+    }
+
+    /// Lays out the folder.
+    pub(crate) fn lay_out(self) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let (media, ports) = block();
+        let root = folder.path();
+        let plans = root.join("dialplans");
+        std::fs::create_dir(&plans).unwrap();
+        std::fs::write(plans.join("helpline.toml"), &self.plan).unwrap();
+        for language in ["az", "ru", "en"] {
+            let folder = format!("dialplans/prompts/{language}");
+            let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder);
+            // Numbers are many and slow to load: they are there where they are spoken.
+            let numbers = ["number-", "ordinal-", "position-"];
+            let wanted = |name: &str| {
+                self.shipped_words || !numbers.iter().any(|begin| name.starts_with(begin))
+            };
+            copy(&shipped, &root.join(&folder), wanted);
+            for (prompt, seconds) in PROMPTS {
+                let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
+                tone::write_wav(&path, tone_of(language, prompt), seconds);
+            }
+        }
+        tone::write_wav(&plans.join("prompts/music/hold.wav"), HOLD, 5.0);
+        let place = Place {
+            folder,
+            listen: self.listen,
+            config: self.config,
+            ports,
+            _media: media,
+        };
+        place.write_config();
+        for id in self.operators {
+            place.add_operator(id);
+        }
+        place
+    }
+
+    /// Lays out the folder and starts the server.
+    pub(crate) fn start(self) -> Server {
+        self.lay_out().start()
+    }
+}
+
+/// Copies the wanted files of a folder.
+fn copy(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|one| (one.path(), one.file_name())).unwrap();
+        if wanted(&name.to_string_lossy()) {
+            std::fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
+}
+
+/// A range of ports that is ours as long as the socket lives, also beside other runs of these tests.
+fn block() -> (UdpSocket, (u16, u16)) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        let first = 11_000 + number * BLOCK;
+        if let Ok(guard) = UdpSocket::bind(("127.0.0.1", first)) {
+            return (guard, (first + 2, first + BLOCK - 1));
+        }
+    }
+}
+
+/// A server's folder.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+    listen: String,
+    config: String,
+    ports: (u16, u16),
+    _media: UdpSocket,
+}
+
+impl Place {
+    fn write_config(&self) {
+        let (low, high) = self.ports;
+        let text = format!(
+            "[log]\nfilter = \"debug\"\n[media]\nports = \"{low}-{high}\"\n[sip]\nlisten = [{}]\n{}",
+            self.listen, self.config
+        );
+        std::fs::write(self.config_file(), text).unwrap();
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.path().join("qaynar.toml")
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The dialplan.
+    pub(crate) fn plan_file(&self) -> PathBuf {
+        self.path().join("dialplans/helpline.toml")
+    }
+
+    /// `qaynar …` with the folder's configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_qaynar"));
+        command.current_dir(self.path()).args(arguments);
+        command.args(["--config", self.config_file().to_str().unwrap()]);
+        command.env_remove("RUST_LOG");
+        command
+    }
+
+    fn add_operator(&self, id: &str) {
+        let arguments = ["operator", "add", id, "--name", "Aygün", "--password-stdin"];
+        let mut command = Process::start("cargo build", &mut self.command(&arguments));
+        command.tell(&password(id));
+        assert!(command.ends(SOON).success(), "{}", command.said());
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub(crate) fn start(mut self) -> Server {
+        let mut process = Process::start("cargo build", &mut self.command(&["serve"]));
+        process.says("; ready", SOON);
+        let address = |said: &str, transport: &str| -> SocketAddr {
+            let begin = format!("SIP on {transport} ");
+            let line = said.lines().find(|line| line.starts_with(&begin)).unwrap();
+            line[begin.len()..].parse().unwrap()
+        };
+        let said = process.said();
+        let (udp, tcp) = (address(&said, "udp"), address(&said, "tcp"));
+        // A restart takes the same ports.
+        self.listen = format!("\"udp://{udp}\", \"tcp://{tcp}\"");
+        self.write_config();
+        Server {
+            place: self,
+            process,
+            udp,
+            tcp,
+        }
+    }
+}
+
+/// The password of an operator.
+pub(crate) fn password(id: &str) -> String {
+    format!("secret-{id}-99")
+}
+
+/// A running server.
+pub(crate) struct Server {
+    /// Its folder.
+    pub(crate) place: Place,
+    /// Its process.
+    pub(crate) process: Process,
+    /// Where it hears datagrams.
+    pub(crate) udp: SocketAddr,
+    /// Where it takes connections.
+    pub(crate) tcp: SocketAddr,
+}
+
+impl Server {
+    /// Runs a command beside it; what it prints, and whether it was content.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.place.command(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), text + &errors)
+    }
+
+    /// `qaynar status --json`
+    pub(crate) fn status(&self) -> Value {
+        let (well, text) = self.run(&["status", "--json"]);
+        assert!(well, "{text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        answer["data"].clone()
+    }
+
+    /// A count of `qaynar status`.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        self.status()["counts"][name].as_u64().unwrap()
+    }
+
+    /// Waits until a count is so.
+    pub(crate) fn counts(&self, name: &str, wanted: u64) {
+        eventually(&format!("{wanted} {name}"), SOON, || {
+            (self.count(name) == wanted).then_some(())
+        });
+    }
+
+    /// Waits until an operator is in a state.
+    pub(crate) fn operator_is(&self, id: &str, state: &str) {
+        let mut last = Value::Null;
+        eventually(&format!("operator {id} {state}"), SOON, || {
+            last = self.status()["operators"][id].clone();
+            (last == state).then_some(())
+        });
+    }
+
+    /// The records, by arrival, once there are so many and all have ended; their sums are right.
+    pub(crate) fn records(&self, count: usize) -> Vec<Record> {
+        self.calls(count).iter().map(Record::checked).collect()
+    }
+
+    /// `qaynar calls --json`, once there are so many and all have ended.
+    fn calls(&self, count: usize) -> Vec<Value> {
+        eventually(&format!("{count} finished calls"), SOON, || {
+            let (well, text) = self.run(&["calls", "--json"]);
+            assert!(well, "{text}");
+            let calls: Vec<Value> = serde_json::from_str(&text).unwrap();
+            let ended = calls.iter().all(|call| call["ended"].is_string());
+            assert!(calls.len() <= count, "more calls than were made: {text}");
+            (calls.len() == count && ended).then_some(calls)
+        })
+    }
+
+    /// What the server wrote holds none of these numbers, in any of its files and in its log.
+    pub(crate) fn tells_nobody(&self, numbers: &[&str]) {
+        let mut files = vec![self.place.path().join("data")];
+        let mut written = vec![("the log".to_owned(), self.process.said().into_bytes())];
+        while let Some(path) = files.pop() {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).unwrap();
+                files.extend(entries.map(|entry| entry.unwrap().path()));
+            } else if path.is_file() {
+                let bytes = std::fs::read(&path).unwrap();
+                written.push((path.display().to_string(), bytes));
+            }
+        }
+        assert!(written.len() > 3, "the data folder is elsewhere");
+        for (name, bytes) in written {
+            for number in numbers {
+                let found = bytes
+                    .windows(number.len())
+                    .any(|part| part == number.as_bytes());
+                assert!(!found, "{number} is in {name}");
+            }
+        }
+    }
+
+    /// Nothing is left of any call: each table is empty. A phone that vanished while it rang keeps its leg
+    /// until the INVITE is given up after 64·T1 (RFC 3261 §17.1.1.2).
+    pub(crate) fn is_drained(&self) {
+        let mut last = Value::Null;
+        eventually("empty tables", Duration::from_secs(45), || {
+            last = self.status()["counts"].clone();
+            let empty = ["calls", "waiting", "talking", "legs", "ports"];
+            empty.iter().all(|name| last[name] == 0).then_some(())
+        });
+    }
+
+    /// Nothing at all is left, not even a transaction that waits for late repetitions.
+    pub(crate) fn is_empty(&self) {
+        self.is_drained();
+        // Timers H, J and L: 64·T1 (RFC 3261 §17, RFC 6026 §8).
+        eventually("no transactions", Duration::from_secs(40), || {
+            (self.count("transactions") == 0).then_some(())
+        });
+    }
+
+    /// Waits until the log has a line with all parts.
+    pub(crate) fn logs(&self, parts: &[&str]) {
+        eventually(&format!("{parts:?} in the log"), SOON, || {
+            let said = self.process.said();
+            said.lines()
+                .any(|line| parts.iter().all(|part| line.contains(part)))
+                .then_some(())
+        });
+    }
+
+    /// Ends as a power cut does, and starts again on the same ports.
+    pub(crate) fn crash_and_start(self) -> Self {
+        let Self {
+            place, mut process, ..
+        } = self;
+        process.kill();
+        place.start()
+    }
+}

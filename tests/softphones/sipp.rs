@@ -1,0 +1,371 @@
+//! SIPp: the trunk's callers, and operators' phones whose every word is ours.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::ear::{ALAW, Ear, ULAW};
+use crate::moment::eventually;
+use crate::process::Process;
+use crate::server::{SOON, Server, password, tone_of};
+
+/// How to get it.
+const PACKAGE: &str = "apt-get install sip-tester";
+
+/// A description of audio alone: µ-law or A-law as asked, and telephone events.
+pub(crate) fn audio(port: u16, payload_types: &[u8]) -> String {
+    let formats: Vec<String> = payload_types.iter().map(ToString::to_string).collect();
+    format!(
+        "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio {port} RTP/AVP {} 101\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n",
+        formats.join(" ")
+    )
+}
+
+/// Parts of `tests/data/sipp`, one after the other, with the words between `@` filled in.
+pub(crate) struct Scenario {
+    text: String,
+    port: Option<u16>,
+    tcp: bool,
+}
+
+impl Scenario {
+    /// Of these files.
+    pub(crate) fn of(parts: &[&str]) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sipp");
+        let mut text = String::from("<?xml version=\"1.0\"?>\n<scenario name=\"test\">\n");
+        for part in parts {
+            text += &std::fs::read_to_string(folder.join(part)).unwrap();
+        }
+        text.push_str("</scenario>\n");
+        Self {
+            text,
+            port: None,
+            tcp: false,
+        }
+    }
+
+    /// A caller with a number who dials one and describes the own end, in parts of these files.
+    pub(crate) fn caller_of(parts: &[&str], from: &str, dialled: &str, sdp: &str) -> Self {
+        let uri = match dialled.contains(':') {
+            true => dialled.to_owned(),
+            false => format!("sip:{dialled}@[remote_ip]:[remote_port]"),
+        };
+        Self::of(parts)
+            .with("URI", &uri)
+            .with("FROM", &format!("<sip:{from}@[local_ip]>"))
+            .with("SDP", sdp)
+    }
+
+    /// A caller who talks until one hangs up.
+    pub(crate) fn caller(from: &str, dialled: &str, sdp: &str) -> Self {
+        Self::caller_of(&["invite.xml", "talk.xml"], from, dialled, sdp)
+    }
+
+    /// An operator's phone at a port: rings, answers when nudged, hangs up when nudged again.
+    pub(crate) fn operator(port: u16, sdp: &str) -> Self {
+        Self::of(&["operator.xml"]).with("SDP", sdp).at_port(port)
+    }
+
+    /// Fills in a word.
+    pub(crate) fn with(mut self, word: &str, value: &str) -> Self {
+        let word = format!("@{word}@");
+        assert!(self.text.contains(&word), "no {word} in the scenario");
+        self.text = self.text.replace(&word, value);
+        self
+    }
+
+    /// From this port.
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Over TCP, one connection.
+    pub(crate) fn over_tcp(mut self) -> Self {
+        self.tcp = true;
+        self
+    }
+
+    /// Runs it against the server.
+    pub(crate) fn run(self, server: &Server) -> Sipp {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = server.place.path().join(format!("sipp-{number}"));
+        std::fs::create_dir(&folder).unwrap();
+        let text = self.text.replace("@HEADERS@", "");
+        let missing = text
+            .split('@')
+            .nth(1)
+            .filter(|word| word.chars().all(|one| one.is_ascii_uppercase()));
+        assert_eq!(missing, None, "a word of the scenario is not filled in");
+        std::fs::write(folder.join("scenario.xml"), text).unwrap();
+        let port = self.port.unwrap_or_else(free_port);
+        let remote = if self.tcp { server.tcp } else { server.udp };
+        let call_id = format!("sipp-{number}-{}", std::process::id());
+        let (transport, port_text) = (if self.tcp { "t1" } else { "u1" }, port.to_string());
+        let mut command = Command::new("sipp");
+        command.current_dir(&folder).arg(remote.to_string());
+        command.args([
+            "-sf",
+            "scenario.xml",
+            "-m",
+            "1",
+            "-i",
+            "127.0.0.1",
+            "-nostdin",
+            "-aa",
+        ]);
+        command.args(["-p", &port_text, "-t", transport, "-cid_str", &call_id]);
+        command.args(["-trace_msg", "-message_file", "messages.log", "-trace_err"]);
+        command.args([
+            "-error_file",
+            "errors.log",
+            "-timeout",
+            "120",
+            "-timeout_error",
+        ]);
+        command.env("TERM", "dumb");
+        let process = Process::start(PACKAGE, &mut command);
+        Sipp {
+            process,
+            folder,
+            port,
+            call_id,
+            tcp: self.tcp,
+        }
+    }
+}
+
+/// A port that was free a moment ago, for datagrams and connections.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A message that went over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    /// Whether SIPp sent it.
+    pub(crate) sent: bool,
+    /// The whole text.
+    pub(crate) text: String,
+}
+
+impl Wire {
+    /// Whether its first line begins so.
+    pub(crate) fn begins(&self, words: &str) -> bool {
+        self.text.starts_with(words)
+    }
+
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let begin = format!("{}:", name.to_ascii_lowercase());
+        let line = self
+            .text
+            .lines()
+            .find(|line| line.to_ascii_lowercase().starts_with(&begin))?;
+        Some(line[begin.len()..].trim())
+    }
+}
+
+/// A running SIPp.
+pub(crate) struct Sipp {
+    process: Process,
+    folder: PathBuf,
+    port: u16,
+    call_id: String,
+    tcp: bool,
+}
+
+impl Sipp {
+    /// All messages up to now.
+    pub(crate) fn messages(&self) -> Vec<Wire> {
+        let text = std::fs::read(self.folder.join("messages.log")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).replace("\r\n", "\n");
+        let parts = text.split("-----------------------------------------------");
+        let read = |part: &str| {
+            let (head, body) = part.split_once("\n\n")?;
+            let sent = head.contains("message sent");
+            (sent || head.contains("message received")).then(|| Wire {
+                sent,
+                text: body.to_owned(),
+            })
+        };
+        parts.filter_map(read).collect()
+    }
+
+    /// The first message from the server that begins so, once it is there.
+    pub(crate) fn receives(&self, begin: &str, within: Duration) -> Wire {
+        eventually(&format!("{begin} at SIPp"), within, || {
+            self.received(begin).into_iter().next()
+        })
+    }
+
+    /// Waits for the answer to a request, by its CSeq.
+    pub(crate) fn is_answered(&self, cseq: &str) {
+        eventually(&format!("the answer to {cseq}"), SOON, || {
+            let final_ones = self.received("SIP/2.0 200");
+            final_ones
+                .iter()
+                .any(|wire| wire.header("CSeq") == Some(cseq))
+                .then_some(())
+        });
+    }
+
+    /// All messages from the server that begin so.
+    pub(crate) fn received(&self, begin: &str) -> Vec<Wire> {
+        let mut all = self.messages();
+        all.retain(|wire| !wire.sent && wire.begins(begin));
+        all
+    }
+
+    /// Tells the scenario to go on where it waits for an INFO.
+    pub(crate) fn nudge(&self) {
+        let call_id = self
+            .messages()
+            .first()
+            .and_then(|wire| wire.header("Call-ID").map(str::to_owned));
+        self.nudge_call(&call_id.unwrap_or_else(|| self.call_id.clone()));
+    }
+
+    fn nudge_call(&self, call_id: &str) {
+        // Two that are the same would be one, repeated.
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let text = format!(
+            "INFO sip:sipp@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKnudge{number}\r\nFrom: <sip:test@127.0.0.1>;tag=n\r\nTo: <sip:sipp@127.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: {number} INFO\r\nContent-Length: 0\r\n\r\n"
+        );
+        let to = SocketAddr::from(([127, 0, 0, 1], self.port));
+        if self.tcp {
+            use std::io::Write;
+            let mut stream = std::net::TcpStream::connect(to).unwrap();
+            stream.write_all(text.as_bytes()).unwrap();
+        } else {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.send_to(text.as_bytes(), to).unwrap();
+        }
+    }
+
+    /// Waits until the scenario has come to its end as written.
+    pub(crate) fn succeeds(&mut self) {
+        let status = self.process.ends(Duration::from_secs(45));
+        assert!(status.success(), "SIPp: {status}");
+    }
+
+    /// Vanishes without a word.
+    pub(crate) fn vanish(&mut self) {
+        self.process.kill();
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("── messages of SIPp at {} ──", self.port);
+            for wire in self.messages() {
+                let arrow = if wire.sent { "→" } else { "←" };
+                eprintln!("{arrow} {}", wire.text);
+            }
+            let errors = std::fs::read_to_string(self.folder.join("errors.log"));
+            eprintln!("{}", errors.unwrap_or_default());
+        }
+    }
+}
+
+/// A phone by SIPp, with a voice and an ear.
+pub(crate) struct Phone {
+    /// Its signalling.
+    pub(crate) sipp: Sipp,
+    /// Its sound.
+    pub(crate) ear: Ear,
+}
+
+impl Phone {
+    /// A caller of the trunk, who talks until one hangs up.
+    pub(crate) fn caller(server: &Server, from: &str, dialled: &str, tone: u32) -> Self {
+        let ear = Ear::open(tone, ULAW);
+        let sipp = Scenario::caller(from, dialled, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        Self { sipp, ear }
+    }
+
+    /// An operator's phone, registered and on shift: rings, and answers when nudged.
+    pub(crate) fn operator(server: &Server, id: &str, tone: u32) -> Self {
+        let port = free_port();
+        on_shift(server, id, port);
+        let ear = Ear::open(tone, ULAW);
+        let sipp = Scenario::operator(port, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        Self { sipp, ear }
+    }
+
+    /// Waits until it rings.
+    pub(crate) fn rings(&self) -> Wire {
+        self.sipp.receives("INVITE", SOON)
+    }
+
+    /// Waits until it rings, and answers.
+    pub(crate) fn answers(&self) {
+        self.rings();
+        self.sipp.nudge();
+    }
+
+    /// Hangs up, and the scenario ends as written.
+    pub(crate) fn hangs_up(&mut self) {
+        self.sipp.nudge();
+        self.sipp.succeeds();
+    }
+
+    /// The server hangs up, and the scenario ends as written.
+    pub(crate) fn is_hung_up_on(&mut self) {
+        self.sipp.receives("BYE", SOON);
+        self.sipp.succeeds();
+    }
+}
+
+/// Two who are connected hear each other.
+pub(crate) fn talk(caller: (&Ear, u32), operator: (&Ear, u32)) {
+    caller.0.hears(operator.1, SOON);
+    operator.0.hears(caller.1, SOON);
+}
+
+/// Registers an operator at a port, where another scenario then answers, and goes on shift.
+pub(crate) fn on_shift(server: &Server, operator: &str, port: u16) {
+    register(server, operator, port);
+    dial_code(server, operator, "*11", "logged-in");
+    server.operator_is(operator, "free");
+}
+
+/// Registers an operator at a port.
+pub(crate) fn register(server: &Server, operator: &str, port: u16) {
+    let scenario = Scenario::of(&["register.xml"])
+        .with("USER", operator)
+        .with("PASSWORD", &password(operator))
+        .at_port(port);
+    scenario.run(server).succeeds();
+}
+
+/// An operator dials a code and hears what was done.
+pub(crate) fn dial_code(server: &Server, operator: &str, code: &str, words: &str) {
+    let ear = Ear::open(None, ULAW);
+    let scenario = Scenario::of(&["code.xml"])
+        .with("USER", operator)
+        .with("PASSWORD", &password(operator))
+        .with("CODE", code)
+        .with("SDP", &audio(ear.port(), &[0]));
+    scenario.run(server).succeeds();
+    assert!(
+        !ear.never_heard(tone_of("az", words)),
+        "{words} is not heard"
+    );
+}

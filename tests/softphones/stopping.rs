@@ -1,0 +1,127 @@
+//! The server dies, and is stopped.
+
+use std::time::Duration;
+
+use crate::ear::{Ear, ULAW};
+use crate::moment::throughout;
+use crate::server::{HOLD, SOON, Setup, tone_of};
+use crate::sipp::{Phone, Scenario, audio, talk};
+
+#[test]
+fn after_a_crash_every_leg_gets_bye_and_no_record_is_lost() {
+    let server = Setup::new().operator("101").start();
+    let mut operator = Phone::operator(&server, "101", 480);
+    let mut talking = Phone::caller(&server, "0501234567", "116111", 350);
+    operator.answers();
+    talk((&talking.ear, 350), (&operator.ear, 480));
+    let mut waiting = Phone::caller(&server, "0551234567", "0506802280", 300);
+    waiting.ear.hears(HOLD, SOON);
+    let server = server.crash_and_start();
+    operator.is_hung_up_on();
+    talking.is_hung_up_on();
+    waiting.is_hung_up_on();
+    let calls = server.records(2);
+    calls[0].ended("interrupted", "server").with("101");
+    calls[1].ended("interrupted", "server").with("");
+    assert_eq!(calls[1].text("dialled"), "+994506802280");
+    server.is_drained();
+    // Who was on shift before still is, and is rung.
+    server.operator_is("101", "free");
+    let port = operator.sipp.port();
+    let ear = Ear::open(480, ULAW);
+    let mut again = Scenario::operator(port, &audio(ear.port(), &[ULAW])).run(&server);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
+    again.receives("INVITE", SOON);
+    again.nudge();
+    talk((&caller.ear, 350), (&ear, 480));
+    caller.hangs_up();
+    again.succeeds();
+    let calls = server.records(3);
+    assert_eq!(
+        calls[2].text("caller"),
+        calls[0].text("caller"),
+        "the pseudonym stays"
+    );
+    server.is_drained();
+    server.tells_nobody(&["501234567", "551234567"]);
+}
+
+#[test]
+fn after_a_crash_a_phone_that_rang_stops() {
+    let server = Setup::new().operator("101").start();
+    let mut operator = Phone::operator(&server, "101", 480);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
+    operator.rings();
+    caller.ear.hears(tone_of("az", "greeting"), SOON);
+    let server = server.crash_and_start();
+    caller.is_hung_up_on();
+    // It answers into nothing, and is let go at once.
+    operator.sipp.nudge();
+    operator.is_hung_up_on();
+    server.records(1)[0].ended("interrupted", "server");
+    server.is_drained();
+}
+
+#[test]
+fn sigterm_lets_calls_end_and_takes_no_new_ones() {
+    let mut server = Setup::new().operator("101").start();
+    let mut operator = Phone::operator(&server, "101", 480);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
+    operator.answers();
+    talk((&caller.ear, 350), (&operator.ear, 480));
+    server.process.signal("TERM");
+    server.logs(&["no new calls"]);
+    let late = Scenario::caller_of(
+        &["refused.xml"],
+        "0551234567",
+        "116111",
+        &audio(40_000, &[ULAW]),
+    );
+    let mut late = late.with("STATUS", "503").run(&server);
+    late.succeeds();
+    assert!(
+        late.received("SIP/2.0 503")[0]
+            .header("Retry-After")
+            .is_some()
+    );
+    let still = || caller.ear.is_hearing(480) && operator.ear.is_hearing(350);
+    assert!(
+        throughout(Duration::from_secs(1), still),
+        "the call goes on"
+    );
+    assert!(server.process.runs());
+    caller.hangs_up();
+    operator.is_hung_up_on();
+    assert!(server.process.ends(SOON).success());
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+}
+
+#[test]
+fn a_second_sigterm_ends_calls() {
+    let mut server = Setup::new().operator("101").start();
+    let mut operator = Phone::operator(&server, "101", 480);
+    let mut talking = Phone::caller(&server, "0501234567", "116111", 350);
+    operator.answers();
+    talk((&talking.ear, 350), (&operator.ear, 480));
+    let mut waiting = Phone::caller(&server, "0551234567", "116111", 300);
+    waiting.ear.hears(HOLD, SOON);
+    server.process.signal("TERM");
+    server.logs(&["no new calls"]);
+    server.process.signal("TERM");
+    talking.is_hung_up_on();
+    waiting.is_hung_up_on();
+    operator.is_hung_up_on();
+    assert!(server.process.ends(SOON).success());
+    for call in server.records(2) {
+        call.ended("shut_down", "server");
+    }
+}
+
+#[test]
+fn an_idle_server_stops_at_once() {
+    let mut server = Setup::new().start();
+    server.process.signal("TERM");
+    assert!(server.process.ends(SOON).success());
+    let (well, told) = server.run(&["status"]);
+    assert!(!well && told.contains("no server runs"), "{told}");
+}
