@@ -45,6 +45,8 @@ pub(super) struct Client {
     /// Timer B or F; after the final response: until when copies of it are absorbed.
     pub(super) until: Option<Instant>,
     pub(super) answered: bool,
+    /// The To tag of the final response: another one's is of a fork.
+    pub(super) tag: Option<String>,
     /// What a repeated final response gets, and where.
     pub(super) ack: Option<(SocketAddr, Vec<u8>)>,
 }
@@ -70,6 +72,7 @@ impl Client {
             resend: Some(now + T1),
             until: Some(now + LIFE),
             answered: false,
+            tag: None,
             ack: None,
         }
     }
@@ -89,7 +92,8 @@ impl Client {
     }
 
     /// The final response came.
-    pub(super) fn finish(&mut self, now: Instant) {
+    pub(super) fn finish(&mut self, response: &Message, now: Instant) {
+        self.tag.clone_from(&response.to_tag);
         self.resend = None;
         self.answered = true;
         self.until = Some(now + LIFE);

@@ -1,12 +1,14 @@
 //! Named courses of events, each on the same world as the days that seeds draw.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use qaynar::event::{CallRecord, Cause, RingEnd, Side, What};
 use qaynar::phone::{Ender, Event, Manner, OnRing, Stage};
 
 use crate::house;
-use crate::network::{Datagram, Weather};
+use crate::network::{Datagram, Filter, Weather};
 use crate::players::Role;
 use crate::world::{Deed, World};
 
@@ -232,7 +234,7 @@ fn a_2xx_that_crosses_cancel_is_ended_by_bye() {
 }
 
 /// Loses the first `count` datagrams whose line begins so.
-fn loses(start: &'static str, count: usize) -> Option<Box<dyn FnMut(&Datagram) -> bool>> {
+fn loses(start: &'static str, count: usize) -> Option<Filter> {
     let mut left = count;
     Some(Box::new(move |one: &Datagram| {
         let hit = left > 0 && !one.is_audio && one.line().starts_with(start);
@@ -293,6 +295,39 @@ fn two_phones_that_answer_at_once_leave_one_call() {
     world.run(SECOND * 3);
     let up = |player: usize| world.players[player].phone.stage() == Some(Stage::Up);
     assert!(up(first) != up(second), "the loser gets ACK and BYE");
+    world.deed(caller, Deed::HangUp);
+    ends_well(&mut world);
+}
+
+#[test]
+fn a_second_2xx_of_a_forked_invite_is_ended() {
+    let mut world = world();
+    let operator = operator(&mut world, "101", answers(SECOND));
+    let caller = caller(&mut world);
+    let seen: Rc<RefCell<Vec<Datagram>>> = Rc::default();
+    let from = world.players[operator].phone.settings().local;
+    let copies = Rc::clone(&seen);
+    world.network.filter = Some(Box::new(move |one: &Datagram| {
+        if !one.is_audio && (one.from == from || one.to == from) {
+            copies.borrow_mut().push(one.clone());
+        }
+        false
+    }));
+    dial(&mut world, caller);
+    world.run(SECOND * 3);
+    let of_200 = |one: &&Datagram| one.line() == "SIP/2.0 200 OK | 1 INVITE";
+    let mut forked = seen.borrow().iter().find(of_200).expect("a 200").clone();
+    let text = String::from_utf8(forked.bytes).unwrap();
+    let place = text.find("To: ").unwrap();
+    let tag = place + text[place..].find("tag=").unwrap() + 4;
+    forked.bytes = format!("{}f0f0{}", &text[..tag], &text[tag + 4..]).into_bytes();
+    seen.borrow_mut().clear();
+    world.post(forked);
+    world.run(SECOND);
+    let sent: Vec<String> = seen.borrow().iter().map(Datagram::line).collect();
+    assert!(sent.iter().any(|line| line.starts_with("ACK ")), "{sent:?}");
+    assert!(sent.iter().any(|line| line.starts_with("BYE ")), "{sent:?}");
+    assert_eq!(world.switch.counts().talking, 1, "the call goes on");
     world.deed(caller, Deed::HangUp);
     ends_well(&mut world);
 }

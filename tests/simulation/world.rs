@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    fn from_process(&self, at: Option<Instant>) -> Option<Instant> {
+    fn out_of_process(&self, at: Option<Instant>) -> Option<Instant> {
         at.filter(|_| !self.down)
             .map(|at| self.boot + at.since(Instant(0)))
     }
@@ -223,8 +223,8 @@ impl World {
 
     /// The next thing that happens; `false`: nothing more until `end`.
     fn step(&mut self, end: Option<Instant>) -> bool {
-        let switch = self.from_process(self.switch.next_timeout());
-        let engine = self.from_process(self.engine.next_timeout());
+        let switch = self.out_of_process(self.switch.next_timeout());
+        let engine = self.out_of_process(self.engine.next_timeout());
         let agenda = self.agenda.keys().next().map(|(due, _)| *due);
         let all = [
             self.network.next(),
