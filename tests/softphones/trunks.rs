@@ -31,7 +31,7 @@ fn timed(refresher: &str, part: &str) {
     let sdp = audio(ear.port(), &[ULAW]);
     let parts = ["invite.xml", part, "talk.xml"];
     let headers = format!(
-        "Supported: timer\nRequire: timer\nSession-Expires: 90;refresher={refresher}\nMin-SE: 90\n"
+        "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE\nSupported: timer\nRequire: timer\nSession-Expires: 90;refresher={refresher}\nMin-SE: 90\n"
     );
     let mut caller = Scenario::caller_of(&parts, "0501234567", "116111", &sdp)
         .with("HEADERS", &headers)
