@@ -22,7 +22,6 @@ struct Sent {
     channel: Channel,
     to: SocketAddr,
     bytes: Vec<u8>,
-    at: Instant,
 }
 
 impl Sent {
@@ -114,7 +113,6 @@ impl World {
                 channel,
                 to,
                 bytes: bytes.to_vec(),
-                at: now.at,
             });
         };
         act(&mut self.engine, now, &mut sink);
