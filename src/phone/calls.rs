@@ -204,7 +204,7 @@ impl Phone {
             return;
         };
         // §9.1: if even the CANCEL is not heard, the call is given up.
-        invite.until = Some(now + LIFE);
+        (invite.until, invite.cancelled) = (Some(now + LIFE), true);
         let (branch, to) = (invite.branch.clone(), invite.to);
         let cancel = Draft {
             method: Method::Cancel,
@@ -288,6 +288,34 @@ impl Phone {
         }
         self.outputs
             .push_back(super::settings::Output::Send { to, bytes });
+    }
+
+    /// Another branch of a forked INVITE answered too: ACK, and BYE (§13.2.2.4).
+    pub(super) fn dismiss_fork(&mut self, client: &Client, response: &Message, now: Instant) {
+        if client.draft.method != Method::Invite {
+            return;
+        }
+        let mut routes = response.record_routes();
+        routes.reverse();
+        let ack = Draft {
+            method: Method::Ack,
+            uri: response.contact().unwrap_or_default(),
+            to: response.to(),
+            routes,
+            contact: None,
+            more: Vec::new(),
+            sdp: None,
+            ..client.draft.clone()
+        };
+        let to = self.place_of(&ack);
+        let bye = Draft {
+            method: Method::Bye,
+            cseq: ack.cseq + 1,
+            ..ack.clone()
+        };
+        let branch = format!("z9hG4bK{}", self.random.token());
+        self.send_ack(&ack, branch, to, "");
+        self.send(bye, to, Purpose::Bye, now);
     }
 
     /// The final response to the INVITE that began a call.

@@ -229,6 +229,10 @@ impl Phone {
         let Some(client) = clients.iter_mut().find(|one| one.is_answered_by(response)) else {
             return;
         };
+        if client.answered && (200..300).contains(&status) && client.tag != response.to_tag {
+            let client = client.clone();
+            return self.dismiss_fork(&client, response, now);
+        }
         if client.answered {
             // Our ACK was lost.
             if let (Some((to, bytes)), true) = (client.ack.clone(), status >= 200) {
@@ -243,7 +247,7 @@ impl Phone {
             }
             return;
         }
-        client.finish(now);
+        client.finish(response, now);
         let client = client.clone();
         if client.draft.method == Method::Invite && status >= 300 {
             self.acknowledge_refusal(&client, response, from);

@@ -38,11 +38,15 @@ pub(super) struct Client {
     pub(super) to: SocketAddr,
     pub(super) purpose: Purpose,
     pub(super) challenged: bool,
+    /// CANCEL is out: provisional responses no longer lengthen the wait.
+    pub(super) cancelled: bool,
     interval: Duration,
     resend: Option<Instant>,
     /// Timer B or F; after the final response: until when copies of it are absorbed.
     pub(super) until: Option<Instant>,
     pub(super) answered: bool,
+    /// The To tag of the final response: another one's is of a fork.
+    pub(super) tag: Option<String>,
     /// What a repeated final response gets, and where.
     pub(super) ack: Option<(SocketAddr, Vec<u8>)>,
 }
@@ -63,10 +67,12 @@ impl Client {
             to,
             purpose,
             challenged: false,
+            cancelled: false,
             interval: T1,
             resend: Some(now + T1),
             until: Some(now + LIFE),
             answered: false,
+            tag: None,
             ack: None,
         }
     }
@@ -78,14 +84,16 @@ impl Client {
     /// A provisional response: INVITE is sent no more and waits; others slow down.
     pub(super) fn provisional(&mut self) {
         if self.draft.method == Method::Invite {
-            (self.resend, self.until) = (None, None);
+            self.resend = None;
+            self.until = self.until.filter(|_| self.cancelled);
         } else {
             self.interval = T2;
         }
     }
 
     /// The final response came.
-    pub(super) fn finish(&mut self, now: Instant) {
+    pub(super) fn finish(&mut self, response: &Message, now: Instant) {
+        self.tag.clone_from(&response.to_tag);
         self.resend = None;
         self.answered = true;
         self.until = Some(now + LIFE);

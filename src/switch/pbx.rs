@@ -79,7 +79,7 @@ impl Switch {
         random.fill_bytes(&mut nonce_key);
         let (first, last) = settings.media_ports;
         let mut switch = Self {
-            ports: PortPool::new(first, last),
+            ports: PortPool::new(first, last).beginning_at(random.next_u32()),
             settings,
             random,
             nonce_key,

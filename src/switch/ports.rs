@@ -32,6 +32,16 @@ impl PortPool {
         }
     }
 
+    /// The same, beginning somewhere else: peers of a former process may still send to the pairs that
+    /// it used last, and must not be heard in a new call.
+    pub(super) fn beginning_at(mut self, place: u32) -> Self {
+        if !self.free.is_empty() {
+            let count = self.free.len();
+            self.free.rotate_left(place as usize % count);
+        }
+        self
+    }
+
     /// Takes the pair that has been free for longest; `None`: the range is exhausted.
     pub(super) fn take(&mut self, now: Instant) -> Option<u16> {
         for resting in [&mut self.resting, &mut self.quarantined] {

@@ -20,9 +20,7 @@ impl Books {
     /// Takes an event in; returns what is wrong with it.
     pub(crate) fn write(&mut self, event: &Event) -> Option<String> {
         self.events.push(event.clone());
-        let Some(call) = event.call else {
-            return None;
-        };
+        let call = event.call?;
         let fault = match &event.what {
             What::Arrived { .. } if self.open.contains(&call) || self.ended.contains(&call) => {
                 Some("arrived twice")

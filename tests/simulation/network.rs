@@ -74,7 +74,7 @@ impl Datagram {
 }
 
 /// `true`: the datagram is lost.
-type Filter = Box<dyn FnMut(&Datagram) -> bool>;
+pub(crate) type Filter = Box<dyn FnMut(&Datagram) -> bool>;
 
 pub(crate) struct Network {
     pub(crate) weather: Weather,

@@ -9,6 +9,9 @@ use qaynar::time::Instant;
 
 use crate::world::{Act, Deed, World};
 
+/// A ring that begins so soon after a crash was sent before it.
+const LEFT_BEHIND: Duration = Duration::from_millis(50);
+
 #[derive(Debug, Clone)]
 pub(crate) enum Role {
     /// By number.
@@ -30,6 +33,8 @@ pub(crate) struct Player {
     outgoing: bool,
     /// The phone ended a call while the process was down: its restored leg may speak for a while.
     haunted: bool,
+    /// When it began.
+    began: Instant,
     /// The run of the process in which the call in progress began.
     pub(crate) generation: u64,
 }
@@ -46,6 +51,7 @@ impl Player {
             held: false,
             outgoing: false,
             haunted: false,
+            began: Instant(0),
             generation: 0,
         }
     }
@@ -88,10 +94,16 @@ impl World {
                 one.outgoing = false;
                 one.generation = generation;
                 one.held = false;
+                one.began = self.at;
             }
             // With a feature code of one's own, or a ring that a crash left behind, this is due;
             // and where datagrams overtake each other, INVITE may come before CANCEL.
-            Event::SecondCall if fair && !one.outgoing && one.generation == generation => {
+            Event::SecondCall
+                if fair
+                    && !one.outgoing
+                    && one.generation == generation
+                    && one.began.since(self.boot) > LEFT_BEHIND =>
+            {
                 fault = Some("is rung for a second call".to_owned());
             }
             Event::Failed { .. } | Event::Ended { .. } => {
@@ -109,13 +121,28 @@ impl World {
         }
     }
 
-    /// A feature code that a crash cut off ends when the operator puts the receiver down.
-    pub(crate) fn give_up_errands(&mut self) {
+    /// After a crash some phones are in a call with nobody: their BYE was lost with the process, or
+    /// it was a feature code. People who hear nothing put the receiver down.
+    pub(crate) fn wonder(&mut self) {
         for number in 0..self.players.len() {
-            let one = &self.players[number];
-            if one.operator().is_some() && one.outgoing && one.phone.stage().is_some() {
-                self.plan_act(Duration::from_secs(10), Act::Do(number, Deed::HangUp));
+            if self.players[number].phone.stage().is_some() {
+                let soon = Duration::from_secs(10);
+                self.plan_act(soon, Act::Do(number, Deed::Despair(None)));
             }
+        }
+    }
+
+    pub(crate) fn despair(&mut self, player: usize, before: Option<u64>) {
+        let heard = self.players[player].phone.heard().packets;
+        match before {
+            None => {
+                let later = Duration::from_secs(8);
+                self.plan_act(later, Act::Do(player, Deed::Despair(Some(heard))));
+            }
+            Some(before) if before == heard => {
+                self.with(player, |phone, now| phone.hang_up(now));
+            }
+            Some(_) => {}
         }
     }
 
@@ -182,7 +209,8 @@ fn heard_well(one: &Player, fair: bool, generation: u64) -> Option<String> {
         return None;
     }
     let crashes = (generation - one.generation) as u32;
-    let one_stream = heard.streams <= 1 + crashes;
+    // An INVITE that is repeated into a new process makes a second call, until its BYE.
+    let one_stream = heard.streams <= 1 + 2 * crashes;
     let whole = !fair || crashes > 0 || (heard.missing == 0 && heard.late == 0);
     let steady = crashes > 0 || (heard.jumps == 0 && heard.strange == 0);
     (!one_stream || !whole || !steady).then(|| format!("{heard:?} after {crashes} crashes"))

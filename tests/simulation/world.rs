@@ -60,13 +60,15 @@ pub(crate) enum Deed {
     Hold(bool),
     Mute(bool),
     Press(char),
+    /// Hangs up where nothing was heard since so many packets (`None`: counts them first).
+    Despair(Option<u64>),
     Vanish,
 }
 
 pub(crate) struct World {
     pub(crate) at: Instant,
     /// When the process began: its own clock counts from there.
-    boot: Instant,
+    pub(crate) boot: Instant,
     pub(crate) switch: Switch,
     engine: Engine,
     clips: Arc<Clips>,
@@ -140,7 +142,7 @@ impl World {
         }
     }
 
-    fn from_process(&self, at: Option<Instant>) -> Option<Instant> {
+    fn out_of_process(&self, at: Option<Instant>) -> Option<Instant> {
         at.filter(|_| !self.down)
             .map(|at| self.boot + at.since(Instant(0)))
     }
@@ -221,8 +223,8 @@ impl World {
 
     /// The next thing that happens; `false`: nothing more until `end`.
     fn step(&mut self, end: Option<Instant>) -> bool {
-        let switch = self.from_process(self.switch.next_timeout());
-        let engine = self.from_process(self.engine.next_timeout());
+        let switch = self.out_of_process(self.switch.next_timeout());
+        let engine = self.out_of_process(self.engine.next_timeout());
         let agenda = self.agenda.keys().next().map(|(due, _)| *due);
         let all = [
             self.network.next(),
@@ -524,7 +526,7 @@ impl World {
         }
     }
 
-    fn deed(&mut self, player: usize, deed: Deed) {
+    pub(crate) fn deed(&mut self, player: usize, deed: Deed) {
         self.note(|| format!("player {player} does {deed:?}"));
         match deed {
             Deed::Call(uri) => {
@@ -557,6 +559,7 @@ impl World {
             Deed::Press(key) => {
                 self.with(player, |phone, _| phone.press(key));
             }
+            Deed::Despair(before) => self.despair(player, before),
             Deed::Vanish => {
                 self.with(player, |phone, _| phone.vanish());
             }
@@ -607,7 +610,7 @@ impl World {
         }
         self.restore(now);
         self.perform(None);
-        self.give_up_errands();
+        self.wonder();
     }
 
     fn restore(&mut self, now: Now) {
