@@ -523,3 +523,42 @@ fn a_call_goes_on_when_its_phone_comes_back_by_another_connection() {
         .collect();
     assert!(ways.contains(&new), "{ways:?}");
 }
+
+/// `[path.outside]` rings a number by the trunk.
+fn with_a_number_outside() -> std::sync::Arc<qaynar::dialplan::Plan> {
+    let text = "numbers = [\"116111\"]\nstart = \"outside\"\notherwise = \"outside\"\nlanguages = [\"az\"]\n\
+        language_keys = {}\ntime_zone = \"Asia/Baku\"\n[path.outside]\nsteps = [{ ring = \"0125551234\", for = \"30s\" }]\n";
+    let catalogue = qaynar::dialplan::Catalogue {
+        on_trust: true,
+        ..Default::default()
+    };
+    std::sync::Arc::new(
+        qaynar::dialplan::load(&[("a.toml".into(), text.into())], &catalogue).unwrap(),
+    )
+}
+
+#[test]
+fn a_repeated_ack_goes_the_way_of_the_first() {
+    let mut desk = Desk::new(with_trunk());
+    desk.input(Input::Command(qaynar::switch::Command::Apply(
+        with_a_number_outside(),
+    )));
+    let via = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKcall";
+    let call = invite(via, "sip:caller@198.51.100.7:5060", &[]);
+    desk.datagram(from(CARRIER), call.as_bytes());
+    acknowledge(&mut desk, from(CARRIER));
+    let (_, ring) = asked(&desk, Method::Invite).pop().unwrap();
+    // The carrier's media gateway answers for it.
+    let accepted = accepts(&ring, "sip:gateway@198.51.100.20:5070");
+    // Within the transaction's life, and after it.
+    for wait in [0, 1, 60] {
+        desk.wait(Duration::from_secs(wait));
+        desk.sent.clear();
+        desk.datagram(from(CARRIER), accepted.as_bytes());
+        let ways: Vec<Flow> = asked(&desk, Method::Ack)
+            .into_iter()
+            .map(|ack| ack.0)
+            .collect();
+        assert_eq!(ways, [from("198.51.100.20:5070")], "after {wait} s");
+    }
+}

@@ -115,7 +115,9 @@ impl Switch {
         flow: Flow,
         now: Now,
     ) {
-        let Some(leg) = self.legs.get_mut(&id) else {
+        // The way of the ACK, also when it goes out again.
+        let way = self.legs.get(&id).map(|leg| self.way_to(leg));
+        let (Some(way), Some(leg)) = (way, self.legs.get_mut(&id)) else {
             if response.is_success() {
                 self.dismiss(&pending.request, response, flow, now);
             }
@@ -131,7 +133,7 @@ impl Switch {
                 let same = theirs.and_then(|to| to.tag().map(ToOwned::to_owned)) == ours;
                 match (response.is_success(), same, ack.clone()) {
                     // Our ACK was lost (§13.2.2.4).
-                    (true, true, Some(ack)) => self.layer.send(leg.flow, ack),
+                    (true, true, Some(ack)) => self.layer.send(way, ack),
                     // The INVITE was forked, and another branch answered too.
                     (true, false, _) => self.dismiss(&pending.request, response, flow, now),
                     _ => {}
@@ -275,6 +277,6 @@ impl Switch {
             remote_tag: headers.to().ok()?.tag().unwrap_or_default().to_owned(),
         };
         let leg = self.legs.get(self.dialogs.get(&id)?)?;
-        Some((leg.dialog.clone()?, leg.flow))
+        Some((leg.dialog.clone()?, self.way_to(leg)))
     }
 }
