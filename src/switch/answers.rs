@@ -35,6 +35,7 @@ impl Switch {
         }
         match pending.purpose {
             Purpose::Bye => {}
+            Purpose::Ask(number) => self.phone_spoke(number, now),
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
             Purpose::Probe(leg) => {
@@ -60,7 +61,7 @@ impl Switch {
                     .get(&leg)
                     .is_some_and(|leg| leg.refreshing == Some(id));
             }
-            Purpose::Probe(_) | Purpose::Bye => return true,
+            Purpose::Probe(_) | Purpose::Bye | Purpose::Ask(_) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
             matches!(leg.progress, Progress::Calling { client, cancelled: false, .. } if client == id)
@@ -92,10 +93,14 @@ impl Switch {
         };
         match pending.purpose {
             Purpose::Bye => {}
+            Purpose::Ask(number) => self.ask_later(number, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(
                     |leg| matches!(leg.progress, Progress::Calling { client, .. } if client == id),
                 );
+                if waits && status == 408 {
+                    self.rung_in_vain(leg, now);
+                }
                 if waits {
                     self.ring_refused(leg, status, now);
                 }
@@ -140,8 +145,12 @@ impl Switch {
                 }
             }
             Progress::Calling {
-                ringing, cancelled, ..
+                heard,
+                ringing,
+                cancelled,
+                ..
             } => {
+                *heard = true;
                 if response.is_provisional() {
                     let first = response.status > 100 && !*ringing && !*cancelled;
                     *ringing |= response.status > 100;

@@ -127,6 +127,9 @@ pub struct Counts {
     pub transactions: usize,
     /// Operators' contacts.
     pub contacts: usize,
+    /// Of these, phones that do not say a word; each is asked until it does.
+    #[serde(default)]
+    pub silent: usize,
     /// Media ports in use.
     pub ports: usize,
     /// Operators on shift.

@@ -21,6 +21,7 @@ mod refresh;
 mod register;
 mod rings;
 pub mod settings;
+mod silent;
 pub mod snapshot;
 mod violations;
 mod ways;

@@ -28,6 +28,8 @@ pub(super) enum Purpose {
     Probe(LegId),
     /// A session refresh (RFC 4028).
     Refresh(LegId),
+    /// Does a silent phone speak again?
+    Ask(u64),
 }
 
 /// A request of ours that is under way.
@@ -191,7 +193,7 @@ impl Switch {
         let last = request.headers.cseq().map_or(0, |cseq| cseq.number);
         let leg = match purpose {
             Purpose::Probe(leg) | Purpose::Refresh(leg) => self.legs.get_mut(leg),
-            Purpose::Invite(_) | Purpose::Bye => None,
+            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) => None,
         };
         match leg.and_then(|leg| leg.dialog.as_mut()) {
             Some(dialog) => {

@@ -14,7 +14,6 @@ use crate::event::{RingEnd, Side, What};
 use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
-use crate::registrar::Binding;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
@@ -126,8 +125,7 @@ impl Switch {
             .map_or("anonymous", |caller| caller.as_str())
             .to_owned();
         let domain = self.settings.domain.clone();
-        let contacts: Vec<Binding> = self.registrar.contacts(operator).to_vec();
-        for binding in contacts {
+        for binding in self.phones_of(operator) {
             let invitation = Invitation {
                 uri: Uri::parse_lenient(&binding.contact),
                 to: format!("<sip:{operator}@{domain}>"),
@@ -195,6 +193,7 @@ impl Switch {
         let progress = Progress::Calling {
             client,
             invite,
+            heard: false,
             ringing: false,
             cancelled: false,
         };
@@ -401,6 +400,9 @@ impl Switch {
         let rings = std::mem::take(&mut one.rings);
         let rung = one.operator.take();
         for leg in rings {
+            if *why == RingEnd::NoAnswer {
+                self.rung_in_vain(leg, now);
+            }
             self.hang_up(leg, now);
         }
         if let Some((operator, own)) = rung {
