@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::control::{Answer, Asked, Question};
 use super::dialplans::Loaded;
 use super::keeper::{Keeper, News, Order};
+use super::known::Known;
 use super::media::Threads;
 use super::stream::Streams;
 use crate::event::{Entry, Event, What};
@@ -56,6 +57,8 @@ pub struct Shell {
     pub udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
     /// TCP.
     pub streams: Streams,
+    /// Who is no stranger to those who receive.
+    pub known: Known,
     /// Media threads.
     pub media: Threads,
     /// Reads accounts and dialplans.
@@ -260,6 +263,7 @@ impl Shell {
     }
 
     fn keep(&self, operator: OperatorId, bindings: &[Binding]) {
+        self.known.keep(&operator, bindings);
         let rows: Vec<BindingRow> = bindings
             .iter()
             .filter_map(|binding| {
