@@ -237,7 +237,8 @@ pub async fn start(
 
     for socket in sockets.values() {
         if let Ok(local) = socket.local_addr() {
-            tokio::spawn(udp::receive(Arc::clone(socket), local, inputs.clone()));
+            let (socket, known) = (Arc::clone(socket), known.clone());
+            tokio::spawn(udp::receive(socket, local, inputs.clone(), known));
         }
     }
     for (listener, local) in tcp {
