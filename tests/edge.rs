@@ -572,6 +572,34 @@ fn a_repeated_ack_goes_the_way_of_the_first() {
     }
 }
 
+#[test]
+fn a_call_outside_leaves_from_the_address_that_leads_to_the_trunk() {
+    let place = |text: &str| (Transport::Udp, text.parse().unwrap());
+    let listeners = vec![place("10.9.0.2:5060"), place("203.0.113.5:5060")];
+    let mut desk = Desk::new(Settings {
+        listeners,
+        ..with_trunk()
+    });
+    desk.input(Input::Command(qaynar::switch::Command::Apply(
+        with_a_number_outside(),
+    )));
+    let via = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKcall";
+    let call = invite(via, "sip:caller@198.51.100.7:5060", &[]);
+    desk.datagram(from(CARRIER), call.as_bytes());
+    let (question, host) = desk.questions.pop().unwrap();
+    assert_eq!(host, "198.51.100.7");
+    let route = qaynar::switch::Route {
+        remote: CARRIER.parse().unwrap(),
+        local: Some("203.0.113.5".parse().unwrap()),
+    };
+    let routes = vec![route];
+    desk.input(Input::Resolved { question, routes });
+    let (flow, ring) = asked(&desk, Method::Invite).pop().unwrap();
+    assert_eq!(flow.local, "203.0.113.5:5060".parse().unwrap());
+    let via = ring.headers.text(Name::Via).unwrap();
+    assert!(via.contains("203.0.113.5:5060"), "{via}");
+}
+
 // Phones that say nothing.
 
 /// A peer's answer to a request of ours, without a body.

@@ -26,7 +26,7 @@ pub mod snapshot;
 mod violations;
 mod ways;
 
-pub use input::{Command, Counts, Input, Output};
+pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
 pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk, TrunkHost};
 pub use snapshot::CallSnapshot;

@@ -131,10 +131,7 @@ impl Switch {
                 self.contacts_changed(changes, now);
                 self.reroute(connection);
             }
-            Input::Resolved {
-                question,
-                addresses,
-            } => self.resolved(question, &addresses, now),
+            Input::Resolved { question, routes } => self.resolved(question, &routes, now),
             Input::Media(event) => self.heard(event, now),
             Input::Command(command) => self.obey(command, now),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP};
-use super::input::Output;
+use super::input::{Output, Route};
 use super::outgoing::Purpose;
 use super::pbx::{Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
@@ -258,8 +258,16 @@ impl Switch {
             return false;
         };
         let address = Host::parse(&host.host).ok().and_then(|host| host.address());
-        if let Some(address) = address {
-            return self.ring_number(call, number, SocketAddr::new(address, host.port), now);
+        let remote = address.map(|address| SocketAddr::new(address, host.port));
+        // With several addresses of our own the system has to say which one leads there.
+        if let Some(remote) = remote
+            && self.ways_out(remote, host.transport).count() < 2
+        {
+            let route = Route {
+                remote,
+                local: None,
+            };
+            return self.ring_number(call, number, route, now);
         }
         self.last_question += 1;
         let question = self.last_question;
@@ -273,7 +281,7 @@ impl Switch {
     }
 
     /// The trunk's addresses are known.
-    pub(super) fn resolved(&mut self, question: u64, addresses: &[SocketAddr], now: Now) {
+    pub(super) fn resolved(&mut self, question: u64, routes: &[Route], now: Now) {
         let Some((call, number)) = self.resolving.remove(&question) else {
             return;
         };
@@ -284,14 +292,14 @@ impl Switch {
         if !waits {
             return;
         }
-        let first = addresses.first().copied();
-        if !first.is_some_and(|address| self.ring_number(call, &number, address, now)) {
+        let first = routes.first().copied();
+        if !first.is_some_and(|route| self.ring_number(call, &number, route, now)) {
             self.timers.clear(&Timer::Call(call));
             self.advance(call, now);
         }
     }
 
-    fn ring_number(&mut self, call: CallId, number: &Number, remote: SocketAddr, now: Now) -> bool {
+    fn ring_number(&mut self, call: CallId, number: &Number, route: Route, now: Now) -> bool {
         let trunk = self
             .settings
             .trunks
@@ -301,7 +309,7 @@ impl Switch {
         let Some((trunk, host)) = trunk.and_then(|trunk| Some((trunk.clone(), trunk.host?))) else {
             return false;
         };
-        let Some(flow) = self.flow_to(remote, host.transport) else {
+        let Some(flow) = self.flow_to(route, host.transport) else {
             return false;
         };
         let own = trunk.from.as_deref().unwrap_or("116111");
