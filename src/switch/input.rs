@@ -139,6 +139,9 @@ pub struct Counts {
     /// Of these, phones that do not say a word; each is asked until it does.
     #[serde(default)]
     pub silent: usize,
+    /// Transactions that ask so; they end by themselves.
+    #[serde(default)]
+    pub asking: usize,
     /// Media ports in use.
     pub ports: usize,
     /// Operators on shift.

@@ -367,6 +367,7 @@ impl Switch {
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
             silent: self.silent.len(),
+            asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),
             free: self.domain.free(),
@@ -380,7 +381,6 @@ impl Switch {
 
     /// Whether also the answers to our last requests and the last figures of media are in.
     pub fn is_quiet(&self) -> bool {
-        let is_ask = |pending: &Pending| matches!(pending.purpose, Purpose::Ask(_));
         self.is_idle() && self.clients.values().all(is_ask) && self.closing.is_empty()
     }
 
@@ -406,6 +406,11 @@ impl Switch {
 
     /// How long a peer that is refused for load shall wait.
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+}
+
+/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+fn is_ask(pending: &Pending) -> bool {
+    matches!(pending.purpose, Purpose::Ask(_))
 }
 
 /// What the queue needs to know of the dialplan's.

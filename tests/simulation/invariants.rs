@@ -69,7 +69,7 @@ impl World {
             // A phone that vanished is asked whether it is back for as long as its binding stands.
             (
                 "transactions",
-                counts.transactions.saturating_sub(counts.silent),
+                counts.transactions.saturating_sub(counts.asking),
             ),
             ("ports", counts.ports),
             ("legs of media", self.open_media()),
