@@ -156,6 +156,17 @@ fn accepts(invite: &Request, contact: &str) -> String {
 
 /// Operator 101 is on shift with a phone, a caller came by the trunk, and the phone's 200 is here.
 fn connected(desk: &mut Desk, phone: Flow, contact: &str) -> String {
+    on_shift(desk, phone, contact);
+    let ring = rung(desk, "call", phone).unwrap();
+    acknowledge(desk, from(CARRIER));
+    let accepted = accepts(&ring, contact);
+    desk.datagram(phone, accepted.as_bytes());
+    assert_eq!(desk.switch.counts().talking, 1);
+    accepted
+}
+
+/// Operator 101 is on shift with a phone.
+fn on_shift(desk: &mut Desk, phone: Flow, contact: &str) {
     registered(desk, phone, "registration", contact);
     desk.input(Input::Command(qaynar::switch::Command::OperatorStates(
         qaynar::queue::Snapshot {
@@ -168,19 +179,17 @@ fn connected(desk: &mut Desk, phone: Flow, contact: &str) -> String {
             }],
         },
     )));
-    let via = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKcall";
+}
+
+/// A caller comes by the trunk with this Call-ID: the INVITE that goes out by `phone`.
+fn rung(desk: &mut Desk, id: &str, phone: Flow) -> Option<Request> {
+    let via = format!("SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK{id}");
+    let call = invite(&via, "sip:caller@198.51.100.7:5060", &[]);
+    let call = call.replace("Call-ID: call", &format!("Call-ID: {id}"));
     desk.sent.clear();
-    desk.datagram(
-        from(CARRIER),
-        invite(via, "sip:caller@198.51.100.7:5060", &[]).as_bytes(),
-    );
-    let (flow, ring) = asked(desk, Method::Invite).pop().unwrap();
-    assert_eq!(flow, phone);
-    acknowledge(desk, from(CARRIER));
-    let accepted = accepts(&ring, contact);
-    desk.datagram(phone, accepted.as_bytes());
-    assert_eq!(desk.switch.counts().talking, 1);
-    accepted
+    desk.datagram(from(CARRIER), call.as_bytes());
+    let mut rings = asked(desk, Method::Invite).into_iter();
+    rings.find(|(flow, _)| *flow == phone).map(|one| one.1)
 }
 
 // Item 1: strays.
@@ -522,4 +531,152 @@ fn a_call_goes_on_when_its_phone_comes_back_by_another_connection() {
         .map(|one| one.0)
         .collect();
     assert!(ways.contains(&new), "{ways:?}");
+}
+
+/// `[path.outside]` rings a number by the trunk.
+fn with_a_number_outside() -> std::sync::Arc<qaynar::dialplan::Plan> {
+    let text = "numbers = [\"116111\"]\nstart = \"outside\"\notherwise = \"outside\"\nlanguages = [\"az\"]\n\
+        language_keys = {}\ntime_zone = \"Asia/Baku\"\n[path.outside]\nsteps = [{ ring = \"0125551234\", for = \"30s\" }]\n";
+    let catalogue = qaynar::dialplan::Catalogue {
+        on_trust: true,
+        ..Default::default()
+    };
+    std::sync::Arc::new(
+        qaynar::dialplan::load(&[("a.toml".into(), text.into())], &catalogue).unwrap(),
+    )
+}
+
+#[test]
+fn a_repeated_ack_goes_the_way_of_the_first() {
+    let mut desk = Desk::new(with_trunk());
+    desk.input(Input::Command(qaynar::switch::Command::Apply(
+        with_a_number_outside(),
+    )));
+    let via = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKcall";
+    let call = invite(via, "sip:caller@198.51.100.7:5060", &[]);
+    desk.datagram(from(CARRIER), call.as_bytes());
+    acknowledge(&mut desk, from(CARRIER));
+    let (_, ring) = asked(&desk, Method::Invite).pop().unwrap();
+    // The carrier's media gateway answers for it.
+    let accepted = accepts(&ring, "sip:gateway@198.51.100.20:5070");
+    // Within the transaction's life, and after it.
+    for wait in [0, 1, 60] {
+        desk.wait(Duration::from_secs(wait));
+        desk.sent.clear();
+        desk.datagram(from(CARRIER), accepted.as_bytes());
+        let ways: Vec<Flow> = asked(&desk, Method::Ack)
+            .into_iter()
+            .map(|ack| ack.0)
+            .collect();
+        assert_eq!(ways, [from("198.51.100.20:5070")], "after {wait} s");
+    }
+}
+
+#[test]
+fn a_call_outside_leaves_from_the_address_that_leads_to_the_trunk() {
+    let place = |text: &str| (Transport::Udp, text.parse().unwrap());
+    let listeners = vec![place("10.9.0.2:5060"), place("203.0.113.5:5060")];
+    let mut desk = Desk::new(Settings {
+        listeners,
+        ..with_trunk()
+    });
+    desk.input(Input::Command(qaynar::switch::Command::Apply(
+        with_a_number_outside(),
+    )));
+    let via = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKcall";
+    let call = invite(via, "sip:caller@198.51.100.7:5060", &[]);
+    desk.datagram(from(CARRIER), call.as_bytes());
+    let (question, host) = desk.questions.pop().unwrap();
+    assert_eq!(host, "198.51.100.7");
+    let route = qaynar::switch::Route {
+        remote: CARRIER.parse().unwrap(),
+        local: Some("203.0.113.5".parse().unwrap()),
+    };
+    let routes = vec![route];
+    desk.input(Input::Resolved { question, routes });
+    let (flow, ring) = asked(&desk, Method::Invite).pop().unwrap();
+    assert_eq!(flow.local, "203.0.113.5:5060".parse().unwrap());
+    let via = ring.headers.text(Name::Via).unwrap();
+    assert!(via.contains("203.0.113.5:5060"), "{via}");
+}
+
+// Phones that say nothing.
+
+/// A peer's answer to a request of ours, without a body.
+fn says(request: &Request, status: &str) -> String {
+    let text = |name| request.headers.text(name).unwrap().into_owned();
+    format!(
+        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=phone\r\nCall-ID: {}\r\nCSeq: {}\r\nContent-Length: 0\r\n\r\n",
+        text(Name::Via),
+        text(Name::From),
+        text(Name::To),
+        text(Name::CallId),
+        text(Name::CSeq),
+    )
+}
+
+/// The phone of 101 lost its power, and the first caller's ring for it is over.
+fn with_a_silent_phone() -> Desk {
+    let mut desk = Desk::new(with_trunk());
+    on_shift(&mut desk, from(PHONE), "sip:101@192.0.2.9:5062");
+    assert!(rung(&mut desk, "first", from(PHONE)).is_some());
+    // The caller, who never sent an ACK, is gone by then too.
+    desk.wait(Duration::from_secs(60));
+    let counts = desk.switch.counts();
+    assert_eq!(counts.calls, 0);
+    assert_eq!((counts.contacts, counts.silent, counts.free), (1, 1, 0));
+    assert!(desk.alarms().contains(&"phone-silent".to_owned()));
+    desk
+}
+
+#[test]
+fn a_silent_phone_is_passed_by_until_it_answers_options() {
+    let mut desk = with_a_silent_phone();
+    assert!(rung(&mut desk, "second", from(PHONE)).is_none());
+    // It is asked again and again.
+    desk.wait(Duration::from_secs(100));
+    desk.sent.clear();
+    desk.wait(Duration::from_secs(5));
+    let (way, question) = asked(&desk, Method::Options).pop().unwrap();
+    assert_eq!(way, from(PHONE));
+    // Whatever it says, it lives.
+    desk.datagram(from(PHONE), says(&question, "405 No").as_bytes());
+    assert_eq!(desk.switch.counts().silent, 0);
+    desk.sent.clear();
+    desk.wait(Duration::from_secs(120));
+    assert!(asked(&desk, Method::Options).is_empty());
+    assert!(rung(&mut desk, "third", from(PHONE)).is_some());
+}
+
+#[test]
+fn a_silent_phone_that_registers_again_is_rung_again() {
+    let mut desk = with_a_silent_phone();
+    registered(&mut desk, from(PHONE), "again", "sip:101@192.0.2.9:5062");
+    assert_eq!(desk.switch.counts().silent, 0);
+    // Also the question that is under way changes nothing when it finds nobody.
+    desk.wait(Duration::from_secs(60));
+    assert_eq!(desk.switch.counts().free, 1);
+    assert!(rung(&mut desk, "second", from(PHONE)).is_some());
+}
+
+#[test]
+fn a_silent_phone_is_asked_no_longer_than_its_binding_stands() {
+    let mut desk = with_a_silent_phone();
+    desk.wait(Duration::from_secs(3_640));
+    assert_eq!(desk.switch.counts().silent, 0);
+    desk.sent.clear();
+    desk.wait(Duration::from_secs(600));
+    assert!(asked(&desk, Method::Options).is_empty());
+    assert_eq!(desk.switch.next_timeout(), None);
+}
+
+#[test]
+fn a_phone_that_rings_unanswered_is_not_a_silent_one() {
+    let mut desk = Desk::new(with_trunk());
+    on_shift(&mut desk, from(PHONE), "sip:101@192.0.2.9:5062");
+    let ring = rung(&mut desk, "first", from(PHONE)).unwrap();
+    desk.datagram(from(PHONE), says(&ring, "100 Trying").as_bytes());
+    desk.wait(Duration::from_secs(16));
+    assert_eq!(desk.switch.counts().silent, 0);
+    assert!(asked(&desk, Method::Options).is_empty());
 }

@@ -45,6 +45,8 @@ pub enum Progress {
         client: ClientId,
         /// What we asked: for digest, CANCEL and ACK.
         invite: Box<Request>,
+        /// Whether a word came at all, be it 100.
+        heard: bool,
         /// A provisional response came: phones ring.
         ringing: bool,
         /// We gave up and wait for the final answer (§9.1).

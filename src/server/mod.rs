@@ -6,6 +6,7 @@ pub mod dialplans;
 pub mod drive;
 pub mod files;
 pub mod keeper;
+pub mod known;
 pub mod media;
 pub mod run;
 pub mod stream;

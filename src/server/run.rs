@@ -17,6 +17,7 @@ use super::control::{self, ControlError};
 use super::dialplans::Dialplans;
 use super::drive::{Orders, Pace, Shell, short};
 use super::keeper::{Keeper, Kept};
+use super::known::Known;
 use super::media::Threads;
 use super::stream::Streams;
 use super::udp;
@@ -202,7 +203,10 @@ pub async fn start(
 
     let (listeners, sockets, tcp) = listen(&settings.sip.listen).await?;
     let first = now.wall.0.unsigned_abs();
-    let streams = Streams::new(inputs.clone(), first);
+    let switch_settings = settings.switch(listeners.clone(), keys.pseudonym.clone());
+    let trunks = switch_settings.clone();
+    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some());
+    let streams = Streams::new(inputs.clone(), first, known.clone());
     // A way of their own: a flood of SIP must not keep the media threads waiting.
     let (told, heard) = mpsc::channel(HEARD);
     let media = Threads::start(
@@ -218,7 +222,6 @@ pub async fn start(
 
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
-    let switch_settings = settings.switch(listeners.clone(), keys.pseudonym.clone());
     let mut switch = Switch::new(switch_settings, loaded.plan.clone(), seed, now);
     if let Some(operators) = &operators {
         let accounts = operators.accounts(&settings.sip.domain)?;
@@ -234,7 +237,8 @@ pub async fn start(
 
     for socket in sockets.values() {
         if let Ok(local) = socket.local_addr() {
-            tokio::spawn(udp::receive(Arc::clone(socket), local, inputs.clone()));
+            let (socket, known) = (Arc::clone(socket), known.clone());
+            tokio::spawn(udp::receive(socket, local, inputs.clone(), known));
         }
     }
     for (listener, local) in tcp {
@@ -264,6 +268,7 @@ pub async fn start(
         shared,
         udp: sockets,
         streams,
+        known,
         media,
         on_disk: Some(loaded.plan.hash.clone()),
         keeper,

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::files;
+use super::known::Known;
+use crate::registrar::bindings::MAX_EXPIRES;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::parse::{Framed, Framer};
 use crate::switch::Input;
@@ -20,6 +23,8 @@ use crate::switch::Input;
 /// Messages that may wait for a peer who reads slowly; one more drops the connection, so that
 /// nobody else notices.
 const QUEUE: usize = 128;
+/// Octets that may wait so: one more message drops the connection.
+const QUEUED_BYTES: usize = 256 * 1024;
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connecting takes no longer (RFC 3261 §18.1.1 leaves it to us).
@@ -31,8 +36,11 @@ const MAX_CONNECTIONS: usize = 4_000;
 const MAX_PER_ADDRESS: usize = 200;
 /// Whoever connects has so long for a first whole message: idle strangers must not take all places.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
-/// A connection that has sent nothing, not even a keep-alive, for so long is closed.
-const IDLE: Duration = Duration::from_secs(3_700);
+/// A connection of a trunk or a registered phone that has sent nothing, not even a keep-alive, for so
+/// long is closed: later than any registration ends.
+const IDLE: Duration = MAX_EXPIRES.saturating_add(Duration::from_secs(300));
+/// The same for strangers, who have no registration to keep.
+const STRANGERS_IDLE: Duration = Duration::from_secs(120);
 /// A message that has begun must be whole after so long: half a message holds memory and says nothing.
 const PARTIAL: Duration = Duration::from_secs(32);
 /// How much is read at a time.
@@ -43,6 +51,22 @@ const PONG: &[u8] = b"\r\n";
 struct Connection {
     remote: SocketAddr,
     writer: mpsc::Sender<Arc<[u8]>>,
+    signs: Arc<Signs>,
+}
+
+/// What the tasks of a connection leave for others to read.
+#[derive(Default)]
+struct Signs {
+    /// We opened it.
+    ours: bool,
+    /// Whether a message came.
+    spoke: AtomicBool,
+    /// When something came last, as a number that grows with each arrival.
+    heard: AtomicU64,
+    /// Octets that came since the last whole message.
+    gathered: AtomicUsize,
+    /// Octets that wait to be written.
+    queued: AtomicUsize,
 }
 
 /// One peer's share is counted over this: an IPv6 customer has a /64 at least.
@@ -64,20 +88,26 @@ struct Table {
 pub struct Streams {
     table: Arc<Mutex<Table>>,
     next: Arc<AtomicU64>,
+    arrivals: Arc<AtomicU64>,
     inputs: mpsc::Sender<Input>,
+    known: Known,
     partial: Duration,
+    strangers_idle: Duration,
     most: usize,
 }
 
 impl Streams {
     /// None yet; what they read goes to `inputs`. Ids count from `first`, above those of any former
     /// process, which snapshots may still name.
-    pub fn new(inputs: mpsc::Sender<Input>, first: u64) -> Self {
+    pub fn new(inputs: mpsc::Sender<Input>, first: u64, known: Known) -> Self {
         Self {
             table: Arc::default(),
             next: Arc::new(AtomicU64::new(first)),
+            arrivals: Arc::default(),
             inputs,
+            known,
             partial: PARTIAL,
+            strangers_idle: STRANGERS_IDLE,
             most: usize::try_from(files::limit_now() / 4)
                 .map_or(MAX_CONNECTIONS, |quarter| quarter.min(MAX_CONNECTIONS)),
         }
@@ -105,11 +135,13 @@ impl Streams {
             table
                 .by_id
                 .get(&id)
-                .map(|connection| (id, connection.writer.clone()))
+                .map(|one| (id, one.writer.clone(), Arc::clone(&one.signs)))
         });
         match existing {
-            Some((id, writer)) => {
-                if writer.try_send(bytes).is_err() {
+            Some((id, writer, signs)) => {
+                let length = bytes.len();
+                let queued = signs.queued.fetch_add(length, Ordering::Relaxed) + length;
+                if queued > QUEUED_BYTES || writer.try_send(bytes).is_err() {
                     tracing::warn!(connection = id.0, "peer does not read; connection dropped");
                     self.forget(id);
                     self.report_failure(flow);
@@ -125,12 +157,12 @@ impl Streams {
         loop {
             match listener.accept().await {
                 Ok((stream, remote)) => {
-                    if self.is_full(remote) {
+                    if !self.make_room(remote) {
                         tracing::warn!("too many connections; one refused");
                         drop(stream);
                         continue;
                     }
-                    self.adopt(stream, local, remote, None);
+                    self.adopt(stream, local, remote);
                 }
                 Err(error) => {
                     // Out of file descriptors, mostly: let others finish first.
@@ -144,22 +176,21 @@ impl Streams {
     fn connect(&self, flow: Flow, first: Arc<[u8]>) {
         let (streams, id) = (self.clone(), self.new_id());
         let (writer, queue) = mpsc::channel(QUEUE);
-        if writer.try_send(first).is_err() || self.is_full(flow.remote) {
+        let signs = Arc::new(Signs {
+            ours: true,
+            queued: first.len().into(),
+            ..Signs::default()
+        });
+        if writer.try_send(first).is_err() || !self.make_room(flow.remote) {
             return self.report_failure(flow);
         }
-        self.insert(
-            id,
-            Connection {
-                remote: flow.remote,
-                writer,
-            },
-        );
+        self.insert(id, flow.remote, writer, &signs);
         tokio::spawn(async move {
             let attempt = TcpStream::connect(flow.remote);
             match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
                 Ok(Ok(stream)) => {
                     let local = stream.local_addr().unwrap_or(flow.local);
-                    streams.run(id, stream, local, flow.remote, queue);
+                    streams.run(id, stream, local, flow.remote, (queue, signs));
                 }
                 _ => {
                     streams.forget(id);
@@ -169,17 +200,12 @@ impl Streams {
         });
     }
 
-    fn adopt(
-        &self,
-        stream: TcpStream,
-        local: SocketAddr,
-        remote: SocketAddr,
-        id: Option<ConnectionId>,
-    ) {
-        let id = id.unwrap_or_else(|| self.new_id());
+    fn adopt(&self, stream: TcpStream, local: SocketAddr, remote: SocketAddr) {
+        let id = self.new_id();
         let (writer, queue) = mpsc::channel(QUEUE);
-        self.insert(id, Connection { remote, writer });
-        self.run(id, stream, local, remote, queue);
+        let signs = Arc::default();
+        self.insert(id, remote, writer, &signs);
+        self.run(id, stream, local, remote, (queue, signs));
     }
 
     fn run(
@@ -188,7 +214,7 @@ impl Streams {
         stream: TcpStream,
         local: SocketAddr,
         remote: SocketAddr,
-        queue: mpsc::Receiver<Arc<[u8]>>,
+        (queue, signs): (mpsc::Receiver<Arc<[u8]>>, Arc<Signs>),
     ) {
         // Small messages that are answered at once: waiting for more would only delay a ring.
         let _ = stream.set_nodelay(true);
@@ -202,15 +228,14 @@ impl Streams {
         let streams = self.clone();
         tokio::spawn(async move {
             // Whichever half ends first ends the other: a peer who does not read is not served.
-            let spoke = AtomicBool::new(false);
             tokio::select! {
-                outcome = streams.read_all(reader, flow, &spoke) => {
+                outcome = streams.read_all(reader, flow, &signs) => {
                     tracing::debug!(connection = id.0, ?outcome, "connection closed by peer");
                 }
-                () = write_all(writer, queue) => {
+                () = write_all(writer, queue, &signs) => {
                     tracing::debug!(connection = id.0, "connection closed by us");
                 }
-                () = until_too_late(&spoke) => {
+                () = until_too_late(&signs) => {
                     tracing::debug!(connection = id.0, "no message came; connection closed");
                 }
             }
@@ -228,23 +253,31 @@ impl Streams {
         &self,
         mut reader: OwnedReadHalf,
         flow: Flow,
-        spoke: &AtomicBool,
+        signs: &Signs,
     ) -> io::Result<()> {
         let mut framer = Framer::default();
         let mut buffer = vec![0; READ];
         loop {
             // While a message is under way its own patience counts, however its pieces trickle.
-            let patience = if framer.is_partial() {
+            let begun = framer.is_partial();
+            let mut patience = if begun {
                 self.partial
             } else {
-                IDLE
+                self.strangers_idle
             };
-            let next = self.read_some(&mut reader, &mut framer, &mut buffer, flow, spoke);
-            match tokio::time::timeout(patience, next).await {
-                Ok(Ok(true)) => {}
-                Ok(Ok(false)) => return Ok(()),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            let next = self.read_some(&mut reader, &mut framer, &mut buffer, flow, signs);
+            let mut next = pin!(next);
+            loop {
+                match tokio::time::timeout(patience, &mut next).await {
+                    Ok(Ok(true)) => break,
+                    Ok(Ok(false)) => return Ok(()),
+                    Ok(Err(error)) => return Err(error),
+                    // Asked late: a phone registers by what it has sent.
+                    Err(_) if !begun && patience < IDLE && self.stays(flow.remote, signs) => {
+                        patience = IDLE;
+                    }
+                    Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+                }
             }
         }
     }
@@ -256,7 +289,7 @@ impl Streams {
         framer: &mut Framer,
         buffer: &mut [u8],
         flow: Flow,
-        spoke: &AtomicBool,
+        signs: &Signs,
     ) -> io::Result<bool> {
         let begun = framer.is_partial();
         loop {
@@ -264,13 +297,19 @@ impl Streams {
             if length == 0 {
                 return Ok(false);
             }
+            signs.heard.store(self.arrival(), Ordering::Relaxed);
+            signs.gathered.fetch_add(length, Ordering::Relaxed);
             framer.push(&buffer[..length]);
             let mut found = false;
             while let Some(framed) = framer.pull() {
                 found = true;
                 // Keep-alives alone do not keep a place.
                 if !matches!(framed, Framed::Ping) {
-                    spoke.store(true, Ordering::Relaxed);
+                    signs.spoke.store(true, Ordering::Relaxed);
+                    let length = signs.gathered.swap(0, Ordering::Relaxed);
+                    if !self.known.lets_in(flow.remote, length, &self.inputs) {
+                        return Err(io::ErrorKind::QuotaExceeded.into());
+                    }
                 }
                 self.take(framed, flow).await?;
             }
@@ -319,20 +358,61 @@ impl Streams {
         });
     }
 
-    fn is_full(&self, remote: SocketAddr) -> bool {
-        self.with(|table| {
-            let own = network(remote.ip());
-            let same = |connection: &&Connection| network(connection.remote.ip()) == own;
-            table.by_id.len() >= self.most
-                || table.by_id.values().filter(same).count() >= MAX_PER_ADDRESS
-        })
+    /// Whether there is a place for one more of `remote`; the stranger who has been idle for longest
+    /// gives up his, if need be.
+    fn make_room(&self, remote: SocketAddr) -> bool {
+        let own = network(remote.ip());
+        let same = |connection: &&Connection| network(connection.remote.ip()) == own;
+        let (count, of_own) = self.with(|table| {
+            let own = table.by_id.values().filter(same).count();
+            (table.by_id.len(), own)
+        });
+        if count < self.most || of_own >= MAX_PER_ADDRESS {
+            return of_own < MAX_PER_ADDRESS;
+        }
+        let idlest = self.with(|table| {
+            let strangers = table.by_id.iter();
+            strangers
+                .filter(|(_, one)| !self.stays(one.remote, &one.signs))
+                .min_by_key(|(_, one)| one.signs.heard.load(Ordering::Relaxed))
+                .map(|(id, _)| *id)
+        });
+        if let Some(id) = idlest {
+            tracing::debug!(
+                connection = id.0,
+                "too many connections; an idle one is closed"
+            );
+            self.forget(id);
+        }
+        idlest.is_some()
+    }
+
+    /// Whether a connection has more right to its place than a stranger's.
+    fn stays(&self, remote: SocketAddr, signs: &Signs) -> bool {
+        signs.ours || self.known.knows(remote)
+    }
+
+    fn arrival(&self) -> u64 {
+        self.arrivals.fetch_add(1, Ordering::Relaxed)
     }
 
     fn new_id(&self) -> ConnectionId {
         ConnectionId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn insert(&self, id: ConnectionId, connection: Connection) {
+    fn insert(
+        &self,
+        id: ConnectionId,
+        remote: SocketAddr,
+        writer: mpsc::Sender<Arc<[u8]>>,
+        signs: &Arc<Signs>,
+    ) {
+        signs.heard.store(self.arrival(), Ordering::Relaxed);
+        let connection = Connection {
+            remote,
+            writer,
+            signs: Arc::clone(signs),
+        };
         self.with(|table| {
             table.by_remote.insert(connection.remote, id);
             table.by_id.insert(id, connection);
@@ -355,20 +435,25 @@ impl Streams {
 }
 
 /// Ends after [`FIRST_MESSAGE`] unless the peer has spoken by then.
-async fn until_too_late(spoke: &AtomicBool) {
+async fn until_too_late(signs: &Signs) {
     tokio::time::sleep(FIRST_MESSAGE).await;
-    if spoke.load(Ordering::Relaxed) {
+    if signs.spoke.load(Ordering::Relaxed) {
         std::future::pending().await
     }
 }
 
 /// Writes what the queue brings until it is dropped or the peer stops reading.
-async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Arc<[u8]>>) {
+async fn write_all(
+    mut writer: OwnedWriteHalf,
+    mut queue: mpsc::Receiver<Arc<[u8]>>,
+    signs: &Signs,
+) {
     while let Some(bytes) = queue.recv().await {
         let written = tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await;
         if !matches!(written, Ok(Ok(()))) {
             break;
         }
+        signs.queued.fetch_sub(bytes.len(), Ordering::Relaxed);
     }
     let _ = writer.shutdown().await;
 }
@@ -385,7 +470,7 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (inputs, mut heard) = mpsc::channel(4);
-            let streams = Streams::new(inputs, 1);
+            let streams = Streams::new(inputs, 1, strangers());
             let place = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let remote = place.local_addr().unwrap();
             let flow = Flow {
@@ -409,13 +494,21 @@ mod tests {
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     }
 
+    fn strangers() -> Known {
+        Known::new(|_| false)
+    }
+
     /// Streams that hear on loopback, and what they hear.
     async fn listening(partial: Duration) -> (Streams, SocketAddr, mpsc::Receiver<Input>) {
+        hearing(|streams| streams.partial = partial).await
+    }
+
+    async fn hearing(
+        change: impl FnOnce(&mut Streams),
+    ) -> (Streams, SocketAddr, mpsc::Receiver<Input>) {
         let (inputs, heard) = mpsc::channel(1_000);
-        let streams = Streams {
-            partial,
-            ..Streams::new(inputs, 1)
-        };
+        let mut streams = Streams::new(inputs, 1, strangers());
+        change(&mut streams);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let local = listener.local_addr().unwrap();
         tokio::spawn(streams.clone().accept(listener, local));
@@ -465,5 +558,90 @@ mod tests {
             "closed"
         );
         assert_eq!(streams.len(), MAX_PER_ADDRESS);
+    }
+
+    /// Connects, says OPTIONS, and gives the way that the switch heard it by.
+    async fn guest(local: SocketAddr, heard: &mut mpsc::Receiver<Input>) -> (TcpStream, Flow) {
+        let mut stream = TcpStream::connect(local).await.unwrap();
+        stream.write_all(OPTIONS).await.unwrap();
+        match heard.recv().await {
+            Some(Input::Message { flow, .. }) => (stream, flow),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn binding(flow: Flow) -> crate::registrar::Binding {
+        crate::registrar::Binding {
+            contact: "sip:101@127.0.0.1".into(),
+            instance: None,
+            flow,
+            expires: crate::time::Wall(0),
+            call_id: "r".into(),
+            cseq: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn octets_that_wait_for_a_slow_reader_are_bounded_and_read_ones_count_no_more() {
+        const PART: usize = QUEUED_BYTES / 4;
+        let (streams, local, mut heard) = listening(PARTIAL).await;
+        let (mut peer, flow) = guest(local, &mut heard).await;
+        let part: Arc<[u8]> = vec![b'x'; PART].into();
+        let mut buffer = vec![0; PART];
+        for _ in 0..10 {
+            streams.send(flow, Arc::clone(&part));
+            peer.read_exact(&mut buffer).await.unwrap();
+        }
+        assert_eq!(streams.len(), 1);
+        // Nothing is awaited here, so nothing is written meanwhile.
+        for _ in 0..5 {
+            streams.send(flow, Arc::clone(&part));
+        }
+        assert!(streams.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_idle_stranger_is_closed_and_a_registered_phone_stays() {
+        let (streams, local, mut heard) =
+            hearing(|streams| streams.strangers_idle = Duration::from_millis(200)).await;
+        let (_phone, phone) = guest(local, &mut heard).await;
+        streams.known.keep(&"101".into(), &[binding(phone)]);
+        let (_stranger, stranger) = guest(local, &mut heard).await;
+        match heard.recv().await {
+            Some(Input::FlowClosed { connection }) => {
+                assert_eq!(Some(connection), stranger.connection);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(streams.len(), 1);
+        assert!(IDLE > MAX_EXPIRES);
+    }
+
+    #[tokio::test]
+    async fn when_all_places_are_taken_the_idlest_stranger_gives_up_his() {
+        let (streams, local, mut heard) = hearing(|streams| streams.most = 3).await;
+        let (_phone, phone) = guest(local, &mut heard).await;
+        streams.known.keep(&"101".into(), &[binding(phone)]);
+        let (mut first, _) = guest(local, &mut heard).await;
+        let (_second, second) = guest(local, &mut heard).await;
+        first.write_all(OPTIONS).await.unwrap();
+        heard.recv().await.unwrap();
+        let mut third = TcpStream::connect(local).await.unwrap();
+        let closed = loop {
+            match heard.recv().await.unwrap() {
+                Input::FlowClosed { connection } => break connection,
+                Input::SendFailed { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(Some(closed), second.connection);
+        third.write_all(OPTIONS).await.unwrap();
+        loop {
+            if let Input::Message { flow, .. } = heard.recv().await.unwrap() {
+                assert_eq!(flow.remote, third.local_addr().unwrap());
+                break;
+            }
+        }
+        assert_eq!(streams.len(), 3);
     }
 }

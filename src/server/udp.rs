@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
+use super::known::Known;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::parse::parse_datagram;
 use crate::switch::Input;
@@ -68,7 +69,15 @@ fn is_link_local(ip: IpAddr) -> bool {
 }
 
 /// Reads and parses datagrams until the switch is gone.
-pub async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, inputs: mpsc::Sender<Input>) {
+///
+/// Strangers' datagrams are let go while too much waits for the switch: those of trunks and registered
+/// phones must find a place.
+pub async fn receive(
+    socket: Arc<UdpSocket>,
+    local: SocketAddr,
+    inputs: mpsc::Sender<Input>,
+    known: Known,
+) {
     let mut buffer = vec![0; LARGEST];
     loop {
         let (length, remote) = match socket.recv_from(&mut buffer).await {
@@ -83,6 +92,9 @@ pub async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, inputs: mpsc::Se
         let bytes = &buffer[..length];
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             continue; // Keep-alive of a NAT (RFC 5626 §4.4.2 has CRLF for streams; phones send it here too).
+        }
+        if !known.lets_in(remote, length, &inputs) {
+            continue;
         }
         let flow = Flow {
             transport: Transport::Udp,
@@ -103,5 +115,60 @@ pub async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, inputs: mpsc::Se
         if inputs.send(input).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registrar::Binding;
+
+    const OPTIONS: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\
+        From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_flood_of_strangers_leaves_places_for_a_registered_phone() {
+        let (inputs, mut heard) = mpsc::channel(10);
+        let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let local = socket.local_addr().unwrap();
+        let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let flow = Flow {
+            transport: Transport::Udp,
+            local,
+            remote: phone.local_addr().unwrap(),
+            connection: None,
+        };
+        let binding = Binding {
+            contact: "sip:101@127.0.0.1".into(),
+            instance: None,
+            flow,
+            expires: crate::time::Wall(0),
+            call_id: "r".into(),
+            cseq: 1,
+        };
+        let known = Known::new(|_| false);
+        known.keep(&"101".into(), &[binding]);
+        for _ in 0..20 {
+            stranger.send_to(OPTIONS, local).await.unwrap();
+        }
+        phone.send_to(OPTIONS, local).await.unwrap();
+        let watch = inputs.clone();
+        let task = tokio::spawn(receive(socket, local, inputs, known));
+        // Five of the stranger, and the phone's after all of his: none is taken out meanwhile.
+        let six = async {
+            while watch.capacity() > 4 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(20);
+        tokio::time::timeout(patience, six).await.unwrap();
+        for number in 0..6 {
+            let Ok(Input::Message { flow: by, .. }) = heard.try_recv() else {
+                panic!("no message");
+            };
+            assert_eq!(by == flow, number == 5, "{number}");
+        }
+        task.abort();
     }
 }

@@ -35,6 +35,7 @@ impl Switch {
         }
         match pending.purpose {
             Purpose::Bye => {}
+            Purpose::Ask(number) => self.phone_spoke(number, now),
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
             Purpose::Probe(leg) => {
@@ -60,7 +61,7 @@ impl Switch {
                     .get(&leg)
                     .is_some_and(|leg| leg.refreshing == Some(id));
             }
-            Purpose::Probe(_) | Purpose::Bye => return true,
+            Purpose::Probe(_) | Purpose::Bye | Purpose::Ask(_) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
             matches!(leg.progress, Progress::Calling { client, cancelled: false, .. } if client == id)
@@ -92,10 +93,14 @@ impl Switch {
         };
         match pending.purpose {
             Purpose::Bye => {}
+            Purpose::Ask(number) => self.ask_later(number, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(
                     |leg| matches!(leg.progress, Progress::Calling { client, .. } if client == id),
                 );
+                if waits && status == 408 {
+                    self.rung_in_vain(leg, now);
+                }
                 if waits {
                     self.ring_refused(leg, status, now);
                 }
@@ -115,7 +120,9 @@ impl Switch {
         flow: Flow,
         now: Now,
     ) {
-        let Some(leg) = self.legs.get_mut(&id) else {
+        // The way of the ACK, also when it goes out again.
+        let way = self.legs.get(&id).map(|leg| self.way_to(leg));
+        let (Some(way), Some(leg)) = (way, self.legs.get_mut(&id)) else {
             if response.is_success() {
                 self.dismiss(&pending.request, response, flow, now);
             }
@@ -131,15 +138,19 @@ impl Switch {
                 let same = theirs.and_then(|to| to.tag().map(ToOwned::to_owned)) == ours;
                 match (response.is_success(), same, ack.clone()) {
                     // Our ACK was lost (§13.2.2.4).
-                    (true, true, Some(ack)) => self.layer.send(leg.flow, ack),
+                    (true, true, Some(ack)) => self.layer.send(way, ack),
                     // The INVITE was forked, and another branch answered too.
                     (true, false, _) => self.dismiss(&pending.request, response, flow, now),
                     _ => {}
                 }
             }
             Progress::Calling {
-                ringing, cancelled, ..
+                heard,
+                ringing,
+                cancelled,
+                ..
             } => {
+                *heard = true;
                 if response.is_provisional() {
                     let first = response.status > 100 && !*ringing && !*cancelled;
                     *ringing |= response.status > 100;
@@ -275,6 +286,6 @@ impl Switch {
             remote_tag: headers.to().ok()?.tag().unwrap_or_default().to_owned(),
         };
         let leg = self.legs.get(self.dialogs.get(&id)?)?;
-        Some((leg.dialog.clone()?, leg.flow))
+        Some((leg.dialog.clone()?, self.way_to(leg)))
     }
 }

@@ -1,6 +1,6 @@
 //! What goes into the switch and what comes out of it. Messages alone: nothing is shared.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::dialplan::Plan;
@@ -47,12 +47,21 @@ pub enum Input {
         /// Of which question.
         question: u64,
         /// In the order to try.
-        addresses: Vec<SocketAddr>,
+        routes: Vec<Route>,
     },
     /// Media tells something.
     Media(media::Event),
     /// An administrator or the shell wants something.
     Command(Command),
+}
+
+/// One address of a host, and ours towards it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Where the host is.
+    pub remote: SocketAddr,
+    /// Which of our addresses the system would send from; `None`: it does not tell.
+    pub local: Option<IpAddr>,
 }
 
 /// What the shell or an administrator asks.
@@ -94,11 +103,11 @@ pub enum Output {
     },
     /// Tell media.
     Media(media::Command),
-    /// Find a host's addresses (RFC 3263 §4); [`Input::Resolved`] answers.
+    /// Find a host's addresses (RFC 3263 §4), and ours towards them; [`Input::Resolved`] answers.
     Resolve {
         /// Comes back.
         question: u64,
-        /// The host's name.
+        /// The host's name, or its address where only ours is wanted.
         host: String,
         /// Its port.
         port: u16,
@@ -127,6 +136,12 @@ pub struct Counts {
     pub transactions: usize,
     /// Operators' contacts.
     pub contacts: usize,
+    /// Of these, phones that do not say a word; each is asked until it does.
+    #[serde(default)]
+    pub silent: usize,
+    /// Transactions that ask so; they end by themselves.
+    #[serde(default)]
+    pub asking: usize,
     /// Media ports in use.
     pub ports: usize,
     /// Operators on shift.

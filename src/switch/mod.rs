@@ -21,11 +21,12 @@ mod refresh;
 mod register;
 mod rings;
 pub mod settings;
+mod silent;
 pub mod snapshot;
 mod violations;
 mod ways;
 
-pub use input::{Command, Counts, Input, Output};
+pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
 pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk, TrunkHost};
 pub use snapshot::CallSnapshot;

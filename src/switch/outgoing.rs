@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::input::Route;
 use super::legs::session_expires;
 use super::pbx::Switch;
 use crate::event::Side;
@@ -28,6 +29,8 @@ pub(super) enum Purpose {
     Probe(LegId),
     /// A session refresh (RFC 4028).
     Refresh(LegId),
+    /// Does a silent phone speak again?
+    Ask(u64),
 }
 
 /// A request of ours that is under way.
@@ -191,7 +194,7 @@ impl Switch {
         let last = request.headers.cseq().map_or(0, |cseq| cseq.number);
         let leg = match purpose {
             Purpose::Probe(leg) | Purpose::Refresh(leg) => self.legs.get_mut(leg),
-            Purpose::Invite(_) | Purpose::Bye => None,
+            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) => None,
         };
         match leg.and_then(|leg| leg.dialog.as_mut()) {
             Some(dialog) => {
@@ -202,19 +205,32 @@ impl Switch {
         }
     }
 
-    /// The way to a place that a URI or a resolver named.
-    pub(super) fn flow_to(&self, remote: SocketAddr, transport: Transport) -> Option<Flow> {
-        let fits = |(own, local): &&(Transport, SocketAddr)| {
+    /// Those of our listeners that may send to `remote`.
+    pub(super) fn ways_out(
+        &self,
+        remote: SocketAddr,
+        transport: Transport,
+    ) -> impl Iterator<Item = SocketAddr> + Clone {
+        let near = move |local: &SocketAddr| local.ip().is_loopback() == remote.ip().is_loopback();
+        let fits = move |(own, local): &(Transport, SocketAddr)| {
             *own == transport && local.is_ipv4() == remote.is_ipv4()
         };
-        let near = |(_, local): &&(Transport, SocketAddr)| {
-            local.ip().is_loopback() == remote.ip().is_loopback()
-        };
-        let mut listeners = self.settings.listeners.iter().filter(fits);
-        let first = listeners.clone().find(near).or_else(|| listeners.next())?;
+        let all = self.settings.listeners.iter().copied().filter(fits);
+        let all = all.map(|(_, local)| local);
+        let any_near = all.clone().any(|local| near(&local));
+        all.filter(move |local| !any_near || near(local))
+    }
+
+    /// The way to a place that a URI or a resolver named: from the address that the system would send
+    /// from, where that is known and one of ours.
+    pub(super) fn flow_to(&self, route: Route, transport: Transport) -> Option<Flow> {
+        let remote = route.remote;
+        let mut listeners = self.ways_out(remote, transport);
+        let told = |local: &SocketAddr| Some(local.ip()) == route.local;
+        let local = listeners.clone().find(told).or_else(|| listeners.next())?;
         Some(Flow {
             transport,
-            local: first.1,
+            local,
             remote,
             connection: None,
         })

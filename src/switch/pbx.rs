@@ -8,10 +8,11 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::input::{Command, Counts, Input, Output};
-use super::outgoing::Pending;
+use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
 use super::settings::{Account, Settings};
+use super::silent::Silent;
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
@@ -67,6 +68,8 @@ pub struct Switch {
     pub(super) resolving: BTreeMap<u64, (CallId, crate::dialplan::Number)>,
     /// Legs whose media was told to close: whose they were, and the port that comes back.
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
+    /// Phones that are not rung until they speak.
+    pub(super) silent: Silent,
     pub(super) draining: bool,
 }
 
@@ -102,6 +105,7 @@ impl Switch {
             last_question: 0,
             resolving: BTreeMap::new(),
             closing: BTreeMap::new(),
+            silent: Silent::default(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -127,10 +131,7 @@ impl Switch {
                 self.contacts_changed(changes, now);
                 self.reroute(connection);
             }
-            Input::Resolved {
-                question,
-                addresses,
-            } => self.resolved(question, &addresses, now),
+            Input::Resolved { question, routes } => self.resolved(question, &routes, now),
             Input::Media(event) => self.heard(event, now),
             Input::Command(command) => self.obey(command, now),
         }
@@ -143,6 +144,7 @@ impl Switch {
         self.domain.handle_timeout(now);
         let changes = self.registrar.handle_timeout(now);
         self.contacts_changed(changes, now);
+        self.ask_silent(now);
         while let Some(timer) = self.timers.pop_due(now.at) {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
@@ -159,6 +161,7 @@ impl Switch {
             self.domain.next_timeout(),
             self.registrar.next_timeout(),
             self.timers.next(),
+            self.silent.timers.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -265,6 +268,7 @@ impl Switch {
             self.registrar.drop_operator(&operator);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
+        self.forget_silent();
         for operator in next.keys() {
             if !self.accounts.contains_key(operator) {
                 self.tell_queue(crate::queue::Input::Add(operator.clone()), now);
@@ -286,13 +290,16 @@ impl Switch {
     }
 
     pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
+        if !changes.is_empty() {
+            self.forget_silent();
+        }
         for Change {
             operator,
             contacts,
             reason,
         } in changes
         {
-            let reachable = contacts > 0;
+            let reachable = !self.phones_of(&operator).is_empty();
             self.tell_queue(
                 crate::queue::Input::Reachable(operator.clone(), reachable),
                 now,
@@ -359,6 +366,8 @@ impl Switch {
             legs: self.legs.len(),
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
+            silent: self.silent.len(),
+            asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),
             free: self.domain.free(),
@@ -372,7 +381,7 @@ impl Switch {
 
     /// Whether also the answers to our last requests and the last figures of media are in.
     pub fn is_quiet(&self) -> bool {
-        self.is_idle() && self.clients.is_empty() && self.closing.is_empty()
+        self.is_idle() && self.clients.values().all(is_ask) && self.closing.is_empty()
     }
 
     /// What each operator is doing, by id.
@@ -397,6 +406,11 @@ impl Switch {
 
     /// How long a peer that is refused for load shall wait.
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+}
+
+/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+fn is_ask(pending: &Pending) -> bool {
+    matches!(pending.purpose, Purpose::Ask(_))
 }
 
 /// What the queue needs to know of the dialplan's.

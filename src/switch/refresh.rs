@@ -128,16 +128,16 @@ impl Switch {
 
     /// The ACK of the 2xx to our re-INVITE, each time that it comes.
     fn acknowledge_refresh(&mut self, id: LegId, invite: &Request, response: &Response) {
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
-        let flow = leg.flow;
-        let Some(dialog) = &mut leg.dialog else {
+        let leg = self.legs.get_mut(&id);
+        let Some(dialog) = leg.and_then(|leg| leg.dialog.as_mut()) else {
             return;
         };
         dialog.refresh_target(&response.headers);
         let mut dialog = dialog.clone();
-        self.acknowledge(&mut dialog, invite, flow);
+        if let Some(leg) = self.legs.get(&id) {
+            let way = self.way_to(leg);
+            self.acknowledge(&mut dialog, invite, way);
+        }
     }
 
     fn refreshed(&mut self, id: LegId, pending: &Pending, response: &Response, now: Now) {

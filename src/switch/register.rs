@@ -163,8 +163,10 @@ impl Switch {
             cseq: cseq.number,
             flow,
         };
+        let was_reachable = !self.phones_of(operator).is_empty();
         let response = match self.registrar.update(&asked, now) {
             Ok(change) => {
+                self.forget_silent();
                 let mut response = Response::to(request, 200);
                 for binding in self.registrar.contacts(operator) {
                     let left = binding.expires.since(now.wall).as_secs();
@@ -173,7 +175,9 @@ impl Switch {
                         format!("<{}>;expires={left}", binding.contact),
                     );
                 }
-                let refreshed = change.as_ref().is_some_and(|one| one.reason == "refreshed");
+                let is_reachable = !self.phones_of(operator).is_empty();
+                let refreshed = change.as_ref().is_some_and(|one| one.reason == "refreshed")
+                    && is_reachable == was_reachable;
                 match change {
                     // Refreshes are many and tell nothing: stored, not journalled.
                     Some(_) if refreshed => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP};
-use super::input::Output;
+use super::input::{Output, Route};
 use super::outgoing::Purpose;
 use super::pbx::{Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
@@ -14,7 +14,6 @@ use crate::event::{RingEnd, Side, What};
 use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
-use crate::registrar::Binding;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
@@ -126,8 +125,7 @@ impl Switch {
             .map_or("anonymous", |caller| caller.as_str())
             .to_owned();
         let domain = self.settings.domain.clone();
-        let contacts: Vec<Binding> = self.registrar.contacts(operator).to_vec();
-        for binding in contacts {
+        for binding in self.phones_of(operator) {
             let invitation = Invitation {
                 uri: Uri::parse_lenient(&binding.contact),
                 to: format!("<sip:{operator}@{domain}>"),
@@ -195,6 +193,7 @@ impl Switch {
         let progress = Progress::Calling {
             client,
             invite,
+            heard: false,
             ringing: false,
             cancelled: false,
         };
@@ -259,8 +258,16 @@ impl Switch {
             return false;
         };
         let address = Host::parse(&host.host).ok().and_then(|host| host.address());
-        if let Some(address) = address {
-            return self.ring_number(call, number, SocketAddr::new(address, host.port), now);
+        let remote = address.map(|address| SocketAddr::new(address, host.port));
+        // With several addresses of our own the system has to say which one leads there.
+        if let Some(remote) = remote
+            && self.ways_out(remote, host.transport).count() < 2
+        {
+            let route = Route {
+                remote,
+                local: None,
+            };
+            return self.ring_number(call, number, route, now);
         }
         self.last_question += 1;
         let question = self.last_question;
@@ -274,7 +281,7 @@ impl Switch {
     }
 
     /// The trunk's addresses are known.
-    pub(super) fn resolved(&mut self, question: u64, addresses: &[SocketAddr], now: Now) {
+    pub(super) fn resolved(&mut self, question: u64, routes: &[Route], now: Now) {
         let Some((call, number)) = self.resolving.remove(&question) else {
             return;
         };
@@ -285,14 +292,14 @@ impl Switch {
         if !waits {
             return;
         }
-        let first = addresses.first().copied();
-        if !first.is_some_and(|address| self.ring_number(call, &number, address, now)) {
+        let first = routes.first().copied();
+        if !first.is_some_and(|route| self.ring_number(call, &number, route, now)) {
             self.timers.clear(&Timer::Call(call));
             self.advance(call, now);
         }
     }
 
-    fn ring_number(&mut self, call: CallId, number: &Number, remote: SocketAddr, now: Now) -> bool {
+    fn ring_number(&mut self, call: CallId, number: &Number, route: Route, now: Now) -> bool {
         let trunk = self
             .settings
             .trunks
@@ -302,7 +309,7 @@ impl Switch {
         let Some((trunk, host)) = trunk.and_then(|trunk| Some((trunk.clone(), trunk.host?))) else {
             return false;
         };
-        let Some(flow) = self.flow_to(remote, host.transport) else {
+        let Some(flow) = self.flow_to(route, host.transport) else {
             return false;
         };
         let own = trunk.from.as_deref().unwrap_or("116111");
@@ -401,6 +408,9 @@ impl Switch {
         let rings = std::mem::take(&mut one.rings);
         let rung = one.operator.take();
         for leg in rings {
+            if *why == RingEnd::NoAnswer {
+                self.rung_in_vain(leg, now);
+            }
             self.hang_up(leg, now);
         }
         if let Some((operator, own)) = rung {

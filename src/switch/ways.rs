@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::input::Route;
 use super::pbx::Switch;
 use crate::call::Leg;
 use crate::sip::dialog::Dialog;
@@ -50,7 +51,13 @@ impl Switch {
         }
         let local = match same && remote.is_ipv4() == flow.local.is_ipv4() {
             true => flow.local,
-            false => match self.flow_to(remote, transport) {
+            false => match self.flow_to(
+                Route {
+                    remote,
+                    local: None,
+                },
+                transport,
+            ) {
                 Some(other) => other.local,
                 None => return flow,
             },

@@ -66,6 +66,8 @@ pub(crate) struct Desk {
     pub(crate) now: Now,
     /// All that was sent and not picked up.
     pub(crate) sent: Vec<(Flow, Message)>,
+    /// Questions to the resolver, with their hosts.
+    pub(crate) questions: Vec<(u64, String)>,
     /// All that happened and was not picked up.
     pub(crate) events: Vec<Event>,
 }
@@ -82,6 +84,7 @@ impl Desk {
             switch,
             now,
             sent: Vec::new(),
+            questions: Vec::new(),
             events: Vec::new(),
         };
         let account = |id: &str| Account {
@@ -181,6 +184,7 @@ impl Desk {
                     };
                     self.sent.push((flow, message));
                 }
+                Output::Resolve { question, host, .. } => self.questions.push((question, host)),
                 Output::Event(event) => self.events.push(event),
                 Output::Media(qaynar::media::Command::Close { leg }) => {
                     let quality = qaynar::media::Quality::default();

@@ -66,7 +66,11 @@ impl World {
         let tables = [
             ("calls", counts.calls),
             ("legs", counts.legs),
-            ("transactions", counts.transactions),
+            // A phone that vanished is asked whether it is back for as long as its binding stands.
+            (
+                "transactions",
+                counts.transactions.saturating_sub(counts.asking),
+            ),
             ("ports", counts.ports),
             ("legs of media", self.open_media()),
         ];

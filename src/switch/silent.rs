@@ -1,0 +1,165 @@
+//! Phones that say nothing. A laptop without power keeps its binding for hours (RFC 3261 §10.3), and
+//! each caller would wait for it in turn. So whoever did not answer an INVITE by a single word is passed
+//! by, and asked by OPTIONS (§11) until a word comes, or a new registration.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::outgoing::Purpose;
+use super::pbx::Switch;
+use crate::call::Progress;
+use crate::ids::{LegId, OperatorId};
+use crate::registrar::{Binding, Change};
+use crate::sip::dialog::MAX_FORWARDS;
+use crate::sip::message::{Headers, Method, Name, Request};
+use crate::sip::uri::Uri;
+use crate::time::{Now, TimerTable};
+
+/// How long after a question was given up the next one goes out.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Never more than there are bindings.
+#[derive(Debug, Default)]
+pub(super) struct Silent {
+    /// The whole binding: one that was refreshed is another, of a phone that speaks.
+    phones: BTreeMap<u64, (OperatorId, Binding)>,
+    pub(super) timers: TimerTable<u64>,
+    last: u64,
+}
+
+impl Silent {
+    pub(super) fn len(&self) -> usize {
+        self.phones.len()
+    }
+
+    fn has(&self, operator: &OperatorId, binding: &Binding) -> bool {
+        let same = |(who, which): &(OperatorId, Binding)| who == operator && which == binding;
+        self.phones.values().any(same)
+    }
+}
+
+impl Switch {
+    /// The phones of an operator that may be rung.
+    pub(super) fn phones_of(&self, operator: &OperatorId) -> Vec<Binding> {
+        let contacts = self.registrar.contacts(operator).iter();
+        let speaks = |binding: &&Binding| !self.silent.has(operator, binding);
+        contacts.filter(speaks).cloned().collect()
+    }
+
+    /// An INVITE was out for as long as it may be: was there a word at all?
+    pub(super) fn rung_in_vain(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let Progress::Calling {
+            heard: false,
+            invite,
+            ..
+        } = &leg.progress
+        else {
+            return;
+        };
+        let Some(operator) = &leg.operator else {
+            return;
+        };
+        let rung = |binding: &&Binding| {
+            binding.flow == leg.flow
+                && Uri::parse_lenient(&binding.contact).is_equivalent(&invite.uri)
+        };
+        let binding = self.registrar.contacts(operator).iter().find(rung);
+        let Some(binding) = binding.cloned() else {
+            return;
+        };
+        let operator = operator.clone();
+        if self.silent.has(&operator, &binding) {
+            return;
+        }
+        let text = format!(
+            "a phone of operator {operator} at {} does not say a word to an INVITE; it is not rung \
+             until it answers OPTIONS or registers again: is it switched on, and does its network let \
+             our requests through?",
+            binding.flow.remote
+        );
+        self.alarm(None, "phone-silent", text, now);
+        self.silent.last += 1;
+        let number = self.silent.last;
+        self.silent
+            .phones
+            .insert(number, (operator.clone(), binding));
+        self.phones_changed(operator, "a phone is silent", now);
+        self.ask_phone(number, now);
+    }
+
+    /// It said something, whatever it was.
+    pub(super) fn phone_spoke(&mut self, number: u64, now: Now) {
+        self.silent.timers.clear(&number);
+        if let Some((operator, _)) = self.silent.phones.remove(&number) {
+            self.phones_changed(operator, "a phone answers again", now);
+        }
+    }
+
+    /// It said nothing again, or our own network could not ask.
+    pub(super) fn ask_later(&mut self, number: u64, now: Now) {
+        if self.silent.phones.contains_key(&number) {
+            self.silent.timers.set(number, now.at + ASK_AGAIN);
+        }
+    }
+
+    /// Asks whom it is time to ask.
+    pub(super) fn ask_silent(&mut self, now: Now) {
+        while let Some(number) = self.silent.timers.pop_due(now.at) {
+            self.ask_phone(number, now);
+        }
+    }
+
+    /// Bindings went or were made anew: those are no longer ours.
+    pub(super) fn forget_silent(&mut self) {
+        let (registrar, silent) = (&self.registrar, &mut self.silent);
+        silent.phones.retain(|number, (operator, binding)| {
+            let stands = registrar.contacts(operator).contains(binding);
+            if !stands {
+                silent.timers.clear(number);
+            }
+            stands
+        });
+    }
+
+    fn phones_changed(&mut self, operator: OperatorId, reason: &'static str, now: Now) {
+        let contacts = self.registrar.contacts(&operator).len();
+        let change = Change {
+            operator,
+            contacts,
+            reason,
+        };
+        self.contacts_changed(vec![change], now);
+    }
+
+    fn ask_phone(&mut self, number: u64, now: Now) {
+        let Some((operator, binding)) = self.silent.phones.get(&number).cloned() else {
+            return;
+        };
+        let (tag, call_id) = (self.token(), self.token());
+        let (flow, domain) = (binding.flow, &self.settings.domain);
+        let mut headers = Headers::with_capacity(8);
+        headers.push(Name::MaxForwards, MAX_FORWARDS.to_string());
+        headers.push(Name::From, format!("<sip:qaynar@{domain}>;tag={tag}"));
+        headers.push(Name::To, format!("<sip:{operator}@{domain}>"));
+        headers.push(Name::CallId, call_id);
+        headers.push(Name::CSeq, "1 OPTIONS");
+        headers.push(Name::Contact, self.our_contact(flow));
+        headers.push(Name::Accept, super::dispatch::SDP);
+        let request = Request {
+            method: Method::Options,
+            uri: Uri::parse_lenient(&binding.contact),
+            headers,
+            body: Vec::new(),
+        };
+        let purpose = Purpose::Ask(number);
+        if self
+            .send_request(request, flow, purpose, None, now)
+            .is_none()
+        {
+            self.ask_later(number, now);
+        }
+    }
+}
