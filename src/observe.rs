@@ -45,7 +45,10 @@ pub fn start(format: Format, filter: &str) -> Result<(), ObserveError> {
         Ok(parsed) => parsed,
         Err(source) => return Err(ObserveError::Filter { filter, source }),
     };
+    // A line that cannot be written is lost in silence: telling so on the same full disk or closed
+    // pipe would panic, in the very task that answers calls.
     let lines = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_env_filter(parsed);
     match format {

@@ -13,7 +13,7 @@ mod house;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use desk::{Desk, PASSWORD, from, response, settings};
@@ -362,6 +362,37 @@ fn a_locked_database_harms_no_call_and_loses_no_record() {
     drop(database);
     let told = calls(&house, 1);
     assert!(told.contains("116111"), "{told}");
+}
+
+/// Sets how large files of the server may grow: below what they are, each write fails as on a full disk.
+fn allow_files(server: &Server, limit: &str) {
+    let pid = server.pid().to_string();
+    let done = Command::new("prlimit")
+        .args(["--pid", &pid, &format!("--fsize={limit}:unlimited")])
+        .status();
+    let done = done.expect("prlimit is missing: install util-linux");
+    assert!(done.success());
+}
+
+#[test]
+fn a_full_disk_harms_no_call_and_loses_no_record() {
+    let house = House::new("");
+    let server = house.serve();
+    let socket = server.socket();
+    let (to, _) = call(&socket, "before");
+    hang_up(&socket, "before", &to);
+    calls(&house, 1);
+    allow_files(&server, "1");
+    for at in 0..20 {
+        let name = format!("full{at}");
+        let (to, _) = call(&socket, &name);
+        hang_up(&socket, &name, &to);
+    }
+    is_well(&server, "full-pulse");
+    allow_files(&server, "unlimited");
+    let (to, _) = call(&socket, "after");
+    hang_up(&socket, "after", &to);
+    calls(&house, 22);
 }
 
 /// What `serve` says when it cannot start.

@@ -142,14 +142,14 @@ impl Leg {
         }
     }
 
-    /// Our 2xx with an offer, while the ACK owes the answer to it.
-    pub fn offered(&self) -> Option<&Acceptance> {
+    /// Our first 2xx while its ACK is awaited, and whether that owes the answer to its offer.
+    pub fn acceptance(&self) -> Option<(&Acceptance, bool)> {
         match &self.progress {
             Progress::Up {
                 acceptance: Some(acceptance),
-                answer_due: true,
+                answer_due,
                 ..
-            } => Some(acceptance),
+            } => Some((acceptance, *answer_due)),
             _ => None,
         }
     }

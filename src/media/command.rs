@@ -34,6 +34,13 @@ pub struct Stream {
     pub direction: Direction,
 }
 
+impl Stream {
+    /// RTP and RTCP share the peer's port, and then ours too (RFC 5761).
+    pub fn is_multiplexed(&self) -> bool {
+        self.remote_rtcp == self.remote
+    }
+}
+
 /// One thing to hear out of the prompts' store. Missing prompts are silence and an alarm, never a stop.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Clip {

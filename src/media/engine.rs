@@ -102,21 +102,7 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        let codec = stream.codec;
-        let changed = leg.stream.as_ref().is_some_and(|old| old.codec != codec);
         leg.configure(stream, now);
-        if let (true, Source::Sound(playing)) = (changed, &mut leg.source) {
-            // The clips were taken in the other codec; both are as long, so the place stays.
-            for octets in &mut playing.clips {
-                let mut other = Vec::with_capacity(octets.len());
-                let before = match codec {
-                    super::Codec::Pcma => super::Codec::Pcmu,
-                    super::Codec::Pcmu => super::Codec::Pcma,
-                };
-                crate::rtp::g711::transcode(octets, before, codec, &mut other);
-                *octets = other.into();
-            }
-        }
     }
 
     fn play(&mut self, id: LegId, clips: &[Clip], playback: Option<u64>, now: Instant) {
@@ -124,15 +110,10 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        // Before negotiation the codec is not known; A-law is converted by `configure` if need be.
-        let codec = leg
-            .stream
-            .as_ref()
-            .map_or(super::Codec::Pcma, |stream| stream.codec);
-        let mut octets = Vec::with_capacity(clips.len());
+        let mut sounds = Vec::with_capacity(clips.len());
         for clip in clips {
             match self.clips.sound(clip) {
-                Some(sound) => octets.push(Arc::clone(sound.octets(codec))),
+                Some(sound) => sounds.push(sound.clone()),
                 None => {
                     let language = clip.language.map_or("music", |language| language.code());
                     let reason = format!("no sound {language}/{}", clip.name);
@@ -141,7 +122,7 @@ impl Engine {
             }
         }
         let playing = Playing {
-            clips: octets,
+            sounds,
             clip: 0,
             offset: 0,
             playback,
@@ -177,7 +158,7 @@ impl Engine {
             return self.report(Event::Closed { leg: id, quality });
         };
         if let Some((to, bytes)) = leg.report(now, true) {
-            sink.send(id, Channel::Rtcp, to, &bytes);
+            sink.send(id, leg.report_channel(), to, &bytes);
         }
         let quality = leg.quality(now.at);
         self.report(Event::Closed { leg: id, quality });
@@ -223,7 +204,7 @@ impl Engine {
             return;
         }
         let Some(home) = &leg.home else { return };
-        match leg.incoming.take(&header, source, home, now.at) {
+        match leg.incoming.take(&header, source, home, !is_event, now.at) {
             Taken::Refused | Taken::Copy => return,
             Taken::First => note(&mut self.events, Event::Heard { leg: id }),
             Taken::Next => {}
@@ -275,7 +256,7 @@ impl Engine {
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
         for (id, leg) in &mut self.legs {
             if let Some((to, bytes)) = leg.report(now, false) {
-                sink.send(*id, Channel::Rtcp, to, &bytes);
+                sink.send(*id, leg.report_channel(), to, &bytes);
             }
             if leg.next_timeout().is_none_or(|due| due > now.at) {
                 continue;

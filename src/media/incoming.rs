@@ -117,12 +117,13 @@ pub(super) enum Taken {
 }
 
 impl Incoming {
-    /// Judges the source, then counts the packet.
+    /// Judges the source, then counts the packet; `timed`: its timestamp is that of its sending.
     pub(super) fn take(
         &mut self,
         header: &Header,
         source: SocketAddr,
         home: &Home,
+        timed: bool,
         now: Instant,
     ) -> Taken {
         let first = self.heard.is_none();
@@ -133,13 +134,15 @@ impl Incoming {
         }
         if self.ssrc.replace(header.ssrc) != Some(header.ssrc) {
             self.last_sequence = None;
+            self.figures.begin_anew();
         }
         self.latch = Some(Latch { source, rank });
         self.heard = Some(now);
         if self.last_sequence.replace(header.sequence) == Some(header.sequence) {
             return Taken::Copy;
         }
-        self.figures.packet(header.sequence, header.timestamp, now);
+        let timestamp = timed.then_some(header.timestamp);
+        self.figures.packet(header.sequence, timestamp, now);
         if first { Taken::First } else { Taken::Next }
     }
 
@@ -241,7 +244,7 @@ mod tests {
         let mut incoming = Incoming::default();
         let stranger = place("203.0.113.66:4000");
         let mut take = |ssrc, sequence, from, after| {
-            incoming.take(&header(ssrc, sequence), from, &home, DAY + after)
+            incoming.take(&header(ssrc, sequence), from, &home, true, DAY + after)
         };
         let soon = Duration::from_millis(20);
         assert_eq!(take(666, 1, stranger, soon), Taken::Refused);
@@ -258,23 +261,32 @@ mod tests {
         let home = home("10.0.0.5:4000", "198.51.100.2");
         let mut incoming = Incoming::default();
         let (nat, moved) = (place("198.51.100.2:61000"), place("198.51.100.2:61002"));
-        assert_eq!(incoming.take(&header(1, 1), nat, &home, DAY), Taken::First);
+        assert_eq!(
+            incoming.take(&header(1, 1), nat, &home, true, DAY),
+            Taken::First
+        );
         // The NAT gives it another port.
         let soon = DAY + Duration::from_millis(20);
         assert_eq!(
-            incoming.take(&header(1, 2), moved, &home, soon),
+            incoming.take(&header(1, 2), moved, &home, true, soon),
             Taken::Refused
         );
         let later = DAY + Duration::from_millis(250);
         assert_eq!(
-            incoming.take(&header(1, 2), moved, &home, later),
+            incoming.take(&header(1, 2), moved, &home, true, later),
             Taken::Next
         );
         // Another SSRC, another port: only after silence.
         let at = later + Duration::from_millis(250);
-        assert_eq!(incoming.take(&header(9, 7), nat, &home, at), Taken::Refused);
+        assert_eq!(
+            incoming.take(&header(9, 7), nat, &home, true, at),
+            Taken::Refused
+        );
         let at = later + SOURCE_REST;
-        assert_eq!(incoming.take(&header(9, 7), nat, &home, at), Taken::Next);
+        assert_eq!(
+            incoming.take(&header(9, 7), nat, &home, true, at),
+            Taken::Next
+        );
         assert_eq!(incoming.source(), Some(nat));
     }
 
@@ -285,27 +297,33 @@ mod tests {
         let mut late = Incoming::default();
         let after = DAY + STRANGER_WINDOW + Duration::from_millis(1);
         assert_eq!(
-            late.take(&header(1, 1), third, &home, after),
+            late.take(&header(1, 1), third, &home, true, after),
             Taken::Refused
         );
 
         let mut early = Incoming::default();
-        assert_eq!(early.take(&header(1, 1), third, &home, DAY), Taken::First);
+        assert_eq!(
+            early.take(&header(1, 1), third, &home, true, DAY),
+            Taken::First
+        );
         let other = place("203.0.113.66:9");
         let muted = DAY + LONG;
         assert_eq!(
-            early.take(&header(6, 1), other, &home, muted),
+            early.take(&header(6, 1), other, &home, true, muted),
             Taken::Refused
         );
         let rebound = place("198.51.100.77:61002");
         assert_eq!(
-            early.take(&header(1, 2), rebound, &home, muted),
+            early.take(&header(1, 2), rebound, &home, true, muted),
             Taken::Next
         );
         let peer = place("198.51.100.2:61000");
-        assert_eq!(early.take(&header(2, 1), peer, &home, muted), Taken::Next);
         assert_eq!(
-            early.take(&header(1, 3), rebound, &home, muted + LONG),
+            early.take(&header(2, 1), peer, &home, true, muted),
+            Taken::Next
+        );
+        assert_eq!(
+            early.take(&header(1, 3), rebound, &home, true, muted + LONG),
             Taken::Refused,
             "the peer has won its place back"
         );
@@ -315,10 +333,10 @@ mod tests {
     fn a_peer_that_starts_anew_with_another_ssrc_is_heard() {
         let home = home("198.51.100.1:4000", "198.51.100.1");
         let mut incoming = Incoming::default();
-        incoming.take(&header(1, 1), home.described, &home, DAY);
+        incoming.take(&header(1, 1), home.described, &home, true, DAY);
         let soon = DAY + Duration::from_millis(20);
         assert_eq!(
-            incoming.take(&header(2, 900), home.described, &home, soon),
+            incoming.take(&header(2, 900), home.described, &home, true, soon),
             Taken::Next
         );
         assert_eq!(incoming.ssrc(), Some(2));
@@ -329,13 +347,13 @@ mod tests {
         let home = home("198.51.100.1:4000", "198.51.100.1");
         let mut incoming = Incoming::default();
         let elsewhere = place("198.51.100.1:6");
-        incoming.take(&header(666, 1), elsewhere, &home, DAY);
+        incoming.take(&header(666, 1), elsewhere, &home, true, DAY);
         assert_eq!(
-            incoming.take(&header(1, 1), home.described, &home, DAY),
+            incoming.take(&header(1, 1), home.described, &home, true, DAY),
             Taken::Next
         );
         assert_eq!(
-            incoming.take(&header(666, 2), elsewhere, &home, DAY),
+            incoming.take(&header(666, 2), elsewhere, &home, true, DAY),
             Taken::Refused
         );
     }
@@ -344,9 +362,9 @@ mod tests {
     fn a_copy_counts_once() {
         let home = home("198.51.100.1:4000", "198.51.100.1");
         let mut incoming = Incoming::default();
-        incoming.take(&header(1, 1), home.described, &home, DAY);
+        incoming.take(&header(1, 1), home.described, &home, true, DAY);
         assert_eq!(
-            incoming.take(&header(1, 1), home.described, &home, DAY),
+            incoming.take(&header(1, 1), home.described, &home, true, DAY),
             Taken::Copy
         );
         assert_eq!(incoming.figures.received, 1);

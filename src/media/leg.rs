@@ -1,10 +1,11 @@
 //! One leg: the stream that goes out, the stream that comes in, and what the leg hears.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::clips::Sound;
 use super::command::{Quality, Stream};
+use super::engine::Channel;
 use super::incoming::{Home, Incoming};
 use super::outgoing::Outgoing;
 use super::pieces::Pieces;
@@ -29,8 +30,8 @@ const MAX_BACKLOG: u32 = 5;
 /// One sound being played.
 #[derive(Debug, Clone)]
 pub(super) struct Playing {
-    /// Octets in the leg's codec, clip after clip.
-    pub(super) clips: Vec<Arc<[u8]>>,
+    /// One after the other; in both encodings, since the leg's may change while it plays.
+    pub(super) sounds: Vec<Sound>,
     pub(super) clip: usize,
     pub(super) offset: usize,
     /// `None`: music, again and again.
@@ -39,19 +40,19 @@ pub(super) struct Playing {
 
 impl Playing {
     /// Fills `frame`; `true`: nothing is left.
-    fn fill(&mut self, frame: &mut [u8]) -> bool {
+    fn fill(&mut self, codec: Codec, frame: &mut [u8]) -> bool {
         let mut filled = 0;
         // A music of empty clips must not turn for ever.
         let mut turns = 0;
         while filled < frame.len() {
-            let Some(octets) = self.clips.get(self.clip) else {
-                if self.playback.is_some() || self.clips.is_empty() || turns > 1 {
+            let Some(sound) = self.sounds.get(self.clip) else {
+                if self.playback.is_some() || self.sounds.is_empty() || turns > 1 {
                     return true;
                 }
                 (self.clip, self.offset, turns) = (0, 0, turns + 1);
                 continue;
             };
-            let left = octets.get(self.offset..).unwrap_or_default();
+            let left = sound.octets(codec).get(self.offset..).unwrap_or_default();
             let count = left.len().min(frame.len() - filled);
             if let (Some(to), Some(from)) =
                 (frame.get_mut(filled..filled + count), left.get(..count))
@@ -64,7 +65,7 @@ impl Playing {
                 (self.clip, self.offset) = (self.clip + 1, 0);
             }
         }
-        self.playback.is_some() && self.clip >= self.clips.len()
+        self.playback.is_some() && self.clip >= self.sounds.len()
     }
 }
 
@@ -185,20 +186,16 @@ impl Leg {
 
     fn rtcp_destination(&self) -> Option<SocketAddr> {
         let stream = self.stream.as_ref()?;
+        if stream.is_multiplexed() {
+            return self.destination();
+        }
         let to = self.rtcp_source.or_else(|| {
             // Behind a NAT the described address leads nowhere; the source of RTP may.
             let source = self
                 .incoming
                 .source()
                 .filter(|source| *source != stream.remote);
-            let mux = stream.remote_rtcp == stream.remote;
-            source.map(|at| {
-                if mux {
-                    at
-                } else {
-                    SocketAddr::new(at.ip(), at.port().saturating_add(1))
-                }
-            })
+            source.map(|at| SocketAddr::new(at.ip(), at.port().saturating_add(1)))
         });
         let to = to.unwrap_or(stream.remote_rtcp);
         (!to.ip().is_unspecified() && to.port() != 0).then_some(to)
@@ -254,7 +251,7 @@ impl Leg {
                 let mut frame = [0; 480];
                 let frame = frame.get_mut(..length).unwrap_or_default();
                 frame.fill(g711::silence(codec));
-                if playing.fill(frame) {
+                if playing.fill(codec, frame) {
                     ended = playing.playback.map(Notice::Played);
                     self.source = Source::Silence;
                 }
@@ -435,6 +432,14 @@ impl Leg {
             self.round_trip = rtcp::round_trip(report, now.wall).or(self.round_trip);
         }
         true
+    }
+
+    /// From which of our ports reports leave.
+    pub(super) fn report_channel(&self) -> Channel {
+        match &self.stream {
+            Some(stream) if stream.is_multiplexed() => Channel::Rtp,
+            _ => Channel::Rtcp,
+        }
     }
 
     /// Our report, when it is due, or at the end with BYE.

@@ -454,3 +454,121 @@ fn comfort_noise_that_is_not_passed_on_is_no_loss() {
     assert_eq!(heard.len(), 14);
     assert_in_sequence(&heard);
 }
+
+#[test]
+fn multiplexed_reports_leave_from_the_port_of_the_audio() {
+    let mut world = World::new();
+    let muxed = Stream {
+        remote_rtcp: place(PEER),
+        ..stream(PEER)
+    };
+    world.configure(A, muxed);
+    world.pass(Duration::from_secs(5));
+    let latched = "198.51.100.1:61000";
+    world.speak(A, latched, 1, (1, 160));
+    world.tell(Command::Close { leg: A });
+    let reports: Vec<_> = world
+        .sent
+        .iter()
+        .map(|sent| (sent.channel, sent.to))
+        .collect();
+    assert_eq!(
+        reports,
+        [(Channel::Rtp, place(PEER)), (Channel::Rtp, place(latched))]
+    );
+    let last = rtcp::read(&world.sent[1].bytes).unwrap();
+    assert!(last.bye);
+}
+
+#[test]
+fn a_sound_that_began_before_the_codec_was_agreed_is_heard_right() {
+    let mut world = World::new();
+    world.tell(Command::Music {
+        leg: A,
+        clip: music(),
+    });
+    for (codec, payload_type) in [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::Pcmu, 0)] {
+        let agreed = Stream {
+            codec,
+            payload_type,
+            accepts: vec![(payload_type, codec)],
+            ..stream(PEER)
+        };
+        world.configure(A, agreed);
+        world.pass(FRAME * 5);
+        let heard = world.heard_by(A);
+        assert!(heard.len() >= 4);
+        let sample = crate::rtp::g711::encode(codec, 1_000);
+        for sent in &heard {
+            let (header, payload) = packet::read(&sent.bytes).unwrap();
+            assert_eq!(header.payload_type, payload_type);
+            assert!(payload.iter().all(|octet| *octet == sample), "{codec:?}");
+        }
+    }
+}
+
+#[test]
+fn music_is_paced_without_drift_over_an_hour() {
+    let mut world = World::new();
+    world.configure(A, stream(PEER));
+    world.tell(Command::Music {
+        leg: A,
+        clip: music(),
+    });
+    let hour = Duration::from_secs(3_600);
+    world.pass(hour);
+    let heard = world.heard_by(A);
+    assert_eq!(heard.len() as u32 / 180_000, 1);
+    assert!(heard.len() <= 180_001);
+    let markers = heard.iter().filter(|sent| sent.header().marker).count();
+    assert_eq!(markers, 1, "one talk spurt");
+    assert_in_sequence(&heard);
+    let (first, last) = (heard[0].header(), heard[heard.len() - 1].header());
+    let passed = last.timestamp.wrapping_sub(first.timestamp);
+    assert_eq!(passed, 160 * (heard.len() as u32 - 1));
+}
+
+#[test]
+fn one_stream_goes_on_through_prompt_silence_bridge_and_hold() {
+    let mut world = World::new();
+    world.configure(A, stream(PEER));
+    world.configure(B, stream(OTHER));
+    let talk = |world: &mut World, from: u16| {
+        for number in from..from + 50 {
+            world.speak(A, PEER, 1, (number, u32::from(number) * 160));
+            world.pass(FRAME);
+        }
+    };
+    world.tell(Command::Play {
+        leg: B,
+        playback: 1,
+        clips: vec![music()],
+    });
+    world.pass(Duration::from_secs(3));
+    world.tell(Command::Bridge { a: A, b: B });
+    talk(&mut world, 0);
+    let held = Stream {
+        direction: Direction::Inactive,
+        ..stream(OTHER)
+    };
+    world.configure(B, held);
+    talk(&mut world, 50);
+    world.configure(B, stream(OTHER));
+    talk(&mut world, 100);
+    let heard = world.heard_by(B);
+    assert_eq!(heard.len(), 150);
+    assert_in_sequence(&heard);
+    let headers: Vec<Header> = heard.iter().map(Sent::header).collect();
+    let spurts: Vec<usize> = (0..150).filter(|at| headers[*at].marker).collect();
+    assert_eq!(spurts, [0, 50, 100]);
+    for two in headers.windows(2) {
+        assert_eq!(two[0].ssrc, two[1].ssrc);
+        let step = two[1].timestamp.wrapping_sub(two[0].timestamp);
+        // Three seconds less one of prompt, then a second of hold, to a frame.
+        let wanted = match two[1].marker {
+            true => 8_000..=16_320,
+            false => 160..=160,
+        };
+        assert!(wanted.contains(&step), "{step}");
+    }
+}

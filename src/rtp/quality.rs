@@ -33,8 +33,15 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// A packet came.
-    pub fn packet(&mut self, sequence: u16, timestamp: u32, at: Instant) {
+    /// The peer's stream begins anew under another SSRC: its numbers have nothing to do with the former.
+    pub fn begin_anew(&mut self) {
+        self.expected_before = self.expected();
+        self.base = None;
+    }
+
+    /// A packet came; `timestamp` is `None` where it tells nothing of the moment of sending, as in
+    /// telephone-events, which all bear that of their beginning.
+    pub fn packet(&mut self, sequence: u16, timestamp: Option<u32>, at: Instant) {
         match self.base {
             None => self.restart(sequence),
             Some(_) => {
@@ -49,6 +56,9 @@ impl Incoming {
             }
         }
         self.received += 1;
+        let Some(timestamp) = timestamp else {
+            return;
+        };
         if let Some((before, stamp)) = self.last.replace((at, timestamp)) {
             // A gap in talking is no jitter: timestamps go on in it, so the difference stays small.
             let travelled = f64::from(samples(at.since(before)));
@@ -121,7 +131,11 @@ mod tests {
                 continue;
             }
             let at = Instant(u64::from(number) * 20_000 + u64::from(number % 2) * 1_000);
-            stream.packet(number.wrapping_add(65_500), u32::from(number) * 160, at);
+            stream.packet(
+                number.wrapping_add(65_500),
+                Some(u32::from(number) * 160),
+                at,
+            );
         }
         assert_eq!((stream.expected(), stream.lost()), (100, 10));
         assert_eq!(stream.fraction_lost(), 25);
@@ -137,8 +151,32 @@ mod tests {
     fn a_stream_that_starts_anew_is_not_a_loss_of_thousands() {
         let mut stream = Incoming::default();
         for sequence in [1u16, 2, 3, 40_000, 40_001] {
-            stream.packet(sequence, 0, Instant(0));
+            stream.packet(sequence, Some(0), Instant(0));
         }
         assert_eq!(stream.lost(), 0);
+    }
+
+    #[test]
+    fn another_ssrc_with_numbers_near_the_former_is_no_loss() {
+        let mut stream = Incoming::default();
+        for sequence in 1..=10 {
+            stream.packet(sequence, Some(0), Instant(0));
+        }
+        stream.begin_anew();
+        for sequence in 2_000..2_010 {
+            stream.packet(sequence, Some(0), Instant(0));
+        }
+        assert_eq!((stream.expected(), stream.lost()), (20, 0));
+    }
+
+    #[test]
+    fn a_key_press_is_no_jitter() {
+        let mut stream = Incoming::default();
+        for number in 0..100_u16 {
+            let at = Instant(u64::from(number) * 20_000);
+            let pressed = number % 10 > 3;
+            stream.packet(number, (!pressed).then(|| u32::from(number) * 160), at);
+        }
+        assert_eq!(stream.jitter_samples(), 0);
     }
 }

@@ -29,7 +29,7 @@ pub struct Report {
     pub ssrc: u32,
     /// Lost since the last report, in 256ths.
     pub fraction_lost: u8,
-    /// Lost in all; 24 bits.
+    /// Lost in all; 24 bits. Copies may make it negative on the wire: then nothing was lost.
     pub lost: u32,
     /// Extended highest sequence number.
     pub highest: u32,
@@ -122,7 +122,7 @@ fn read_reports(packet: &[u8], start: usize, count: usize, out: &mut Vec<Report>
             out.push(Report {
                 ssrc: u32_at(packet, at)?,
                 fraction_lost: (loss >> 24) as u8,
-                lost: loss & 0x00ff_ffff,
+                lost: lost_of(loss),
                 highest: u32_at(packet, at + 8)?,
                 jitter: u32_at(packet, at + 12)?,
                 last_report: u32_at(packet, at + 16)?,
@@ -131,6 +131,12 @@ fn read_reports(packet: &[u8], start: usize, count: usize, out: &mut Vec<Report>
         }
     }
     Some(())
+}
+
+/// The lower 24 bits are signed (§6.4.1).
+fn lost_of(word: u32) -> u32 {
+    let lost = word & 0x00ff_ffff;
+    if lost & 0x0080_0000 == 0 { lost } else { 0 }
 }
 
 /// Writes SR or RR with at most one block, then SDES with a CNAME that tells nothing (RFC 7022).
@@ -228,6 +234,15 @@ mod tests {
             };
             assert_eq!(read(&bytes), Some(expected));
         }
+    }
+
+    #[test]
+    fn copies_of_packets_are_not_read_as_a_loss_of_millions() {
+        let mut bytes = write(4, None, Some(report()), false);
+        for octet in bytes.get_mut(13..16).unwrap() {
+            *octet = 0xff;
+        }
+        assert_eq!(read(&bytes).unwrap().reports[0].lost, 0);
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn is_usable(line: &MediaLine) -> bool {
 }
 
 /// What a usable line comes to, `wanted` being our own wish.
-fn agree(line: &MediaLine, wanted: Direction) -> Option<Negotiated> {
+fn agree(line: &MediaLine, wanted: Direction, mux: bool) -> Option<Negotiated> {
     let address = line.address?;
     let accepts: Vec<(u8, Codec)> = line
         .formats
@@ -125,7 +125,7 @@ fn agree(line: &MediaLine, wanted: Direction) -> Option<Negotiated> {
     let events = event_type(line);
     Some(Negotiated {
         remote: SocketAddr::new(address, line.port),
-        remote_rtcp: rtcp_address(line, address),
+        remote_rtcp: rtcp_address(line, address, mux),
         codec,
         payload_type,
         accepts,
@@ -138,8 +138,8 @@ fn agree(line: &MediaLine, wanted: Direction) -> Option<Negotiated> {
 }
 
 /// `a=rtcp` (RFC 3605), `a=rtcp-mux` (RFC 5761), else the next port.
-fn rtcp_address(line: &MediaLine, address: IpAddr) -> SocketAddr {
-    if line.attribute("rtcp-mux").is_some() {
+fn rtcp_address(line: &MediaLine, address: IpAddr, mux: bool) -> SocketAddr {
+    if mux && line.attribute("rtcp-mux").is_some() {
         return SocketAddr::new(address, line.port);
     }
     let named = line.attribute("rtcp").and_then(|value| {
@@ -204,7 +204,7 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(Vec<u8>, Negotiated
         .position(is_usable)
         .ok_or(NotAcceptable)?;
     let line = offer.media.get(taken).ok_or(NotAcceptable)?;
-    let agreed = agree(line, local.direction).ok_or(NotAcceptable)?;
+    let agreed = agree(line, local.direction, true).ok_or(NotAcceptable)?;
     let mut text = header(local.address, local.id, local.version);
     for (at, line) in offer.media.iter().enumerate() {
         if at == taken {
@@ -293,10 +293,12 @@ pub fn read_answer(
     let place = offered.media.iter().position(is_usable);
     let place = place.ok_or(NotAcceptable)?;
     let ours = offered.media.get(place).ok_or(NotAcceptable)?;
-    let offered = agree(ours, Direction::SendRecv).ok_or(NotAcceptable)?;
+    let mux = ours.attribute("rtcp-mux").is_some();
+    let offered = agree(ours, Direction::SendRecv, mux).ok_or(NotAcceptable)?;
     let line = answer.media.get(place).filter(|line| is_usable(line));
+    // An answer cannot ask for what was not offered (RFC 5761 §5.1.1).
     let mut agreed = line
-        .and_then(|line| agree(line, ours.direction))
+        .and_then(|line| agree(line, ours.direction, mux))
         .ok_or(NotAcceptable)?;
     // What comes to us is numbered as we offered it (RFC 3264 §6.1), whatever the answer lists.
     agreed.accepts = offered.accepts;
@@ -445,6 +447,17 @@ mod tests {
         let refused = described("m=video 0 RTP/AVP 96\r\nm=audio 0 RTP/AVPF 0\r\n");
         let offered = Description::parse(&offer).unwrap();
         assert_eq!(read_answer(&refused, &offered), Err(NotAcceptable));
+    }
+
+    #[test]
+    fn reports_share_the_port_only_where_the_peer_offered_it() {
+        let line = "m=audio 4000 RTP/AVP 8\r\na=rtcp-mux\r\n";
+        let (text, agreed) = answered(line);
+        assert!(text.contains("a=rtcp-mux\r\n"));
+        assert_eq!(agreed.remote_rtcp, agreed.remote);
+        let ours = Description::parse(&offer(&local())).unwrap();
+        let unasked = read_answer(&described(line), &ours).unwrap();
+        assert_eq!(unasked.remote_rtcp.port(), 4001);
     }
 
     proptest::proptest! {

@@ -212,6 +212,7 @@ impl Shell {
                 Output::Event(_) | Output::Snapshot { .. } => {}
             }
         }
+        self.media.wake();
     }
 
     fn seal(&self, call: CallId, snapshot: &CallSnapshot) -> Option<Entry> {

@@ -1,6 +1,6 @@
 //! Media threads: sockets and clocks around the pure engine, one engine a thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::clock::Clock;
 use crate::ids::LegId;
 use crate::media::{Channel, Clips, Command, Engine, Event, Quality, Sink};
+use crate::time::Instant;
 
 /// Commands that may wait for a thread; the switch sends a dozen a call.
 const QUEUE: usize = 16_384;
@@ -45,6 +46,8 @@ struct Worker {
 pub struct Threads {
     workers: Vec<Worker>,
     shards: BTreeMap<LegId, usize>,
+    /// Threads that have commands and do not know it yet.
+    sleeping: BTreeSet<usize>,
     joins: Vec<JoinHandle<()>>,
 }
 
@@ -85,11 +88,12 @@ impl Threads {
         Ok(Self {
             workers,
             shards: BTreeMap::new(),
+            sleeping: BTreeSet::new(),
             joins,
         })
     }
 
-    /// Hands a command to the thread of its leg. Legs of one shard share a thread.
+    /// Hands a command to the thread of its leg, which hears of it with [`Self::wake`]. Legs of one shard share a thread.
     pub fn send(&mut self, command: Command) {
         let leg = match &command {
             Command::Open { leg, shard, .. } => {
@@ -113,6 +117,16 @@ impl Threads {
         }
         if let Some(worker) = self.workers.get(shard) {
             worker.order(Order::Command(command));
+            self.sleeping.insert(shard);
+        }
+    }
+
+    /// Wakes the threads that were sent commands: once for all that one decision wants.
+    pub fn wake(&mut self) {
+        for shard in std::mem::take(&mut self.sleeping) {
+            if let Some(worker) = self.workers.get(shard) {
+                worker.wake();
+            }
         }
     }
 
@@ -120,6 +134,7 @@ impl Threads {
     pub fn set_clips(&self, clips: &Arc<Clips>) {
         for worker in &self.workers {
             worker.order(Order::Clips(Arc::clone(clips)));
+            worker.wake();
         }
     }
 }
@@ -145,6 +160,9 @@ impl Worker {
         if self.orders.try_send(order).is_err() {
             tracing::error!("a media thread does not keep up; a command was lost");
         }
+    }
+
+    fn wake(&self) {
         let _ = self.waker.wake();
     }
 }
@@ -304,7 +322,10 @@ impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
 
     fn wait(&self) -> Option<Duration> {
         let now = self.clock.now().at;
-        let due = self.engine.next_timeout().map(|due| due.since(now));
+        let grid = GRID.as_micros() as u64;
+        // Streams begin at any moment; on the grid one wake-up serves many, and each keeps its pace.
+        let due = self.engine.next_timeout();
+        let due = due.map(|due| Instant(due.0.div_ceil(grid) * grid).since(now));
         if self.engine.has_events() {
             return Some(due.map_or(GRID, |due| due.min(GRID)));
         }

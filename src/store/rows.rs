@@ -115,25 +115,28 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
     })
 }
 
+/// What an event is called.
+#[derive(serde::Deserialize)]
+struct Kind<'a> {
+    event: &'a str,
+}
+
 /// Writes an event into the timeline; a second time changes nothing.
 pub(crate) fn insert_event(
     connection: &Connection,
     sequence: u64,
     event: &Event,
 ) -> rusqlite::Result<()> {
-    let body = serde_json::to_value(&event.what).map_err(cannot_write)?;
-    let kind = body
-        .get("event")
-        .and_then(|kind| kind.as_str())
-        .unwrap_or_default();
+    let body = serde_json::to_string(&event.what).map_err(cannot_write)?;
+    let kind: Kind<'_> = serde_json::from_str(&body).map_err(cannot_write)?;
     let mut statement =
         connection.prepare_cached("INSERT OR IGNORE INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
     statement.execute(params![
         stored(sequence),
         event.at.0,
         event.call.map(|call| call.to_string()),
-        kind,
-        body.to_string()
+        kind.event,
+        body
     ])?;
     Ok(())
 }

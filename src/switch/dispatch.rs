@@ -1,7 +1,9 @@
 //! A message finds its transaction, its dialog, or its refusal.
 
 use super::pbx::Switch;
-use crate::ids::OperatorId;
+use crate::call::Leg;
+use crate::ids::{LegId, OperatorId};
+use crate::sip::dialog::DialogId;
 use crate::sip::flow::Flow;
 use crate::sip::headers::Via;
 use crate::sip::message::{Message, Method, Name, Request, Response};
@@ -88,7 +90,39 @@ impl Switch {
             (Method::Register, Some(operator)) => {
                 self.register(id, &request, &operator, flow, now);
             }
-            (_, operator) => self.invited(id, request, operator, flow, now),
+            (_, operator) => match self.began_by(&request) {
+                Some(leg) => self.answer_copy(id, &request, leg, now),
+                None => self.invited(id, request, operator, flow, now),
+            },
+        }
+    }
+
+    /// The leg whose first INVITE this is, though its transaction is forgotten: the copy was long under
+    /// way, or this process has begun since (§8.2.2.2 without the transaction).
+    fn began_by(&self, request: &Request) -> Option<LegId> {
+        let headers = &request.headers;
+        let (call_id, from) = (headers.call_id().ok()?, headers.from().ok()?);
+        let first = DialogId {
+            call_id: call_id.to_owned(),
+            local_tag: String::new(),
+            remote_tag: String::new(),
+        };
+        let same = |id: &&DialogId| id.remote_tag == from.tag().unwrap_or_default();
+        self.dialogs
+            .range(first..)
+            .take_while(|(id, _)| id.call_id == call_id)
+            .find(|(id, _)| same(id))
+            .map(|(_, leg)| *leg)
+    }
+
+    /// The same 2xx while its ACK is awaited; who has acknowledged it waits for no answer.
+    fn answer_copy(&mut self, id: ServerId, request: &Request, leg: LegId, now: Now) {
+        let acceptance = self.legs.get(&leg).and_then(Leg::acceptance);
+        match acceptance.and_then(|(acceptance, _)| acceptance.response()) {
+            Some((response, _)) => {
+                let _ = self.layer.respond(id, 200, response.into(), now.at);
+            }
+            None => self.respond_status(id, request, 482, now),
         }
     }
 

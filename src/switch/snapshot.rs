@@ -34,10 +34,19 @@ pub struct LegSnapshot {
     contact: String,
     media: Media,
     agreement: Option<Agreement>,
-    /// Our 2xx with an offer and the number of its INVITE, while the ACK owes the answer: sent on until
-    /// it comes.
+    /// Our 2xx while its ACK is awaited: it may not have gone out before the crash.
     #[serde(default)]
-    offered: Option<(Private<Vec<u8>>, u32)>,
+    accepted: Option<Accepted>,
+}
+
+/// A 2xx that is sent on until its ACK comes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Accepted {
+    response: Private<Vec<u8>>,
+    /// Of the INVITE.
+    cseq: u32,
+    /// The ACK owes the answer to our offer.
+    answer_due: bool,
 }
 
 /// Where the call goes on.
@@ -114,10 +123,14 @@ impl Switch {
             contact: leg.contact.clone(),
             media: leg.media.clone(),
             agreement: leg.timer.agreement().copied(),
-            offered: leg
-                .offered()
-                .and_then(Acceptance::response)
-                .map(|(bytes, cseq)| (Private::new(bytes.to_vec()), cseq)),
+            accepted: leg.acceptance().and_then(|(acceptance, answer_due)| {
+                let (response, cseq) = acceptance.response()?;
+                Some(Accepted {
+                    response: Private::new(response.to_vec()),
+                    cseq,
+                    answer_due,
+                })
+            }),
         })
     }
 
@@ -160,7 +173,7 @@ impl Switch {
                 let id = LegId(self.last_leg);
                 let leg = LegSnapshot {
                     id,
-                    offered: None,
+                    accepted: None,
                     ..kept.clone()
                 };
                 self.adopt_leg(snapshot.call, &leg, side, now);
@@ -249,10 +262,10 @@ impl Switch {
         // Requests that went out after the snapshot took numbers: the peer wants a higher one (§12.2.2).
         dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_GAP) & 0x7fff_ffff;
         self.dialogs.insert(dialog.id.clone(), kept.id);
-        let offered = kept
-            .offered
-            .as_ref()
-            .map(|(bytes, cseq)| Acceptance::new(bytes.reveal().as_slice().into(), *cseq, now.at));
+        let acceptance = kept.accepted.as_ref().map(|one| {
+            let response = one.response.reveal().as_slice().into();
+            Acceptance::new(response, one.cseq, now.at)
+        });
         let mut timer = SessionTimer::default();
         timer.start(kept.agreement, now.at);
         let leg = Leg {
@@ -261,8 +274,8 @@ impl Switch {
             side,
             operator: kept.operator.clone(),
             progress: Progress::Up {
-                answer_due: offered.is_some(),
-                acceptance: offered,
+                answer_due: kept.accepted.as_ref().is_some_and(|one| one.answer_due),
+                acceptance,
                 ack: None,
             },
             dialog: Some(dialog),
