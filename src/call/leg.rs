@@ -16,6 +16,7 @@ use crate::sip::message::Request;
 use crate::sip::reliable::Reliable;
 use crate::sip::session_timer::SessionTimer;
 use crate::sip::transaction::layer::{ClientId, ServerId};
+use crate::sip::uri::Uri;
 use crate::time::Instant;
 
 /// To whom a leg belongs. No leg is without an owner.
@@ -153,6 +154,23 @@ impl Leg {
             } => Some((acceptance, *answer_due)),
             _ => None,
         }
+    }
+
+    /// The INVITE of ours that was given up, while its end is awaited.
+    pub fn cancelled_invite(&self) -> Option<&Request> {
+        match &self.progress {
+            Progress::Calling {
+                cancelled: true,
+                invite,
+                ..
+            } => Some(invite),
+            _ => None,
+        }
+    }
+
+    /// Whether the phone at `uri` is rung by this leg.
+    pub fn rings(&self, uri: &Uri) -> bool {
+        matches!(&self.progress, Progress::Calling { cancelled: false, invite, .. } if invite.uri == *uri)
     }
 
     /// Whether both ends agreed on the dialog.

@@ -249,8 +249,14 @@ impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         let mut ready = Vec::with_capacity(EVENTS);
+        let mut failed = false;
         loop {
-            let wait = self.wait();
+            // After a panic orders may be left of which no wake-up will tell.
+            let wait = if failed {
+                Some(Duration::ZERO)
+            } else {
+                self.wait()
+            };
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -263,7 +269,9 @@ impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
                     .map(|event| event.token())
                     .filter(|token| *token != WAKE),
             );
-            match catch_unwind(AssertUnwindSafe(|| self.turn(&ready))) {
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(&ready)));
+            failed = turn.is_err();
+            match turn {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(_) => self.begin_anew(),
@@ -458,7 +466,9 @@ mod tests {
         for leg in 0..3 {
             // Port 0: any two that are free.
             threads.send(open(leg, 0));
+            threads.wake();
             threads.send(close(leg));
+            threads.wake();
         }
         for leg in 0..3 {
             let mut event = heard.recv_timeout(PATIENCE).unwrap();
@@ -474,16 +484,21 @@ mod tests {
     fn after_a_panic_each_leg_is_reported_and_the_next_call_is_served() {
         let (mut threads, heard) = thread(0);
         threads.send(open(1, 0));
+        threads.wake();
         threads.workers[0].order(Order::Panic);
+        threads.workers[0].wake();
         let is_failure = |event: &Event| matches!(event, Event::Failed { leg: LegId(1), .. });
         assert!(
             std::iter::from_fn(|| heard.recv_timeout(PATIENCE).ok())
                 .any(|event| is_failure(&event))
         );
         threads.send(close(1));
+        threads.wake();
         assert_eq!(closed(heard.recv_timeout(PATIENCE).unwrap()), LegId(1));
         threads.send(open(2, 0));
+        threads.wake();
         threads.send(close(2));
+        threads.wake();
         assert!(
             std::iter::from_fn(|| heard.recv_timeout(PATIENCE).ok())
                 .any(|event| matches!(event, Event::Closed { leg: LegId(2), .. }))
@@ -495,6 +510,7 @@ mod tests {
         let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let (mut threads, heard) = thread(0);
         threads.send(open(1, other.local_addr().unwrap().port()));
+        threads.wake();
         match heard.recv_timeout(PATIENCE).unwrap() {
             Event::Unopened { leg, reason } => {
                 assert_eq!(leg, LegId(1));

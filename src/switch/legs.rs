@@ -312,6 +312,10 @@ impl Switch {
             self.servers.remove(&server);
         }
         self.timers.clear(&Timer::Leg(id));
+        let operator = leg.operator.as_ref();
+        if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
+            self.ring_later(operator, &invite.uri, now);
+        }
     }
 
     /// Media tells something.

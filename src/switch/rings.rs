@@ -7,13 +7,14 @@ use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP};
 use super::input::{Output, Route};
 use super::outgoing::Purpose;
-use super::pbx::{Switch, Timer};
+use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
 use crate::dialplan::Number;
 use crate::event::{RingEnd, Side, What};
 use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
+use crate::registrar::Binding;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
@@ -119,26 +120,66 @@ impl Switch {
         one.operator = Some((operator.clone(), Some(claim)));
         one.best_refusal = None;
         self.claims.insert(claim, call);
-        let shown = one
-            .caller
-            .as_ref()
-            .map_or("anonymous", |caller| caller.as_str())
-            .to_owned();
-        let domain = self.settings.domain.clone();
+        let mut later = false;
         for binding in self.phones_of(operator) {
-            let invitation = Invitation {
-                uri: Uri::parse_lenient(&binding.contact),
-                to: format!("<sip:{operator}@{domain}>"),
-                from: format!("{} <sip:{shown}@{domain}>", quote(&shown)),
-                flow: binding.flow,
-                operator: Some(operator.clone()),
-                credentials: None,
-            };
-            self.invite(call, invitation, now);
+            if self.still_rings(operator, &binding) {
+                later = true;
+            } else {
+                self.ring_phone(call, operator, &binding, now);
+            }
         }
-        self.calls
-            .get(&call)
-            .is_some_and(|call| !call.rings.is_empty())
+        let rings = |call: &PlannedCall| !call.rings.is_empty();
+        later || self.calls.get(&call).is_some_and(rings)
+    }
+
+    /// Whether an INVITE to the phone was given up whose end has not come: CANCEL waits for a
+    /// provisional response (§9.1), and until then the phone may ring, so that it would refuse another.
+    fn still_rings(&self, operator: &OperatorId, binding: &Binding) -> bool {
+        let uri = Uri::parse_lenient(&binding.contact);
+        self.legs.values().any(|leg| {
+            leg.operator.as_ref() == Some(operator)
+                && leg
+                    .cancelled_invite()
+                    .is_some_and(|invite| invite.uri == uri)
+        })
+    }
+
+    /// A given-up INVITE has ended: if the operator is claimed for another caller by now, it is the
+    /// phone's turn.
+    pub(super) fn ring_later(&mut self, operator: &OperatorId, uri: &Uri, now: Now) {
+        let rung = |call: &&PlannedCall| {
+            let waits = matches!(call.stage, Stage::Waiting { .. } | Stage::Ringing { .. });
+            let claimed = call.operator.as_ref();
+            waits && claimed.is_some_and(|(id, claim)| id == operator && claim.is_some())
+        };
+        let Some(call) = self.calls.values().find(rung).map(|call| call.id) else {
+            return;
+        };
+        let mut phones = self.phones_of(operator).into_iter();
+        let Some(binding) = phones.find(|one| Uri::parse_lenient(&one.contact) == *uri) else {
+            return;
+        };
+        let rings = self.legs.values().any(|leg| {
+            leg.call() == Some(call) && leg.operator.as_ref() == Some(operator) && leg.rings(uri)
+        });
+        if !rings && !self.still_rings(operator, &binding) {
+            self.ring_phone(call, operator, &binding, now);
+        }
+    }
+
+    fn ring_phone(&mut self, call: CallId, operator: &OperatorId, binding: &Binding, now: Now) {
+        let caller = self.calls.get(&call).and_then(|call| call.caller.as_ref());
+        let shown = caller.map_or("anonymous", |caller| caller.as_str());
+        let domain = &self.settings.domain;
+        let invitation = Invitation {
+            uri: Uri::parse_lenient(&binding.contact),
+            to: format!("<sip:{operator}@{domain}>"),
+            from: format!("{} <sip:{shown}@{domain}>", quote(shown)),
+            flow: binding.flow,
+            operator: Some(operator.clone()),
+            credentials: None,
+        };
+        self.invite(call, invitation, now);
     }
 
     /// Sends an INVITE as a new leg of a call.

@@ -272,6 +272,29 @@ fn an_ack_that_never_comes_ends_the_call() {
 }
 
 #[test]
+fn a_phone_whose_given_up_ring_has_not_ended_is_not_rung_for_another_caller() {
+    let mut world = world();
+    let rung = operator(&mut world, "101", Manner::default());
+    let (first, second) = (caller(&mut world), caller(&mut world));
+    // Without a provisional response CANCEL has to wait (§9.1), and the phone rings on.
+    world.network.filter = loses("SIP/2.0 180", 3);
+    dial(&mut world, first);
+    world.run(SECOND / 10);
+    dial(&mut world, second);
+    world.run(SECOND / 10);
+    world.deed(first, Deed::HangUp);
+    world.run(SECOND * 10);
+    assert!(!world.players[rung].says(&Event::SecondCall));
+    assert!(world.players[rung].says(&Event::Cancelled));
+    assert_eq!(world.players[rung].phone.stage(), Some(Stage::Ringing));
+    world.with(rung, |phone, now| phone.answer(now));
+    world.run(SECOND);
+    assert_eq!(world.switch.counts().talking, 1);
+    world.deed(second, Deed::HangUp);
+    ends_well(&mut world);
+}
+
+#[test]
 fn both_phones_of_an_operator_ring_and_one_answers() {
     let mut world = world();
     let first = operator(&mut world, "101", answers(SECOND));
