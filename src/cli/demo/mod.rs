@@ -124,6 +124,8 @@ async fn watch(
         tokio::select! {
             Some(event) = events.recv() => say(out, &event)?,
             Some(told) = people.told() => people.react(&told),
+            // Also then the records are shown and nothing is left behind.
+            _ = tokio::signal::ctrl_c() => break,
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
         }
         if called == asked.callers && people.all_calls_are_over() {
