@@ -270,13 +270,20 @@ impl Phone {
     fn unanswered(&mut self, client: &Client, now: Instant) {
         match client.purpose {
             Purpose::Register => self.registration_failed(408, now),
-            Purpose::Invite => {
+            // Unless a BYE ended the call meanwhile.
+            Purpose::Invite if self.is_of_line(client) => {
                 self.end_line();
                 self.tell(Event::Failed { status: 408 });
             }
-            Purpose::Hold(_) | Purpose::Refresh => self.lost(now),
+            Purpose::Hold(_) | Purpose::Refresh if self.is_of_line(client) => self.lost(now),
+            Purpose::Invite | Purpose::Hold(_) | Purpose::Refresh => {}
             Purpose::Unregister | Purpose::Bye | Purpose::Other => {}
         }
+    }
+
+    fn is_of_line(&self, client: &Client) -> bool {
+        let line = self.line.as_ref();
+        line.is_some_and(|line| line.call_id == client.draft.call_id)
     }
 
     pub(super) fn tell(&mut self, event: Event) {
