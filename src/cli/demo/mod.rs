@@ -114,6 +114,7 @@ async fn watch(
     people.come_on_shift(passwords)?;
     let began = clock.now().at;
     let (mut called, mut next_call) = (0, began);
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     while clock.now().at.since(began) < LONGEST {
         let now = clock.now().at;
         let ready = people.are_on_shift() || now.since(began) > SHIFT;
@@ -125,7 +126,7 @@ async fn watch(
             Some(event) = events.recv() => say(out, &event)?,
             Some(told) = people.told() => people.react(&told),
             // Also then the records are shown and nothing is left behind.
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut interrupt => break,
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
         }
         if called == asked.callers && people.all_calls_are_over() {
