@@ -879,9 +879,10 @@ impl Domain {
                 found.push(format!("{call} is in the wrong half of the line"));
             }
             let free = |(_, id): &&Rank| {
+                // Peace that ends in this very moment is over when its timer fires, in the next step.
                 let settings = self.queues.get(&waiting.queue);
                 settings.is_some_and(|settings| settings.serves(id))
-                    && waiting.refused.get(id).is_none_or(|until| *until <= now)
+                    && waiting.refused.get(id).is_none_or(|until| *until < now)
             };
             if waiting.ringing.is_none() && self.free.iter().any(|rank| free(&rank)) {
                 found.push(format!("{call} waits while an eligible operator is free"));
