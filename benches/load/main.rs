@@ -13,7 +13,7 @@
 mod people;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use qaynar::phone::{Event, Manner, OnRing};
@@ -133,7 +133,7 @@ fn run_calls(
     };
     people.operators(operators, &talks);
     let callers = people.callers(operators, &silent());
-    let mine: BTreeMap<_, _> = callers.iter().map(|phone| (*phone, ())).collect();
+    let mine: BTreeSet<_> = callers.iter().copied().collect();
     let (before, start) = (server.usage(), Instant::now());
     callers.iter().for_each(|phone| people.call(*phone));
     let (mut begun, mut ended, mut failed) = (callers.len(), 0, 0);
@@ -141,7 +141,7 @@ fn run_calls(
     while ended < count {
         let told = people.told.recv_timeout(Duration::from_secs(30));
         let told = told.expect("calls go on");
-        if !mine.contains_key(&told.phone) {
+        if !mine.contains(&told.phone) {
             continue;
         }
         match told.event {

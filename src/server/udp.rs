@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 
 use super::known::Known;
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::parse::parse_datagram;
 use crate::switch::Input;
 
 /// The kernel's buffer: 10,000 REGISTERs at once must not push out an INVITE.
@@ -102,17 +101,7 @@ pub async fn receive(
             remote,
             connection: None,
         };
-        let input = match parse_datagram(bytes) {
-            Ok(message) => Input::Message {
-                flow,
-                message: Box::new(message),
-            },
-            Err(malformed) => Input::Malformed {
-                flow,
-                malformed: Box::new(malformed),
-            },
-        };
-        if inputs.send(input).await.is_err() {
+        if inputs.send(Input::datagram(flow, bytes)).await.is_err() {
             return;
         }
     }

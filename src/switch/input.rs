@@ -10,7 +10,7 @@ use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::Message;
-use crate::sip::parse::Malformed;
+use crate::sip::parse::{Malformed, parse_datagram};
 
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
@@ -62,6 +62,22 @@ pub struct Route {
     pub remote: SocketAddr,
     /// Which of our addresses the system would send from; `None`: it does not tell.
     pub local: Option<IpAddr>,
+}
+
+impl Input {
+    /// A datagram that arrived, whether it can be read or not.
+    pub fn datagram(flow: Flow, bytes: &[u8]) -> Self {
+        match parse_datagram(bytes) {
+            Ok(message) => Self::Message {
+                flow,
+                message: Box::new(message),
+            },
+            Err(malformed) => Self::Malformed {
+                flow,
+                malformed: Box::new(malformed),
+            },
+        }
+    }
 }
 
 /// What the shell or an administrator asks.

@@ -105,17 +105,7 @@ impl Desk {
 
     /// Puts octets in as one datagram.
     pub(crate) fn datagram(&mut self, flow: Flow, bytes: &[u8]) {
-        let input = match parse_datagram(bytes) {
-            Ok(message) => Input::Message {
-                flow,
-                message: Box::new(message),
-            },
-            Err(malformed) => Input::Malformed {
-                flow,
-                malformed: Box::new(malformed),
-            },
-        };
-        self.input(input);
+        self.input(Input::datagram(flow, bytes));
     }
 
     /// Puts octets in and gives the responses to them.
