@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::moment::eventually;
+use crate::ports::free_port;
 use crate::process::Process;
 use crate::server::{SOON, Server, password};
-use crate::sipp::free_port;
 use crate::tone;
 
 /// How to get it.

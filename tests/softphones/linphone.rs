@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::moment::eventually;
+use crate::ports::free_port;
 use crate::process::Process;
 use crate::server::{SOON, Server, password};
-use crate::sipp::free_port;
 use crate::tone;
 
 /// How to get it.

@@ -12,6 +12,7 @@ mod ear;
 mod linphone;
 mod moment;
 mod pjsua;
+mod ports;
 mod process;
 mod record;
 mod server;

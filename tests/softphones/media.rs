@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::ear::{ALAW, Ear, ULAW};
+use crate::ports::free_port;
 use crate::server::{HOLD, SOON, Server, Setup};
-use crate::sipp::{Phone, Scenario, Sipp, audio, free_port, on_shift, talk};
+use crate::sipp::{Phone, Scenario, Sipp, audio, on_shift, talk};
 use crate::{baresip, pjsua};
 
 /// A caller by these parts, who describes the own end so.

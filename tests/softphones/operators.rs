@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::baresip;
+use crate::ports::free_port;
 use crate::server::{SOON, Server, Setup, tone_of};
-use crate::sipp::{Phone, Scenario, dial_code, free_port, on_shift, talk};
+use crate::sipp::{Phone, Scenario, dial_code, on_shift, talk};
 
 /// The caller reaches 102 after 101 did not answer, and both sides hear each other.
 fn goes_to_102(server: &Server, mut caller: Phone, mut second: Phone) {

@@ -167,7 +167,7 @@ fn copy(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
 fn block() -> (UdpSocket, (u16, u16)) {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed) % 44;
         let first = 11_000 + number * BLOCK;
         if let Ok(guard) = UdpSocket::bind(("127.0.0.1", first)) {
             return (guard, (first + 2, first + BLOCK - 1));

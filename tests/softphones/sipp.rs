@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::ear::{ALAW, Ear, ULAW};
 use crate::moment::eventually;
+use crate::ports::free_port;
 use crate::process::Process;
 use crate::server::{SOON, Server, password, tone_of};
 
@@ -134,17 +135,6 @@ impl Scenario {
             port,
             call_id,
             tcp: self.tcp,
-        }
-    }
-}
-
-/// A port that was free a moment ago, for datagrams and connections.
-pub(crate) fn free_port() -> u16 {
-    loop {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }
