@@ -85,6 +85,13 @@ pub enum What {
         /// Who.
         operator: OperatorId,
     },
+    /// The call goes on without this operator: the phone was lost, or the caller was handed on.
+    Parted {
+        /// Who.
+        operator: OperatorId,
+        /// Why, and what becomes of the caller, for people.
+        reason: String,
+    },
     /// No audio comes from one side. An alarm, never an end.
     AudioAbsent {
         /// From whom.
@@ -189,7 +196,7 @@ pub enum Side {
 pub enum Cause {
     /// A party hung up after the two were connected.
     HungUp,
-    /// The caller gave up before an operator was connected.
+    /// The caller gave up before an operator was connected, or while waiting anew after one was lost.
     Abandoned,
     /// The dialplan's path came to its end.
     Completed,
@@ -346,6 +353,10 @@ mod tests {
             What::Connected {
                 operator: operator(),
             },
+            What::Parted {
+                operator: operator(),
+                reason: reason(),
+            },
             What::AudioAbsent {
                 side: Side::Caller,
                 silent_for: Duration::from_secs(20),
@@ -409,6 +420,7 @@ mod tests {
             What::Alarm { .. } => 15,
             What::Started { .. } => 16,
             What::Applied { .. } => 17,
+            What::Parted { .. } => 18,
         }
     }
 

@@ -161,6 +161,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Step { .. }
         | What::LeftQueue { .. }
         | What::RingEnded { .. }
+        | What::Parted { .. }
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
         | What::Operator { .. }

@@ -33,7 +33,7 @@ use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
 use crate::store::operators::Operators;
 use crate::store::plans::{PlansError, Versions};
-use crate::store::recover::Recovered;
+use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
@@ -48,6 +48,8 @@ const HEARD: usize = 4_096;
 const NEWS: usize = 16;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
+/// How long after a call's end its peers may still wait for a BYE that was lost.
+const STILL_WAITING: Duration = Duration::from_secs(300);
 
 /// The server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -387,15 +389,12 @@ fn interrupt_former(
     clock: Clock,
 ) {
     let now = clock.now();
+    let read = |call, text: &String| -> Option<CallSnapshot> {
+        serde_json::from_slice(&sealer.open(call, text).ok()?).ok()
+    };
     let (mut snapshots, mut entries) = (Vec::new(), Vec::<Entry>::new());
     for open in &recovered.calls {
-        let plain = open
-            .snapshot
-            .as_ref()
-            .and_then(|text| sealer.open(open.call, text).ok());
-        let snapshot: Option<CallSnapshot> =
-            plain.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        match snapshot {
+        match (open.snapshot.as_ref()).and_then(|text| read(open.call, text)) {
             Some(snapshot) => snapshots.push(snapshot),
             None => entries.push(open.interrupted(now.wall)),
         }
@@ -410,4 +409,8 @@ fn interrupt_former(
         journal.append(&entries);
     }
     switch.interrupt(snapshots, now);
+    let lately = |one: &&PartedCall| now.wall.since(one.ended) < STILL_WAITING;
+    let parted = recovered.parted.iter().filter(lately);
+    let parted = parted.filter_map(|one| read(one.call, &one.snapshot));
+    switch.part_again(parted.collect(), now);
 }

@@ -1,8 +1,9 @@
 //! What the journal tells of the run before: which calls had no end yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::cursor::{Cursor, Damage, Found};
 use crate::event::{Cause, Entry, Event, OperatorState, Side, What};
@@ -38,11 +39,30 @@ impl OpenCall {
     }
 }
 
+/// For how long a BYE is sent again (RFC 3261 §17.1.2.2, timer F) and some delay of the journal: whoever
+/// ended earlier has heard of it.
+const FAREWELL: Duration = Duration::from_secs(35);
+/// The most calls whose last words are said again.
+const MAX_PARTED: usize = 20_000;
+
+/// A call that ended so shortly before the journal that its last BYE may not have been heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartedCall {
+    /// Which.
+    pub call: CallId,
+    /// When it ended.
+    pub ended: Wall,
+    /// Its latest snapshot, still sealed.
+    pub snapshot: String,
+}
+
 /// What was found when the journal was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Calls without an end, oldest first.
     pub calls: Vec<OpenCall>,
+    /// Calls whose peers may not know of the end yet.
+    pub parted: Vec<PartedCall>,
     /// What each operator was doing last, as far as the journal reaches back. The database may be behind.
     pub operators: BTreeMap<OperatorId, (OperatorState, Wall)>,
     /// The number of the last entry; 0: none.
@@ -59,6 +79,7 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
     let mut open: BTreeMap<CallId, OpenCall> = BTreeMap::new();
     let (mut ended, mut operators) = (BTreeSet::new(), BTreeMap::new());
     let mut damage = Vec::new();
+    let mut parted = VecDeque::new();
     while let Some(read) = cursor.advance()? {
         let found = match read {
             Found::Entry(found) => found,
@@ -73,10 +94,19 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
             Entry::Event(Event {
                 call: Some(call),
                 what: What::Ended { .. },
-                ..
+                at,
             }) => {
-                open.remove(&call);
-                ended.insert(call);
+                let snapshot = open.remove(&call).and_then(|open| open.snapshot);
+                let ended_here = ended.insert(call);
+                if let Some(snapshot) = snapshot.filter(|_| ended_here) {
+                    let ended = at;
+                    parted.push_back(PartedCall {
+                        call,
+                        ended,
+                        snapshot,
+                    });
+                }
+                forget_old(&mut parted, at);
                 continue;
             }
             Entry::Event(Event {
@@ -111,9 +141,18 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
     let calls = open.into_values().collect();
     Ok(Recovered {
         calls,
+        parted: parted.into(),
         operators,
         last: cursor.after(),
         damage,
         truncated: 0,
     })
+}
+
+/// Leaves those that ended a moment before `now`.
+fn forget_old(parted: &mut VecDeque<PartedCall>, now: Wall) {
+    let old = |one: &PartedCall| now.since(one.ended) > FAREWELL;
+    while parted.front().is_some_and(old) || parted.len() > MAX_PARTED {
+        parted.pop_front();
+    }
 }

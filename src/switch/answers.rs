@@ -45,6 +45,8 @@ impl Switch {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.probing = false;
                 }
+                self.watch_quiet(leg, now);
+                self.arm_leg(leg);
             }
             Purpose::Refresh(leg) => self.refresh_answered(leg, id, &pending, response, now),
         }
@@ -203,7 +205,7 @@ impl Switch {
         leg.allows_update = response.headers.lists(Name::Allow, "UPDATE");
         self.dialogs.insert(dialog.id.clone(), id);
         leg.dialog = Some(dialog);
-        self.configure(id, agreed);
+        self.configure(id, agreed, now);
         self.arm_leg(id);
         self.ring_answered(id, now);
     }

@@ -131,7 +131,7 @@ impl Switch {
     }
 
     /// Says something to the caller; returns what tells their end.
-    fn say(&mut self, id: CallId, said: Said) -> u64 {
+    pub(super) fn say(&mut self, id: CallId, said: Said) -> u64 {
         self.last_playback += 1;
         let playback = self.last_playback;
         if let Some(call) = self.calls.get_mut(&id) {
@@ -385,6 +385,11 @@ impl Switch {
             return;
         };
         let (call, side) = (leg.call(), leg.side);
+        if let Some(call) = call
+            && self.operator_lost(call, id, now)
+        {
+            return;
+        }
         self.hang_up(id, now);
         if let Some(call) = call {
             self.end_call(call, side, Cause::Lost, now);

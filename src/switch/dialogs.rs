@@ -112,7 +112,7 @@ impl Switch {
         if let Some(objection) = self.objection(id, request) {
             return self.respond(server, request, objection, now);
         }
-        let body = match self.describe(id, request) {
+        let body = match self.describe(id, request, now) {
             Ok(body) => body,
             // The call goes on as it was (§14.2).
             Err(status) => return self.respond_status(server, request, status, now),
@@ -138,7 +138,7 @@ impl Switch {
         let body = if request.body.is_empty() {
             Ok(Vec::new())
         } else {
-            self.describe(id, request)
+            self.describe(id, request, now)
         };
         match body {
             Ok(body) => {
@@ -248,7 +248,7 @@ impl Switch {
         }
         match self.read_answer(id, &request.body) {
             Some(agreed) => {
-                self.configure(id, agreed);
+                self.configure(id, agreed, now);
                 self.connect_media(id);
                 // Until here the call's snapshot told that the answer was owed.
                 call.into_iter().for_each(|call| self.save(call));

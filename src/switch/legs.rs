@@ -121,7 +121,7 @@ impl Switch {
     }
 
     /// What was negotiated takes effect.
-    pub(super) fn configure(&mut self, id: LegId, agreed: Negotiated) {
+    pub(super) fn configure(&mut self, id: LegId, agreed: Negotiated, now: Now) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
@@ -139,7 +139,9 @@ impl Switch {
         };
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
+        leg.probe_at = None;
         self.media(Command::Configure { leg: id, stream });
+        self.watch_quiet(id, now);
     }
 
     /// Arms the leg's timer for the earliest of its machines.
@@ -383,7 +385,7 @@ impl Switch {
     }
 
     fn accept(&mut self, id: LegId, server: ServerId, invite: &Request, now: Now) {
-        let body = match self.describe(id, invite) {
+        let body = match self.describe(id, invite, now) {
             Ok(body) => body,
             Err(status) => {
                 self.respond_status(server, invite, status, now);
@@ -434,7 +436,12 @@ impl Switch {
     }
 
     /// The description for our 2xx: an answer, or an offer where the INVITE brought none.
-    pub(super) fn describe(&mut self, id: LegId, request: &Request) -> Result<Vec<u8>, u16> {
+    pub(super) fn describe(
+        &mut self,
+        id: LegId,
+        request: &Request,
+        now: Now,
+    ) -> Result<Vec<u8>, u16> {
         let local = self.local(id).ok_or(500_u16)?;
         if request.body.is_empty() {
             let last = self.legs.get(&id).map(|leg| leg.media.described.as_bytes());
@@ -449,7 +456,7 @@ impl Switch {
         let offer = crate::sdp::Description::parse(&request.body).map_err(|_| 400_u16)?;
         let (body, agreed) = crate::sdp::answer(&offer, &local).map_err(|_| 488_u16)?;
         self.described(id, &body);
-        self.configure(id, agreed);
+        self.configure(id, agreed, now);
         Ok(body)
     }
 }

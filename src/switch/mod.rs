@@ -15,6 +15,7 @@ mod errands;
 pub mod input;
 mod legs;
 mod outgoing;
+mod parting;
 mod pbx;
 mod ports;
 mod refresh;

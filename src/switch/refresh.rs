@@ -19,6 +19,8 @@ use crate::time::Now;
 
 /// When a refresh or a probe that failed for no fault of the dialog is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(10);
+/// How often a peer is asked from whom no sound is expected.
+const QUIET: Duration = Duration::from_secs(30);
 /// The longest Retry-After that a refresh waits for: the dialog must not expire meanwhile.
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
@@ -159,7 +161,7 @@ impl Switch {
         if pending.request.method == Method::Invite
             && let Some(agreed) = agreed
         {
-            self.configure(id, agreed);
+            self.configure(id, agreed, now);
             self.connect_media(id);
         }
     }
@@ -185,6 +187,18 @@ impl Switch {
         match (sent, self.legs.get_mut(&id)) {
             (Some(_), Some(leg)) => leg.probing = true,
             _ => self.probe_later(id, now),
+        }
+    }
+
+    /// A peer that holds us sends no sound that could be missed: it is asked now and then, also where it
+    /// knows no session timer.
+    pub(super) fn watch_quiet(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.ending) else {
+            return;
+        };
+        let stream = leg.media.stream.as_ref();
+        if stream.is_some_and(|stream| !stream.direction.receives()) {
+            leg.probe_at.get_or_insert(now.at + QUIET);
         }
     }
 

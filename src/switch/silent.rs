@@ -71,11 +71,34 @@ impl Switch {
             return;
         };
         let operator = operator.clone();
+        self.fall_silent(operator, binding, now);
+    }
+
+    /// The phone of a leg does not answer inside its dialog either: nobody else waits for it.
+    pub(super) fn lost_in_call(&mut self, id: LegId, now: Now) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let (Some(operator), Some(dialog)) = (leg.operator.clone(), &leg.dialog) else {
+            return;
+        };
+        let target = Uri::parse_lenient(&dialog.target);
+        let same = |binding: &&Binding| {
+            let named = Uri::parse_lenient(&binding.contact).is_equivalent(&target);
+            binding.flow.remote == leg.flow.remote || named
+        };
+        let binding = self.registrar.contacts(&operator).iter().find(same);
+        if let Some(binding) = binding.cloned() {
+            self.fall_silent(operator, binding, now);
+        }
+    }
+
+    fn fall_silent(&mut self, operator: OperatorId, binding: Binding, now: Now) {
         if self.silent.has(&operator, &binding) {
             return;
         }
         let text = format!(
-            "a phone of operator {operator} at {} does not say a word to an INVITE; it is not rung \
+            "a phone of operator {operator} at {} does not say a word to our requests; it is not rung \
              until it answers OPTIONS or registers again: is it switched on, and does its network let \
              our requests through?",
             binding.flow.remote

@@ -164,29 +164,42 @@ impl Switch {
     /// Ends calls that a former process held and that cannot go on: BYE to each leg, and the one end.
     pub fn interrupt(&mut self, snapshots: Vec<CallSnapshot>, now: Now) {
         for snapshot in snapshots {
-            let legs = [
-                Some((&snapshot.caller_leg, Side::Caller)),
-                snapshot.partner.as_ref().map(|leg| (leg, Side::Operator)),
-            ];
-            for (kept, side) in legs.into_iter().flatten() {
-                self.last_leg += 1;
-                let id = LegId(self.last_leg);
-                let leg = LegSnapshot {
-                    id,
-                    accepted: None,
-                    ..kept.clone()
-                };
-                self.adopt_leg(snapshot.call, &leg, side, now);
-                self.hang_up(id, now);
-                // It had no media in this process, so none is waited for.
-                self.closing.remove(&id);
-            }
+            self.say_bye(&snapshot, now);
             let what = What::Ended {
                 by: Side::Server,
                 cause: Cause::Interrupted,
             };
             self.emit(Some(snapshot.call), what, now);
             self.settle(now);
+        }
+    }
+
+    /// Calls that ended so shortly before a crash that a BYE of theirs may be lost: each leg gets it
+    /// again. Whoever knows of the end already answers 481, and nothing else comes of it.
+    pub fn part_again(&mut self, snapshots: Vec<CallSnapshot>, now: Now) {
+        for snapshot in snapshots {
+            self.say_bye(&snapshot, now);
+            self.settle(now);
+        }
+    }
+
+    fn say_bye(&mut self, snapshot: &CallSnapshot, now: Now) {
+        let legs = [
+            Some((&snapshot.caller_leg, Side::Caller)),
+            snapshot.partner.as_ref().map(|leg| (leg, Side::Operator)),
+        ];
+        for (kept, side) in legs.into_iter().flatten() {
+            self.last_leg += 1;
+            let id = LegId(self.last_leg);
+            let leg = LegSnapshot {
+                id,
+                accepted: None,
+                ..kept.clone()
+            };
+            self.adopt_leg(snapshot.call, &leg, side, now);
+            self.hang_up(id, now);
+            // It had no media in this process, so none is waited for.
+            self.closing.remove(&id);
         }
     }
 
@@ -294,6 +307,7 @@ impl Switch {
         };
         self.legs.insert(kept.id, leg);
         self.occupy(kept.id, true, now);
+        self.watch_quiet(kept.id, now);
         self.arm_leg(kept.id);
         kept.id
     }

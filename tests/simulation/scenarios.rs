@@ -10,7 +10,7 @@ use qaynar::phone::{Ender, Event, Manner, OnRing, Stage};
 use crate::house;
 use crate::network::{Datagram, Filter, Weather};
 use crate::players::Role;
-use crate::world::{Deed, World};
+use crate::world::{Act, Deed, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -411,4 +411,43 @@ fn keys_choose_the_language_and_pass_to_the_operator() {
     world.deed(caller, Deed::HangUp);
     ends_well(&mut world);
     assert_eq!(record(&world, caller).language, qaynar::ids::Language::Ru);
+}
+
+#[test]
+fn a_bye_that_was_lost_in_the_moment_of_a_crash_is_sent_again_after_it() {
+    let (mut world, caller, operator) = talking();
+    world.network.filter = loses("BYE sip:101", 1_000);
+    world.deed(caller, Deed::HangUp);
+    world.run(SECOND);
+    assert_eq!(world.players[operator].phone.stage(), Some(Stage::Up));
+    world.act(Act::Crash(SECOND));
+    world.network.filter = None;
+    world.run(SECOND * 2);
+    assert_eq!(world.players[operator].phone.stage(), None);
+    ends_well(&mut world);
+    assert_eq!(record(&world, caller).cause, Some(Cause::HungUp));
+}
+
+#[test]
+fn a_caller_whose_operator_vanished_goes_back_into_the_line_and_is_told_so() {
+    let (mut world, caller, gone) = talking();
+    let waits = world.player(Role::Caller("0502223344".into()), Manner::default(), |_| {});
+    dial(&mut world, waits);
+    world.run(SECOND);
+    world.deed(gone, Deed::Vanish);
+    world.run(SECOND * 45);
+    let parted = |event: &qaynar::event::Event| matches!(&event.what, What::Parted { operator, .. } if operator.as_str() == "101");
+    assert!(world.books.events.iter().any(parted));
+    // The one who was in a call comes before the one who waits, and both are still there.
+    let good = operator(&mut world, "102", answers(SECOND));
+    world.run(SECOND * 3);
+    let tone = world.players[good].phone.settings().tone;
+    assert_eq!(world.players[caller].phone.tone_heard(), Some(tone));
+    assert_eq!(world.switch.counts().waiting, 1);
+    world.deed(caller, Deed::HangUp);
+    world.deed(waits, Deed::HangUp);
+    ends_well(&mut world);
+    let record = record(&world, caller);
+    assert_eq!(record.cause, Some(Cause::HungUp));
+    assert_eq!(record.operator, Some("102".into()));
 }

@@ -29,6 +29,8 @@ use crate::players::{Player, Role};
 const START: Wall = Wall(1_795_420_800_000_000);
 /// How late media's threads may tell the switch what they heard.
 const MEDIA_LAG: Duration = Duration::from_millis(2);
+/// How long after its end a call is said goodbye to again, should the process start anew.
+const FAREWELL: Duration = Duration::from_secs(35);
 /// Steps of one run: more is a loop.
 const MAX_STEPS: u64 = 20_000_000;
 
@@ -88,6 +90,8 @@ pub(crate) struct World {
     plans: Vec<Arc<Plan>>,
     live: Arc<Plan>,
     snapshots: BTreeMap<CallId, String>,
+    /// Of calls that ended, and when.
+    parted: Vec<(Instant, String)>,
     bindings: BTreeMap<OperatorId, Vec<Binding>>,
     pub(crate) faults: Vec<String>,
     /// What happened, for people; only where somebody asked.
@@ -128,6 +132,7 @@ impl World {
             live,
             plans,
             snapshots: BTreeMap::new(),
+            parted: Vec::new(),
             bindings: BTreeMap::new(),
             faults: Vec::new(),
             trace: None,
@@ -409,7 +414,9 @@ impl World {
                 self.snapshots.insert(call, text);
             }
             None => {
-                self.snapshots.remove(&call);
+                if let Some(text) = self.snapshots.remove(&call) {
+                    self.parted.push((self.at, text));
+                }
             }
         }
     }
@@ -506,7 +513,7 @@ impl World {
         result
     }
 
-    fn act(&mut self, act: Act) {
+    pub(crate) fn act(&mut self, act: Act) {
         match act {
             Act::Do(player, deed) => self.deed(player, deed),
             Act::Apply(number) => {
@@ -640,6 +647,12 @@ impl World {
             .map(|plan| (plan.hash.clone(), plan.clone()))
             .collect();
         self.switch.restore(snapshots, &plans, now);
+        let at = self.at;
+        let lately = |(ended, _): &(Instant, String)| at.since(*ended) < FAREWELL;
+        let parted = self.parted.drain(..).filter(lately);
+        let read = |(_, text): (Instant, String)| serde_json::from_str(&text);
+        let parted = parted.map(|one| read(one).expect("what was written"));
+        self.switch.part_again(parted.collect(), now);
     }
 
     /// The media engine's legs, for the end of a run.
