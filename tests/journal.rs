@@ -165,6 +165,30 @@ fn calls_without_an_end_are_found_with_their_last_snapshot() {
 }
 
 #[test]
+fn calls_that_ended_in_the_last_moment_are_found_with_their_last_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let late = |call: u64, seconds: i64| {
+        let Entry::Event(mut event) = ended(call) else {
+            panic!("an event")
+        };
+        event.at = Wall(event.at.0 + seconds * 1_000_000);
+        Entry::Event(event)
+    };
+    {
+        let (journal, _) = open(folder.path());
+        journal.append(&[arrived(1), snapshot(1, "long ago"), late(1, 0)]);
+        journal.append(&[arrived(2), snapshot(2, "old"), snapshot(2, "just now")]);
+        journal.append(&[late(2, 60), arrived(3), late(3, 61)]);
+    }
+    let (_, recovered) = open(folder.path());
+    let parted = recovered.parted.iter();
+    let parted: Vec<_> = parted
+        .map(|one| (one.call.0, one.snapshot.as_str()))
+        .collect();
+    assert_eq!(parted, [(2, "just now")], "the third never had a dialog");
+}
+
+#[test]
 fn the_journal_tells_what_operators_did_last_where_the_database_is_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(folder.path());

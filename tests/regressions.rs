@@ -7,3 +7,5 @@
 mod dialogs;
 #[path = "regressions/house.rs"]
 mod house;
+#[path = "regressions/races.rs"]
+mod races;

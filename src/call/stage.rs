@@ -91,6 +91,9 @@ pub struct Call<P, R, C> {
     pub partner: Option<LegId>,
     /// Legs that ring.
     pub rings: BTreeSet<LegId>,
+    /// How many hops its INVITE had left: calls that we make for it have one less, else a number that
+    /// is diverted back to us would ring for ever (RFC 7332 §3).
+    pub hops: u8,
     /// Who is rung or talks, and under which claim of the queue.
     pub operator: Option<(OperatorId, Option<C>)>,
     /// The best refusal of the phones that were rung (RFC 3261 §16.7).

@@ -11,7 +11,7 @@ use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, TrunkName};
 use crate::private::Private;
 use crate::records::pseudonym;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::flow::Flow;
 use crate::sip::headers::NameAddr;
 use crate::sip::message::{Name, Request, Response};
@@ -130,6 +130,7 @@ impl Switch {
         }
         let (path, reason) = (note.path, note.reason);
         self.emit(Some(call), What::Step { path, reason }, now);
+        let hops = request.headers.max_forwards().unwrap_or(None);
         let planned = PlannedCall {
             id: call,
             caller,
@@ -146,6 +147,7 @@ impl Switch {
             rings: std::collections::BTreeSet::new(),
             operator: None,
             best_refusal: None,
+            hops: hops.unwrap_or(MAX_FORWARDS),
         };
         self.calls.insert(call, planned);
     }

@@ -194,7 +194,11 @@ impl Switch {
         let (tag, call_id) = (self.token(), self.token());
         let proposal = Proposal::new(&Settings::default());
         let mut headers = Headers::with_capacity(14);
-        headers.push(Name::MaxForwards, MAX_FORWARDS.to_string());
+        let hops = match (&invitation.operator, self.calls.get(&call)) {
+            (None, Some(call)) => call.hops.saturating_sub(1),
+            _ => MAX_FORWARDS,
+        };
+        headers.push(Name::MaxForwards, hops.to_string());
         headers.push(Name::From, format!("{};tag={tag}", invitation.from));
         headers.push(Name::To, invitation.to);
         headers.push(Name::CallId, call_id);

@@ -14,7 +14,7 @@ use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
 use crate::media::Command;
 use crate::private::Private;
 use crate::sip::acceptance::Acceptance;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::flow::Flow;
 use crate::sip::session_timer::{Agreement, SessionTimer};
 use crate::time::{Now, Wall};
@@ -76,6 +76,12 @@ pub struct CallSnapshot {
     joined: BTreeMap<QueueName, Wall>,
     /// The queue under whose claim the operator talks: its wrap-up follows.
     queue: Option<QueueName>,
+    #[serde(default = "most_hops")]
+    hops: u8,
+}
+
+fn most_hops() -> u8 {
+    MAX_FORWARDS
 }
 
 impl Switch {
@@ -110,6 +116,7 @@ impl Switch {
             queue: self
                 .domain
                 .queue_of(call.operator.as_ref().and_then(|(_, claim)| *claim)),
+            hops: call.hops,
         })
     }
 
@@ -231,6 +238,7 @@ impl Switch {
             rings: std::collections::BTreeSet::new(),
             operator: None,
             best_refusal: None,
+            hops: snapshot.hops,
         };
         self.calls.insert(id, call);
         match snapshot.stage {

@@ -13,7 +13,7 @@ use qaynar::media;
 use qaynar::private::Private;
 use qaynar::registrar::Binding;
 use qaynar::sip::digest::{Algorithm, ha1};
-use qaynar::sip::flow::{Flow, Transport};
+use qaynar::sip::flow::{ConnectionId, Flow, Transport};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::parse::parse_datagram;
 use qaynar::switch::{
@@ -83,7 +83,7 @@ pub(crate) fn settings() -> Settings {
         }],
         media_ports: (20_000, 20_100),
         media_shards: 1,
-        listeners: vec![(Transport::Udp, listener)],
+        listeners: vec![(Transport::Udp, listener), (Transport::Tcp, listener)],
         pseudonym_key: Private::new([7; 32]),
         digest: vec![Algorithm::Md5],
         codes: FeatureCodes::default(),
@@ -98,6 +98,15 @@ pub(crate) fn flow(peer: &str) -> Flow {
         local: SocketAddr::new(IpAddr::from([203, 0, 113, 5]), 5060),
         remote: peer.parse().unwrap(),
         connection: None,
+    }
+}
+
+/// The same by TCP, over the connection of this number.
+pub(crate) fn stream(peer: &str, connection: u64) -> Flow {
+    Flow {
+        transport: Transport::Tcp,
+        connection: Some(ConnectionId(connection)),
+        ..flow(peer)
     }
 }
 
@@ -141,23 +150,36 @@ impl House {
 
     /// Operator 101 with the password `pass` has a phone at [`PHONE`].
     #[must_use]
-    pub(crate) fn with_phone(mut self) -> Self {
-        let hash = |algorithm| Private::new(ha1(algorithm, "101", "qaynar", "pass"));
-        let account = Account {
-            operator: OperatorId::from("101"),
-            ha1_md5: hash(Algorithm::Md5),
-            ha1_sha256: hash(Algorithm::Sha256),
+    pub(crate) fn with_phone(self) -> Self {
+        self.with_phones(&[("101", flow(PHONE))])
+    }
+
+    /// Operators with the password `pass` have phones there, by these ways.
+    #[must_use]
+    pub(crate) fn with_phones(mut self, phones: &[(&str, Flow)]) -> Self {
+        let hash = |id: &str, algorithm| Private::new(ha1(algorithm, id, "qaynar", "pass"));
+        let account = |(id, _): &(&str, Flow)| Account {
+            operator: OperatorId::from(*id),
+            ha1_md5: hash(id, Algorithm::Md5),
+            ha1_sha256: hash(id, Algorithm::Sha256),
         };
-        let binding = Binding {
-            contact: format!("sip:101@{PHONE}"),
+        let binding = |(id, flow): &(&str, Flow)| Binding {
+            contact: format!("sip:{id}@{}", flow.remote),
             instance: None,
-            flow: flow(PHONE),
+            // We connect to it: a binding outlives no connection.
+            flow: Flow {
+                connection: None,
+                ..*flow
+            },
             expires: Wall(EPOCH + 7_200_000_000),
-            call_id: "registration".into(),
+            call_id: format!("registration-{}", flow.remote),
             cseq: 1,
         };
-        self.tell(Input::Command(Command::Operators(vec![account])));
-        let kept = vec![(OperatorId::from("101"), binding)];
+        let kept = phones.iter();
+        let kept = kept.map(|phone| (OperatorId::from(phone.0), binding(phone)));
+        let kept = kept.collect();
+        let accounts = phones.iter().map(account).collect();
+        self.tell(Input::Command(Command::Operators(accounts)));
         self.tell(Input::Command(Command::Bindings(kept)));
         self
     }
@@ -195,8 +217,11 @@ impl House {
         while let Some(output) = self.switch.poll() {
             match output {
                 Output::Send { flow, bytes } => {
-                    let message = parse_datagram(&bytes).expect("we write what we can read");
-                    self.sent.push_back((flow, message));
+                    match parse_datagram(&bytes) {
+                        Ok(message) => self.sent.push_back((flow, message)),
+                        // A refusal gives broken headers back as they came.
+                        Err(_) => assert!(bytes.starts_with(b"SIP/2.0 400"), "we cannot read it"),
+                    }
                 }
                 Output::Event(event) => self.events.push(event.what),
                 Output::Media(command) => self.media.push(command),
@@ -208,11 +233,16 @@ impl House {
     /// Bytes arrive: `text` with plain line ends, without Content-Length, and with the body after an
     /// empty line.
     pub(crate) fn receive(&mut self, from: &str, text: &str) {
+        self.receive_by(flow(from), text);
+    }
+
+    /// The same by any way.
+    pub(crate) fn receive_by(&mut self, flow: Flow, text: &str) {
         let (head, body) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
         let (head, body) = (head.replace('\n', "\r\n"), body.replace('\n', "\r\n"));
         let whole = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let message = parse_datagram(whole.as_bytes()).expect("the test's message can be read");
-        let (flow, message) = (flow(from), Box::new(message));
+        let message = Box::new(message);
         self.tell(Input::Message { flow, message });
     }
 
@@ -306,34 +336,67 @@ impl House {
         headers: &str,
         body: &str,
     ) -> Peer {
-        let text = |name| request.headers.text(name).unwrap_or_default().into_owned();
-        let mut to = text(Name::To);
-        if !to.contains(";tag=") {
-            to.push_str(";tag=phone");
-        }
-        let at = request.uri.to_string();
-        let at = at.rsplit_once('@').map_or(at.as_str(), |(_, host)| host);
-        let peer = Peer {
-            at: at.parse().expect("the target is an address"),
-            call_id: text(Name::CallId),
-            own: to.clone(),
-            ours: text(Name::From),
-            cseq: 0,
-        };
-        let mut lines = format!(
-            "SIP/2.0 {status} Whatever\nVia: {}\nFrom: {}\nTo: {to}\nCall-ID: {}\nCSeq: {}\n\
-             Contact: <sip:peer@{at}>\n{headers}",
-            text(Name::Via),
-            text(Name::From),
-            text(Name::CallId),
-            text(Name::CSeq),
-        );
-        if !body.is_empty() {
-            lines.push_str(&format!("Content-Type: application/sdp\n\n{body}"));
-        }
-        self.receive(at, &lines);
+        let (text, peer) = answer(request, status, "phone", headers, body);
+        self.receive(&peer.at.to_string(), &text);
         peer
     }
+
+    /// The same from another branch of a fork.
+    pub(crate) fn reply_as(
+        &mut self,
+        request: &Request,
+        status: u16,
+        tag: &str,
+        body: &str,
+    ) -> Peer {
+        let (text, peer) = answer(request, status, tag, "", body);
+        self.receive(&peer.at.to_string(), &text);
+        peer
+    }
+
+    /// The same by another way.
+    pub(crate) fn reply_by(
+        &mut self,
+        way: Flow,
+        request: &Request,
+        status: u16,
+        headers: &str,
+        body: &str,
+    ) -> Peer {
+        let (text, peer) = answer(request, status, "phone", headers, body);
+        self.receive_by(way, &text);
+        peer
+    }
+}
+
+/// What a peer answers to a request of ours, and its end of the dialog.
+fn answer(request: &Request, status: u16, tag: &str, headers: &str, body: &str) -> (String, Peer) {
+    let text = |name| request.headers.text(name).unwrap_or_default().into_owned();
+    let mut to = text(Name::To);
+    if !to.contains(";tag=") {
+        to.push_str(&format!(";tag={tag}"));
+    }
+    let at = request.uri.to_string();
+    let at = at.rsplit_once('@').map_or(at.as_str(), |(_, host)| host);
+    let peer = Peer {
+        at: at.parse().expect("the target is an address"),
+        call_id: text(Name::CallId),
+        own: to.clone(),
+        ours: text(Name::From),
+        cseq: 0,
+    };
+    let mut lines = format!(
+        "SIP/2.0 {status} Whatever\nVia: {}\nFrom: {}\nTo: {to}\nCall-ID: {}\nCSeq: {}\n\
+             Contact: <sip:peer@{at}>\n{headers}",
+        text(Name::Via),
+        text(Name::From),
+        text(Name::CallId),
+        text(Name::CSeq),
+    );
+    if !body.is_empty() {
+        lines.push_str(&format!("Content-Type: application/sdp\n\n{body}"));
+    }
+    (lines, peer)
 }
 
 impl Peer {
@@ -352,6 +415,14 @@ impl Peer {
     pub(crate) fn next(&mut self, method: &str, headers: &str, body: &str) -> String {
         self.cseq += 1;
         self.write(method, self.cseq, headers, body)
+    }
+
+    /// The CANCEL of its INVITE with this number (RFC 3261 §9.1).
+    pub(crate) fn cancel(&self, cseq: u32) -> String {
+        let mut first = self.clone();
+        first.ours = "<sip:116111@qaynar>".into();
+        let cancel = first.write("CANCEL", cseq, "", "");
+        cancel.replace("z9hG4bK-CANCEL", "z9hG4bK-INVITE")
     }
 
     /// The ACK of a 2xx to its INVITE with this number.
@@ -373,7 +444,11 @@ impl Peer {
             ours,
             ..
         } = self;
-        let branch = format!("z9hG4bK-{method}-{cseq}");
+        let other = call_id.strip_prefix("call-1").is_none();
+        let branch = match other {
+            true => format!("z9hG4bK-{method}-{cseq}-{call_id}"),
+            false => format!("z9hG4bK-{method}-{cseq}"),
+        };
         let mut text = format!(
             "{method} sip:116111@203.0.113.5 SIP/2.0\nVia: SIP/2.0/UDP {at};branch={branch}\n\
              Max-Forwards: 70\nFrom: {own}\nTo: {ours}\nCall-ID: {call_id}\nCSeq: {cseq} {method}\n\

@@ -88,17 +88,24 @@ fn an_operator_whose_tcp_phone_vanished_is_not_rung() {
 }
 
 #[test]
-fn an_operator_who_vanishes_from_a_conversation_is_noticed() {
-    let server = Setup::new().operator("101").start();
+fn an_operator_who_vanishes_from_a_conversation_leaves_the_caller_in_the_line() {
+    let server = Setup::new().operator("101").operator("102").start();
     let mut operator = baresip::Setup::new("101", 480).start(&server);
     operator.goes_on_shift(&server, "101");
     let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
     caller.ear.hears(480, SOON);
     operator.process.kill();
     server.logs(&["audio_absent", "operator"]);
-    caller.sipp.receives("BYE", Duration::from_secs(45));
-    caller.sipp.succeeds();
-    server.records(1)[0].ended("lost", "operator").with("101");
+    caller
+        .ear
+        .hears(tone_of("az", "stay-with-us"), Duration::from_secs(45));
+    server.logs(&["\"parted\"", "101"]);
+    let mut second = Phone::operator(&server, "102", 540);
+    second.answers();
+    talk((&caller.ear, 350), (&second.ear, 540));
+    caller.hangs_up();
+    second.is_hung_up_on();
+    server.records(1)[0].ended("hung_up", "caller").with("102");
     server.is_drained();
 }
 
