@@ -5,6 +5,8 @@
 
 #[path = "regressions/dialogs.rs"]
 mod dialogs;
+#[path = "regressions/extensions.rs"]
+mod extensions;
 #[path = "regressions/house.rs"]
 mod house;
 #[path = "regressions/races.rs"]

@@ -52,6 +52,8 @@ pub enum Progress {
         ringing: bool,
         /// We gave up and wait for the final answer (§9.1).
         cancelled: bool,
+        /// The early dialogs with reliable provisional responses (RFC 3262), one each branch of a fork.
+        early: Vec<Early>,
     },
     /// 2xx is out or in.
     Up {
@@ -62,6 +64,17 @@ pub enum Progress {
         /// Our ACK of the peer's 2xx, for its retransmissions.
         ack: Option<Arc<[u8]>>,
     },
+}
+
+/// An early dialog in which we acknowledge provisional responses (RFC 3262 §4).
+#[derive(Debug, Clone)]
+pub struct Early {
+    /// Its next request takes the next number.
+    pub dialog: Dialog,
+    /// The RSeq that was acknowledged last.
+    pub rseq: u32,
+    /// The answer to our offer, where it came so early; the 2xx may bring none then (§5).
+    pub answer: Vec<u8>,
 }
 
 /// Our side of the leg's media.
@@ -114,6 +127,8 @@ pub struct Leg {
     pub timer: SessionTimer,
     /// It has ended for us and its media is closed; BYE follows as soon as it may.
     pub ending: bool,
+    /// Somebody else answered first: who rings in vain is told so (RFC 3326).
+    pub elsewhere: bool,
     /// An in-dialog OPTIONS is out.
     pub probing: bool,
     /// Our OPTIONS got lost on our side of the network: when the next one goes out.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::early::EARLY_GAP;
+use super::legs::COMPLETED_ELSEWHERE;
 use super::outgoing::{Pending, Purpose};
 use super::pbx::Switch;
 use super::refresh::RETRY;
@@ -34,7 +36,7 @@ impl Switch {
             return self.asked_again(&pending, id, again);
         }
         match pending.purpose {
-            Purpose::Bye => {}
+            Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Ask(number) => self.phone_spoke(number, now),
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
@@ -63,7 +65,7 @@ impl Switch {
                     .get(&leg)
                     .is_some_and(|leg| leg.refreshing == Some(id));
             }
-            Purpose::Probe(_) | Purpose::Bye | Purpose::Ask(_) => return true,
+            Purpose::Probe(_) | Purpose::Bye | Purpose::Ask(_) | Purpose::Prack(_) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
             matches!(leg.progress, Progress::Calling { client, cancelled: false, .. } if client == id)
@@ -94,7 +96,7 @@ impl Switch {
             return;
         };
         match pending.purpose {
-            Purpose::Bye => {}
+            Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Ask(number) => self.ask_later(number, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(
@@ -126,7 +128,7 @@ impl Switch {
         let way = self.legs.get(&id).map(|leg| self.way_to(leg));
         let (Some(way), Some(leg)) = (way, self.legs.get_mut(&id)) else {
             if response.is_success() {
-                self.dismiss(&pending.request, response, flow, now);
+                self.dismiss(&pending.request, response, flow, None, now);
             }
             return;
         };
@@ -142,7 +144,10 @@ impl Switch {
                     // Our ACK was lost (§13.2.2.4).
                     (true, true, Some(ack)) => self.layer.send(way, ack),
                     // The INVITE was forked, and another branch answered too.
-                    (true, false, _) => self.dismiss(&pending.request, response, flow, now),
+                    (true, false, _) => {
+                        let why = Some(COMPLETED_ELSEWHERE);
+                        self.dismiss(&pending.request, response, flow, why, now);
+                    }
                     _ => {}
                 }
             }
@@ -156,12 +161,14 @@ impl Switch {
                 if response.is_provisional() {
                     let first = response.status > 100 && !*ringing && !*cancelled;
                     *ringing |= response.status > 100;
+                    self.acknowledge_early(id, &pending.request, response, flow, now);
                     if first {
                         self.phone_rings(id, now);
                     }
                 } else if response.is_success() && *cancelled {
                     // CANCEL and 2xx crossed (§9.1): the call stands for a moment.
-                    self.dismiss(&pending.request, response, flow, now);
+                    let why = leg.elsewhere.then_some(COMPLETED_ELSEWHERE);
+                    self.dismiss(&pending.request, response, flow, why, now);
                     self.forget_leg(id, now);
                 } else if response.is_success() {
                     self.phone_answered(id, &pending.request, response, flow, now);
@@ -182,12 +189,20 @@ impl Switch {
         flow: Flow,
         now: Now,
     ) {
-        let agreed = self.read_answer(id, &response.body);
+        let early = self.early_of(id, response);
+        let answer = match (&early, response.body.is_empty()) {
+            (Some(early), true) => &early.answer,
+            _ => &response.body,
+        };
+        let agreed = self.read_answer(id, answer);
         let (Ok(mut dialog), Some(agreed)) = (Dialog::as_uac(invite, response, flow), agreed)
         else {
-            self.dismiss(invite, response, flow, now);
+            self.dismiss(invite, response, flow, None, now);
             return self.ring_refused(id, 488, now);
         };
+        if let Some(early) = early {
+            dialog.local_cseq = early.dialog.local_cseq;
+        }
         let way = self.next_hop(&dialog, flow);
         let bytes = self.acknowledge(&mut dialog, invite, way);
         let Some(leg) = self.legs.get_mut(&id) else {
@@ -228,13 +243,24 @@ impl Switch {
     }
 
     /// A 2xx that nobody wants: ACK, then BYE (§13.2.2.4).
-    fn dismiss(&mut self, invite: &Request, response: &Response, flow: Flow, now: Now) {
+    fn dismiss(
+        &mut self,
+        invite: &Request,
+        response: &Response,
+        flow: Flow,
+        why: Option<&'static str>,
+        now: Now,
+    ) {
         let Ok(mut dialog) = Dialog::as_uac(invite, response, flow) else {
             return;
         };
         let way = self.next_hop(&dialog, flow);
         self.acknowledge(&mut dialog, invite, way);
-        let bye = dialog.request(Method::Bye, None);
+        dialog.local_cseq += EARLY_GAP;
+        let mut bye = dialog.request(Method::Bye, None);
+        if let Some(why) = why {
+            bye.headers.push(Name::Reason, why);
+        }
         self.send_request(bye, way, Purpose::Bye, None, now);
     }
 
@@ -275,6 +301,7 @@ impl Switch {
         // Back where it came from, never where it points to.
         let ack = dialog.request(Method::Ack, Some(cseq.number));
         self.send_ack(&ack, flow);
+        dialog.local_cseq += EARLY_GAP;
         let bye = dialog.request(Method::Bye, None);
         self.send_ack(&bye, flow);
     }

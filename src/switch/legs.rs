@@ -17,6 +17,10 @@ use crate::sip::{acceptance, message::Request};
 use crate::time::{Instant, Now};
 use rand_chacha::rand_core::RngCore;
 
+/// Why a phone that rang for somebody who is served by now is silent again: it is no missed call (RFC 3326
+/// §3.1).
+pub(super) const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 impl Switch {
     /// A leg's ids and ports; `None`: no port is free.
     pub(super) fn open_media(
@@ -82,6 +86,7 @@ impl Switch {
             credentials,
             timer: SessionTimer::default(),
             ending: false,
+            elsewhere: false,
             probing: false,
             probe_at: None,
             allows_update: false,
@@ -258,7 +263,8 @@ impl Switch {
             } => {
                 let client = *client;
                 *cancelled = true;
-                if self.layer.cancel(client, now.at).is_err() {
+                let why = leg.elsewhere.then_some(COMPLETED_ELSEWHERE);
+                if self.layer.cancel(client, why, now.at).is_err() {
                     self.forget_leg(id, now);
                 }
             }
@@ -272,10 +278,24 @@ impl Switch {
                 self.arm_leg(id);
             }
             Progress::Up { .. } => {
-                self.send_in_dialog(id, Method::Bye, Purpose::Bye, |_| {}, now);
+                let why = leg.elsewhere.then_some(COMPLETED_ELSEWHERE);
+                let fill = |bye: &mut Request| {
+                    if let Some(why) = why {
+                        bye.headers.push(Name::Reason, why);
+                    }
+                };
+                self.send_in_dialog(id, Method::Bye, Purpose::Bye, fill, now);
                 self.forget_leg(id, now);
             }
         }
+    }
+
+    /// The same to a phone that lost: another one answered.
+    pub(super) fn hang_up_loser(&mut self, id: LegId, now: Now) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.elsewhere = true;
+        }
+        self.hang_up(id, now);
     }
 
     /// Whoever began the leg is not rung while it lasts.

@@ -11,6 +11,7 @@ mod calls;
 mod dialogs;
 mod dispatch;
 mod door;
+mod early;
 mod errands;
 pub mod input;
 mod legs;

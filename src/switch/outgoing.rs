@@ -31,6 +31,8 @@ pub(super) enum Purpose {
     Refresh(LegId),
     /// Does a silent phone speak again?
     Ask(u64),
+    /// A provisional response is acknowledged (RFC 3262 §4).
+    Prack(LegId),
 }
 
 /// A request of ours that is under way.
@@ -192,11 +194,14 @@ impl Switch {
     /// The number for a repeated request: of its dialog, where that still exists.
     fn next_cseq(&mut self, purpose: &Purpose, request: &Request) -> u32 {
         let last = request.headers.cseq().map_or(0, |cseq| cseq.number);
-        let leg = match purpose {
-            Purpose::Probe(leg) | Purpose::Refresh(leg) => self.legs.get_mut(leg),
+        let dialog = match purpose {
+            Purpose::Probe(leg) | Purpose::Refresh(leg) => {
+                self.legs.get_mut(leg).and_then(|leg| leg.dialog.as_mut())
+            }
+            Purpose::Prack(leg) => self.early_dialog(*leg, request),
             Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) => None,
         };
-        match leg.and_then(|leg| leg.dialog.as_mut()) {
+        match dialog {
             Some(dialog) => {
                 dialog.local_cseq = dialog.local_cseq.max(last) + 1;
                 dialog.local_cseq

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::arrive::shard_of;
-use super::dispatch::{ALLOW, SDP};
+use super::dispatch::{ALLOW, SDP, SUPPORTED};
 use super::input::{Output, Route};
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
@@ -205,7 +205,7 @@ impl Switch {
         headers.push(Name::CSeq, "1 INVITE");
         headers.push(Name::Contact, self.our_contact(flow));
         headers.push(Name::Allow, ALLOW);
-        headers.push(Name::Supported, "timer");
+        headers.push(Name::Supported, SUPPORTED);
         headers.push(
             Name::SessionExpires,
             super::legs::session_expires(&proposal.header()),
@@ -241,6 +241,7 @@ impl Switch {
             heard: false,
             ringing: false,
             cancelled: false,
+            early: Vec::new(),
         };
         let owner = Owner::Call(call);
         self.new_leg(
@@ -486,7 +487,7 @@ impl Switch {
             return;
         };
         if one.stage == Stage::Talking || !one.rings.remove(&id) {
-            return self.hang_up(id, now);
+            return self.hang_up_loser(id, now);
         }
         one.stage = Stage::Talking;
         one.partner = Some(id);
@@ -502,7 +503,7 @@ impl Switch {
             self.tell_queue(Input::Answered(claim), now);
         }
         for other in others {
-            self.hang_up(other, now);
+            self.hang_up_loser(other, now);
         }
         self.save(call);
     }

@@ -307,6 +307,7 @@ impl Switch {
             credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
             timer,
             ending: false,
+            elsewhere: false,
             probing: false,
             probe_at: None,
             allows_update: false,

@@ -178,7 +178,8 @@ impl House {
         let kept = phones.iter();
         let kept = kept.map(|phone| (OperatorId::from(phone.0), binding(phone)));
         let kept = kept.collect();
-        let accounts = phones.iter().map(account).collect();
+        let mut accounts: Vec<Account> = phones.iter().map(account).collect();
+        accounts.dedup_by(|one, other| one.operator == other.operator);
         self.tell(Input::Command(Command::Operators(accounts)));
         self.tell(Input::Command(Command::Bindings(kept)));
         self
@@ -349,7 +350,19 @@ impl House {
         tag: &str,
         body: &str,
     ) -> Peer {
-        let (text, peer) = answer(request, status, tag, "", body);
+        self.reply_with(request, status, tag, "", body)
+    }
+
+    /// The same with lines of header added.
+    pub(crate) fn reply_with(
+        &mut self,
+        request: &Request,
+        status: u16,
+        tag: &str,
+        headers: &str,
+        body: &str,
+    ) -> Peer {
+        let (text, peer) = answer(request, status, tag, headers, body);
         self.receive(&peer.at.to_string(), &text);
         peer
     }

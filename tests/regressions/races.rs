@@ -104,7 +104,7 @@ fn each_2xx_of_a_forked_invite_gets_its_ack_and_all_but_the_first_a_bye() {
         assert_eq!(ack.headers.to().unwrap().tag(), Some(fork));
         let bye = house.request(Method::Bye);
         assert_eq!(bye.headers.to().unwrap().tag(), Some(fork));
-        assert_eq!(bye.headers.cseq().unwrap().number, 2);
+        assert!(bye.headers.cseq().unwrap().number > 1);
         house.reply(&bye, 200, "", "");
     }
     assert_eq!(house.switch.counts().talking, 1, "the first one stands");

@@ -6,17 +6,19 @@
 
 use std::sync::Arc;
 
+use super::invite_client::Reason;
+
 /// The ACK of a failure response with the To value `to`.
 pub(super) fn acknowledge(invite: &[u8], to: &str) -> Arc<[u8]> {
-    derive(invite, "ACK", Some(to))
+    derive(invite, "ACK", Some(to), None)
 }
 
 /// The CANCEL of the INVITE; its To has no tag, as the INVITE's had none (a re-INVITE's tag is kept).
-pub(super) fn cancel(invite: &[u8]) -> Arc<[u8]> {
-    derive(invite, "CANCEL", None)
+pub(super) fn cancel(invite: &[u8], reason: Reason) -> Arc<[u8]> {
+    derive(invite, "CANCEL", None, reason)
 }
 
-fn derive(invite: &[u8], method: &str, to: Option<&str>) -> Arc<[u8]> {
+fn derive(invite: &[u8], method: &str, to: Option<&str>, reason: Reason) -> Arc<[u8]> {
     let text = String::from_utf8_lossy(invite);
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     let mut lines = head.split("\r\n");
@@ -39,6 +41,9 @@ fn derive(invite: &[u8], method: &str, to: Option<&str>) -> Arc<[u8]> {
             let number = value.split_ascii_whitespace().next().unwrap_or_default();
             push(&mut made, name, &format!("{number} {method}"));
         }
+    }
+    if let Some(reason) = reason {
+        push(&mut made, "Reason", reason);
     }
     push(&mut made, "Max-Forwards", "70");
     push(&mut made, "Content-Length", "0");
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_cancel_repeats_branch_call_id_to_and_cseq_number() {
-        let cancel = text(&cancel(INVITE));
+        let cancel = text(&cancel(INVITE, None));
         assert!(cancel.starts_with("CANCEL sip:101@192.0.2.7:5070;ob SIP/2.0\r\n"));
         assert!(cancel.contains("branch=z9hG4bKa"));
         assert!(cancel.contains("To: <sip:101@example.test>\r\n"));
@@ -103,6 +108,6 @@ mod tests {
     #[test]
     fn bytes_that_are_no_invite_make_no_panic() {
         acknowledge(b"", "");
-        cancel(b"\xff\r\n:\r\nCSeq:\r\n\r\n");
+        cancel(b"\xff\r\n:\r\nCSeq:\r\n\r\n", None);
     }
 }

@@ -25,6 +25,9 @@ pub enum State {
     Terminated,
 }
 
+/// Why an INVITE is cancelled, as a Reason header says it (RFC 3326); `None`: nothing is said.
+pub type Reason = Option<&'static str>;
+
 /// What happens to the transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -38,7 +41,7 @@ pub enum Input {
         ack: Arc<[u8]>,
     },
     /// The user wants the INVITE cancelled (§9.1).
-    Cancel,
+    Cancel(Reason),
     /// The transport could not deliver.
     TransportError,
 }
@@ -51,7 +54,7 @@ pub enum Output {
     /// Hand the response that was just put in to the user.
     ToUser,
     /// Build a CANCEL and send it, in a transaction of its own.
-    Cancel,
+    Cancel(Reason),
     /// No final response came in time: timer B, or 64·T1 after the CANCEL.
     Timeout,
     /// The transport failed.
@@ -66,7 +69,7 @@ pub struct InviteClient {
     /// The INVITE until a response comes, then the ACK of a failure.
     message: Arc<[u8]>,
     resend_after: Duration,
-    cancel_wanted: bool,
+    cancel_wanted: Option<Reason>,
     timers: Timers,
     outputs: VecDeque<Output>,
 }
@@ -86,7 +89,7 @@ impl InviteClient {
             outputs: VecDeque::from([Output::Send(Arc::clone(&invite))]),
             message: invite,
             resend_after: T1,
-            cancel_wanted: false,
+            cancel_wanted: None,
             timers,
         }
     }
@@ -115,16 +118,16 @@ impl InviteClient {
                 self.timers.set(Timer::D, now + wait);
                 State::Completed
             }
-            (State::Calling, Input::Cancel) => {
-                self.cancel_wanted = true;
+            (State::Calling, Input::Cancel(reason)) => {
+                self.cancel_wanted = Some(reason);
                 State::Calling
             }
-            (State::Proceeding, Input::Cancel) => {
-                self.cancel(now);
+            (State::Proceeding, Input::Cancel(reason)) => {
+                self.cancel(reason, now);
                 State::Proceeding
             }
             // The final response has come: there is nothing left to cancel.
-            (state @ (State::Accepted | State::Completed), Input::Cancel) => state,
+            (state @ (State::Accepted | State::Completed), Input::Cancel(_)) => state,
             (State::Accepted, Input::Success) => {
                 self.outputs.push_back(Output::ToUser);
                 State::Accepted
@@ -148,7 +151,7 @@ impl InviteClient {
                 Input::Provisional
                 | Input::Success
                 | Input::Failure { .. }
-                | Input::Cancel
+                | Input::Cancel(_)
                 | Input::TransportError,
             ) => State::Terminated,
         };
@@ -196,17 +199,17 @@ impl InviteClient {
         self.timers.clear(Timer::A);
         self.timers.clear(Timer::B);
         self.outputs.push_back(Output::ToUser);
-        if std::mem::take(&mut self.cancel_wanted) {
-            self.cancel(now);
+        if let Some(reason) = self.cancel_wanted.take() {
+            self.cancel(reason, now);
         }
         State::Proceeding
     }
 
     /// A second wish changes nothing: the timer shows that a CANCEL is under way.
-    fn cancel(&mut self, now: Instant) {
+    fn cancel(&mut self, reason: Reason, now: Instant) {
         if !self.timers.is_set(Timer::Cancelled) {
             self.timers.set(Timer::Cancelled, now + PATIENCE);
-            self.outputs.push_back(Output::Cancel);
+            self.outputs.push_back(Output::Cancel(reason));
         }
     }
 
@@ -316,11 +319,11 @@ mod tests {
     #[test]
     fn a_cancel_waits_for_the_first_provisional_response_and_goes_out_once() {
         let mut machine = calling(false);
-        machine.handle(Input::Cancel, Instant(1));
+        machine.handle(Input::Cancel(None), Instant(1));
         assert_eq!(drain(&mut machine), []);
         machine.handle(Input::Provisional, Instant(2));
-        assert_eq!(drain(&mut machine), [Output::ToUser, Output::Cancel]);
-        machine.handle(Input::Cancel, Instant(3));
+        assert_eq!(drain(&mut machine), [Output::ToUser, Output::Cancel(None)]);
+        machine.handle(Input::Cancel(None), Instant(3));
         machine.handle(Input::Provisional, Instant(4));
         assert_eq!(drain(&mut machine), [Output::ToUser]);
         let end = run_until(&mut machine, FOREVER);
@@ -331,7 +334,7 @@ mod tests {
     fn a_2xx_that_crosses_the_cancel_still_reaches_the_user() {
         let mut machine = calling(false);
         machine.handle(Input::Provisional, Instant(1));
-        machine.handle(Input::Cancel, Instant(2));
+        machine.handle(Input::Cancel(None), Instant(2));
         drain(&mut machine);
         machine.handle(Input::Success, Instant(3));
         assert_eq!(drain(&mut machine), [Output::ToUser]);
@@ -341,9 +344,9 @@ mod tests {
     #[test]
     fn a_2xx_before_any_provisional_response_makes_the_cancel_moot() {
         let mut machine = calling(false);
-        machine.handle(Input::Cancel, Instant(2));
+        machine.handle(Input::Cancel(None), Instant(2));
         machine.handle(Input::Success, Instant(3));
-        machine.handle(Input::Cancel, Instant(4));
+        machine.handle(Input::Cancel(None), Instant(4));
         assert_eq!(drain(&mut machine), [Output::ToUser]);
     }
 

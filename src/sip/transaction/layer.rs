@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::client::{self, Client};
 use super::derived;
-use super::invite_client::{self, InviteClient};
+use super::invite_client::{self, InviteClient, Reason};
 use super::invite_server::{self, InviteServer};
 use super::key::{ClientKey, MergeKey, ServerKey};
 use super::room::Room;
@@ -315,10 +315,10 @@ impl Layer {
     ///
     /// # Errors
     /// When the INVITE's transaction has ended.
-    pub fn cancel(&mut self, id: ClientId, now: Instant) -> Result<(), Gone> {
+    pub fn cancel(&mut self, id: ClientId, why: Reason, now: Instant) -> Result<(), Gone> {
         let entry = self.clients.get_mut(&id).ok_or(Gone)?;
         if let ClientMachine::Invite { machine, .. } = &mut entry.machine {
-            machine.handle(invite_client::Input::Cancel, now);
+            machine.handle(invite_client::Input::Cancel(why), now);
         }
         self.settle_client(id, now);
         Ok(())
@@ -600,8 +600,8 @@ impl Layer {
                 while let Some(output) = machine.poll() {
                     match output {
                         invite_client::Output::ToUser => to_user = true,
-                        invite_client::Output::Cancel => {
-                            cancel = Some((entry.key.cancelling(), derived::cancel(invite)));
+                        invite_client::Output::Cancel(why) => {
+                            cancel = Some((entry.key.cancelling(), derived::cancel(invite, why)));
                         }
                         invite_client::Output::Send(bytes) => {
                             self.outputs.push_back(Output::Send { flow, bytes });
