@@ -85,6 +85,20 @@ pub enum What {
         /// Who.
         operator: OperatorId,
     },
+    /// An operator hands the caller on.
+    Transfer {
+        /// Who.
+        operator: OperatorId,
+        /// To whom: an operator, a queue, or a number of the helpline.
+        to: String,
+    },
+    /// Nobody took the caller, who is with the operator again, or goes on in the line.
+    TransferFailed {
+        /// Who handed on.
+        operator: OperatorId,
+        /// What the operator's phone is told (RFC 3515 §2.4.5).
+        status: u16,
+    },
     /// The call goes on without this operator: the phone was lost, or the caller was handed on.
     Parted {
         /// Who.
@@ -353,6 +367,14 @@ mod tests {
             What::Connected {
                 operator: operator(),
             },
+            What::Transfer {
+                operator: operator(),
+                to: "102".into(),
+            },
+            What::TransferFailed {
+                operator: operator(),
+                status: 486,
+            },
             What::Parted {
                 operator: operator(),
                 reason: reason(),
@@ -421,6 +443,8 @@ mod tests {
             What::Started { .. } => 16,
             What::Applied { .. } => 17,
             What::Parted { .. } => 18,
+            What::Transfer { .. } => 19,
+            What::TransferFailed { .. } => 20,
         }
     }
 

@@ -77,6 +77,13 @@ pub struct Early {
     pub answer: Vec<u8>,
 }
 
+/// The subscription that a REFER made (RFC 3515 §2.4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referral {
+    /// For the Event header: the number of the REFER, from the second one on (§2.4.6).
+    pub id: Option<u32>,
+}
+
 /// Our side of the leg's media.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Media {
@@ -127,6 +134,10 @@ pub struct Leg {
     pub timer: SessionTimer,
     /// It has ended for us and its media is closed; BYE follows as soon as it may.
     pub ending: bool,
+    /// The peer asked to hand the caller on and hears how it goes.
+    pub referral: Option<Referral>,
+    /// How many times it asked.
+    pub referrals: u32,
     /// Somebody else answered first: who rings in vain is told so (RFC 3326).
     pub elsewhere: bool,
     /// An in-dialog OPTIONS is out.

@@ -3,5 +3,5 @@
 pub mod leg;
 pub mod stage;
 
-pub use leg::{Early, Leg, Media, Owner, Progress};
-pub use stage::{Call, Said, Stage};
+pub use leg::{Early, Leg, Media, Owner, Progress, Referral};
+pub use stage::{Call, Said, Stage, Transfer};

@@ -62,6 +62,19 @@ impl Said {
     }
 }
 
+/// A caller who is being handed on. Until somebody takes the call, who hands on may have it back.
+#[derive(Debug, Clone)]
+pub struct Transfer<C> {
+    /// Who hands on.
+    pub operator: OperatorId,
+    /// By which leg; `None`: that has hung up.
+    pub leg: Option<LegId>,
+    /// Under which claim.
+    pub claim: Option<C>,
+    /// The line that the caller came by.
+    pub queue: Option<QueueName>,
+}
+
 /// One call. `P` is its dialplan, `R` its place in it.
 #[derive(Debug, Clone)]
 pub struct Call<P, R, C> {
@@ -94,6 +107,8 @@ pub struct Call<P, R, C> {
     /// How many hops its INVITE had left: calls that we make for it have one less, else a number that
     /// is diverted back to us would ring for ever (RFC 7332 §3).
     pub hops: u8,
+    /// The caller is being handed on: the phone of somebody else rings.
+    pub transfer: Option<Transfer<C>>,
     /// Who is rung or talks, and under which claim of the queue.
     pub operator: Option<(OperatorId, Option<C>)>,
     /// The best refusal of the phones that were rung (RFC 3261 §16.7).

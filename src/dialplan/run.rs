@@ -98,6 +98,24 @@ impl Run {
         (run, note)
     }
 
+    /// The caller was handed to a number of the helpline: its path from the beginning, in the language of
+    /// the call.
+    pub fn begin_again(&mut self, plan: &Plan, dialled: &Number, now: Wall) -> Note {
+        let (next, note) = Self::start(plan, Some(dialled), Some(now));
+        let steps = self.steps;
+        *self = Self {
+            language: self.language,
+            steps,
+            ..next
+        };
+        note
+    }
+
+    /// A way without a step: of a call that is none of the plan's.
+    pub fn end(&mut self) {
+        self.go(&PathName::from(""));
+    }
+
     /// What to do next, with the decisions on the way there.
     pub fn next(&mut self, plan: &Plan, facts: Facts) -> (Instruction, Vec<Note>) {
         let mut notes = Vec::new();

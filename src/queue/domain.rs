@@ -238,7 +238,8 @@ impl Domain {
         now: Now,
     ) -> Option<ClaimId> {
         let operator = self.operators.get(id)?;
-        if operator.claim.is_some() || !operator.reachable || operator.leaving {
+        let busy = operator.claim.is_some() || operator.own_calls > 0;
+        if busy || !operator.reachable || operator.leaving {
             return None;
         }
         let claim = self.new_claim(id);
@@ -821,6 +822,18 @@ impl Domain {
             });
         });
         Some(claim)
+    }
+
+    /// The claim goes on for another call: its caller was handed to the operator. `queue`: by which line
+    /// that one came, for the rest afterwards.
+    pub fn hand_over(&mut self, claim: ClaimId, call: CallId, queue: Option<QueueName>) {
+        let holder = self.claims.get(&claim);
+        let holder = holder.and_then(|id| self.operators.get_mut(id));
+        let held = holder.and_then(|one| one.claim.as_mut());
+        if let Some(held) = held.filter(|held| held.id == claim) {
+            held.call = call;
+            held.queue = queue;
+        }
     }
 
     /// Whether a claim is still held.

@@ -162,6 +162,8 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::LeftQueue { .. }
         | What::RingEnded { .. }
         | What::Parted { .. }
+        | What::Transfer { .. }
+        | What::TransferFailed { .. }
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
         | What::Operator { .. }

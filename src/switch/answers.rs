@@ -37,6 +37,8 @@ impl Switch {
         }
         match pending.purpose {
             Purpose::Bye | Purpose::Prack(_) => {}
+            Purpose::Notify(..) if response.is_provisional() => {}
+            Purpose::Notify(leg, last) => self.notified(leg, last, now),
             Purpose::Ask(number) => self.phone_spoke(number, now),
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
@@ -65,7 +67,11 @@ impl Switch {
                     .get(&leg)
                     .is_some_and(|leg| leg.refreshing == Some(id));
             }
-            Purpose::Probe(_) | Purpose::Bye | Purpose::Ask(_) | Purpose::Prack(_) => return true,
+            Purpose::Probe(_)
+            | Purpose::Bye
+            | Purpose::Ask(_)
+            | Purpose::Prack(_)
+            | Purpose::Notify(..) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
             matches!(leg.progress, Progress::Calling { client, cancelled: false, .. } if client == id)
@@ -97,6 +103,7 @@ impl Switch {
         };
         match pending.purpose {
             Purpose::Bye | Purpose::Prack(_) => {}
+            Purpose::Notify(leg, last) => self.notified(leg, last, now),
             Purpose::Ask(number) => self.ask_later(number, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(

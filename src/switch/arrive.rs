@@ -36,8 +36,19 @@ impl Switch {
         now: Now,
     ) {
         let user = request.uri.user().unwrap_or_default();
+        let colleague = OperatorId(user.clone());
         let known = || dialled(&request).is_some_and(|number| self.plan.has_number(&number));
         match (operator, self.settings.trunk_of(flow.remote.ip())) {
+            (Some(operator), _) if request.headers.has(Name::Replaces) => {
+                self.replace(id, &request, operator, flow, now);
+            }
+            (None, _) if request.headers.has(Name::Replaces) => {
+                self.respond_status(id, &request, 481, now);
+            }
+            (Some(operator), _) if self.accounts.contains_key(&colleague) => {
+                let origin = Origin::Colleague(operator, colleague);
+                self.take_call(id, request, flow, origin, now);
+            }
             (Some(operator), _) if user.starts_with('*') => {
                 self.errand(id, request, flow, operator, now);
             }
@@ -81,17 +92,35 @@ impl Switch {
             self.alarm(None, "too-many-calls", text, now);
             return self.refuse_for_load(id, &request, now);
         }
-        let call = self.new_call_id(now);
-        let (trunk, operator) = match origin {
-            Origin::Trunk(trunk) => (trunk, None),
-            Origin::Operator(operator) => (TrunkName::from("operators"), Some(operator)),
+        let call = match &origin {
+            Origin::Colleague(operator, _) => self.new_call_id_beside(operator, now),
+            _ => self.new_call_id(now),
         };
-        let caller = self.caller(&request, operator.is_none());
-        let owner = Owner::Call(call);
+        let operators = || TrunkName::from("operators");
+        let (trunk, operator, colleague) = match origin {
+            Origin::Trunk(trunk) => (trunk, None, None),
+            Origin::Operator(operator) => (operators(), Some(operator), None),
+            Origin::Colleague(operator, other) => (operators(), Some(operator), Some(other)),
+        };
+        let caller = match &colleague {
+            // No caller of the helpline.
+            Some(_) => None,
+            None => self.caller(&request, operator.is_none()),
+        };
+        let owner = (Owner::Call(call), Side::Caller);
         let Some(leg) = self.invited_leg(id, &request, flow, owner, operator, now) else {
             return;
         };
-        self.begin(call, leg, &request, caller, trunk, now);
+        if let Some(colleague) = colleague {
+            self.begin(call, leg, &request, (caller, Some(&colleague)), trunk, now);
+            self.answer_invite(leg, now);
+            if self.legs.get(&leg).is_some_and(|leg| leg.is_up()) {
+                self.emit(Some(call), What::Answered, now);
+                self.ring_colleague(call, colleague, now);
+            }
+            return;
+        }
+        self.begin(call, leg, &request, (caller, None), trunk, now);
         if must_ring_reliably(&request) {
             self.ring_reliably(leg, &request, now);
         } else {
@@ -105,7 +134,7 @@ impl Switch {
         call: CallId,
         leg: LegId,
         request: &Request,
-        caller: Option<Pseudonym>,
+        (caller, colleague): (Option<Pseudonym>, Option<&OperatorId>),
         trunk: TrunkName,
         now: Now,
     ) {
@@ -115,7 +144,10 @@ impl Switch {
         let known = number
             .as_ref()
             .is_some_and(|number| plan.has_number(number));
-        let dialled = number.map_or_else(|| as_dialled(request), |number| number.to_string());
+        let dialled = match colleague {
+            Some(colleague) => colleague.to_string(),
+            None => number.map_or_else(|| as_dialled(request), |number| number.to_string()),
+        };
         let what = What::Arrived {
             caller: caller.clone(),
             dialled: dialled.clone(),
@@ -124,12 +156,14 @@ impl Switch {
             language: run.language(),
         };
         self.emit(Some(call), what, now);
-        if !known {
+        if !known && colleague.is_none() {
             let text = format!("{dialled} is not in the dialplan; add it to numbers");
             self.alarm(Some(call), "unknown-number", text, now);
         }
-        let (path, reason) = (note.path, note.reason);
-        self.emit(Some(call), What::Step { path, reason }, now);
+        if colleague.is_none() {
+            let (path, reason) = (note.path, note.reason);
+            self.emit(Some(call), What::Step { path, reason }, now);
+        }
         let hops = request.headers.max_forwards().unwrap_or(None);
         let planned = PlannedCall {
             id: call,
@@ -147,6 +181,7 @@ impl Switch {
             rings: std::collections::BTreeSet::new(),
             operator: None,
             best_refusal: None,
+            transfer: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
         };
         self.calls.insert(call, planned);
@@ -158,7 +193,7 @@ impl Switch {
         id: ServerId,
         request: &Request,
         flow: Flow,
-        owner: Owner,
+        (owner, side): (Owner, Side),
         operator: Option<OperatorId>,
         now: Now,
     ) -> Option<LegId> {
@@ -171,9 +206,9 @@ impl Switch {
                 return None;
             }
         };
-        let (side, shard) = match &owner {
-            Owner::Call(call) => (Side::Caller, shard_of(*call)),
-            Owner::Errand(_) => (Side::Operator, 0),
+        let shard = match &owner {
+            Owner::Call(call) => shard_of(*call),
+            Owner::Errand(_) => 0,
         };
         let Some(media) = self.open_media(flow, shard, now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
@@ -310,6 +345,8 @@ enum Origin {
     Trunk(TrunkName),
     /// An operator who proved who that is.
     Operator(OperatorId),
+    /// An operator who calls another one.
+    Colleague(OperatorId, OperatorId),
 }
 
 /// A provisional response goes out only where the caller requires reliable ones, and brings an offer that

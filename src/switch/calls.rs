@@ -53,7 +53,7 @@ impl Switch {
     }
 
     /// Does what a step of the dialplan wants; `false`: it cannot be done, on with the next.
-    fn carry_out(&mut self, id: CallId, instruction: Instruction, now: Now) -> bool {
+    pub(super) fn carry_out(&mut self, id: CallId, instruction: Instruction, now: Now) -> bool {
         match instruction {
             Instruction::Play(prompts) => {
                 let playback = self.say(id, Said::Prompts(prompts));
@@ -311,7 +311,7 @@ impl Switch {
         if ringing {
             self.resolving.retain(|_, (waiting, _)| *waiting != id);
             self.stop_rings(id, None, &RingEnd::NoAnswer, now);
-            self.advance(id, now);
+            self.ring_step_over(id, 408, now);
         }
     }
 
@@ -362,6 +362,9 @@ impl Switch {
         }
         self.forget_leg(id, now);
         if let Some(call) = call {
+            if self.transferor_left(call, id, now) {
+                return;
+            }
             let cause = self.cause_of_leaving(call);
             self.end_call(call, side, cause, now);
         }
@@ -392,6 +395,9 @@ impl Switch {
         }
         self.hang_up(id, now);
         if let Some(call) = call {
+            if self.transferor_left(call, id, now) {
+                return;
+            }
             self.end_call(call, side, Cause::Lost, now);
         }
     }
@@ -400,7 +406,8 @@ impl Switch {
     pub(super) fn leg_refused(&mut self, id: LegId, now: Now) {
         let call = self.legs.get(&id).and_then(|leg| leg.call());
         self.forget_leg(id, now);
-        if let Some(call) = call {
+        let began = |call: &CallId| self.calls.get(call).is_some_and(|one| one.caller_leg == id);
+        if let Some(call) = call.filter(began) {
             self.end_call(call, Side::Server, Cause::Refused, now);
         }
     }
@@ -422,6 +429,11 @@ impl Switch {
             self.claims.remove(&claim);
             self.tell_queue(Input::TalkEnded(claim), now);
         }
+        let hands_on = call.transfer.and_then(|transfer| {
+            let talker = (transfer.operator, transfer.claim);
+            self.talk_ended(Some(talker), now);
+            transfer.leg
+        });
         // No operator stays busy for a call that is over, whatever went wrong.
         for claim in self.domain.claims_for(id) {
             self.claims.remove(&claim);
@@ -429,7 +441,8 @@ impl Switch {
             self.alarm(Some(id), "claim-left", text, now);
             self.tell_queue(Input::TalkEnded(claim), now);
         }
-        for leg in [Some(call.caller_leg), call.partner].into_iter().flatten() {
+        let legs = [Some(call.caller_leg), call.partner, hands_on];
+        for leg in legs.into_iter().flatten() {
             self.hang_up(leg, now);
         }
         self.emit(Some(id), What::Ended { by, cause }, now);

@@ -67,6 +67,7 @@ impl Switch {
                 let response = capabilities(Response::to(request, 200));
                 self.respond(id, request, response, now);
             }
+            Method::Refer => self.referred(leg_id, id, request, now),
             Method::Info => self.respond_status(id, request, 200, now),
             Method::Other(_) => {
                 let response = Response::to(request, 501).with(Name::Allow, ALLOW);

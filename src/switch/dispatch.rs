@@ -13,9 +13,10 @@ use crate::sip::transaction::layer::{Answered, CancelTarget, Incoming, Kind, Rec
 use crate::time::Now;
 
 /// What we understand (RFC 3261 §20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER";
 /// Extensions that we have (§20.37).
-pub(super) const SUPPORTED: &str = "100rel, timer";
+pub(super) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 /// The only bodies that we read.
 pub(super) const SDP: &str = "application/sdp";
 

@@ -57,10 +57,17 @@ impl Switch {
         }
     }
 
-    /// Whether the caller has to be an operator: for codes, and wherever no trunk is.
+    /// Whether the caller has to be an operator: for codes, wherever no trunk is, and to reach operators.
     fn needs_proof(&self, request: &Request, flow: Flow) -> bool {
-        request.uri.user().unwrap_or_default().starts_with('*')
+        let user = request.uri.user().unwrap_or_default();
+        let inside = || {
+            request.headers.has(Name::Replaces)
+                || self.accounts.contains_key(&OperatorId(user.clone()))
+        };
+        user.starts_with('*')
             || self.settings.trunk_of(flow.remote.ip()).is_none()
+            // An operator who calls another one: from a carrier, such a number is the helpline's.
+            || (self.is_phone(flow) && inside())
     }
 
     /// The way of our replies (§18.2.2, RFC 3581 §4). A trunk that does not ask for its source port
@@ -98,6 +105,8 @@ fn without_state(request: &Request) -> Response {
         Method::Options => capabilities(Response::to(request, 200)),
         // Outside a dialog there is nothing that they could mean (§12.2.2, RFC 3262 §3).
         Method::Bye | Method::Prack | Method::Update | Method::Info => Response::to(request, 481),
+        // Nobody makes this exchange call somebody from outside a call.
+        Method::Refer => Response::to(request, 403),
         Method::Other(_) => Response::to(request, 501).with(Name::Allow, ALLOW),
         _ => Response::to(request, 405).with(Name::Allow, ALLOW),
     }

@@ -2,7 +2,7 @@
 
 use super::pbx::Switch;
 use crate::call::Owner;
-use crate::event::OperatorState;
+use crate::event::{OperatorState, Side};
 use crate::ids::{LegId, OperatorId};
 use crate::media::{Clip, Command};
 use crate::queue::Input;
@@ -41,7 +41,7 @@ impl Switch {
             id,
             &request,
             flow,
-            Owner::Errand(operator.clone()),
+            (Owner::Errand(operator.clone()), Side::Operator),
             Some(operator),
             now,
         ) {

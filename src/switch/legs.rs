@@ -86,6 +86,8 @@ impl Switch {
             credentials,
             timer: SessionTimer::default(),
             ending: false,
+            referral: None,
+            referrals: 0,
             elsewhere: false,
             probing: false,
             probe_at: None,

@@ -25,6 +25,8 @@ mod rings;
 pub mod settings;
 mod silent;
 pub mod snapshot;
+mod takeover;
+mod transfer;
 mod violations;
 mod ways;
 

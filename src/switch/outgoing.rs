@@ -31,6 +31,8 @@ pub(super) enum Purpose {
     Refresh(LegId),
     /// Does a silent phone speak again?
     Ask(u64),
+    /// How a transfer goes (RFC 3515 §2.4.4); `true`: that was the last word, and the leg ends with it.
+    Notify(LegId, bool),
     /// A provisional response is acknowledged (RFC 3262 §4).
     Prack(LegId),
 }
@@ -195,7 +197,7 @@ impl Switch {
     fn next_cseq(&mut self, purpose: &Purpose, request: &Request) -> u32 {
         let last = request.headers.cseq().map_or(0, |cseq| cseq.number);
         let dialog = match purpose {
-            Purpose::Probe(leg) | Purpose::Refresh(leg) => {
+            Purpose::Probe(leg) | Purpose::Refresh(leg) | Purpose::Notify(leg, _) => {
                 self.legs.get_mut(leg).and_then(|leg| leg.dialog.as_mut())
             }
             Purpose::Prack(leg) => self.early_dialog(*leg, request),

@@ -81,7 +81,7 @@ impl Switch {
         named.or_else(|| last().map(|(queue, _)| queue.clone()))
     }
 
-    fn reassure(&mut self, call: CallId, queue: &QueueName) -> u64 {
+    pub(super) fn reassure(&mut self, call: CallId, queue: &QueueName) -> u64 {
         let one = self.calls.get(&call);
         let comfort = one.and_then(|one| one.plan.queues.get(queue)?.comfort.clone());
         let prompt = comfort.map_or_else(|| PromptName::from(REASSURANCE), |comfort| comfort.play);

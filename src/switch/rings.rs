@@ -168,8 +168,15 @@ impl Switch {
     }
 
     fn ring_phone(&mut self, call: CallId, operator: &OperatorId, binding: &Binding, now: Now) {
-        let caller = self.calls.get(&call).and_then(|call| call.caller.as_ref());
-        let shown = caller.map_or("anonymous", |caller| caller.as_str());
+        let one = self.calls.get(&call);
+        let caller = one.and_then(|one| one.caller.as_ref());
+        // A colleague is no secret.
+        let colleague = one.and_then(|one| self.legs.get(&one.caller_leg)?.operator.clone());
+        let shown = match (&colleague, caller) {
+            (Some(colleague), _) => colleague.as_str(),
+            (None, Some(caller)) => caller.as_str(),
+            (None, None) => "anonymous",
+        };
         let domain = &self.settings.domain;
         let invitation = Invitation {
             uri: Uri::parse_lenient(&binding.contact),
@@ -341,7 +348,7 @@ impl Switch {
         let first = routes.first().copied();
         if !first.is_some_and(|route| self.ring_number(call, &number, route, now)) {
             self.timers.clear(&Timer::Call(call));
-            self.advance(call, now);
+            self.ring_step_over(call, 480, now);
         }
     }
 
@@ -431,7 +438,11 @@ impl Switch {
         }
         if direct {
             self.timers.clear(&Timer::Call(call));
-            self.advance(call, now);
+            let status = match why {
+                RingEnd::Declined { status } => *status,
+                _ => 480,
+            };
+            self.ring_step_over(call, status, now);
         }
     }
 
@@ -502,6 +513,7 @@ impl Switch {
         if let Some((_, Some(claim))) = rung {
             self.tell_queue(Input::Answered(claim), now);
         }
+        self.transferred(call, now);
         for other in others {
             self.hang_up_loser(other, now);
         }

@@ -89,8 +89,15 @@ impl Switch {
     pub(super) fn snapshot_of(&self, id: CallId) -> Option<CallSnapshot> {
         let call = self.calls.get(&id)?;
         let caller_leg = self.leg_snapshot(call.caller_leg)?;
-        let partner = call.partner.and_then(|leg| self.leg_snapshot(leg));
+        // Until somebody takes the caller who is handed on, a restart gives the call back.
+        let hands_on = call.transfer.as_ref().and_then(|transfer| transfer.leg);
+        let partner = call.partner.or(hands_on);
+        let partner = partner.and_then(|leg| self.leg_snapshot(leg));
         let (stage, run) = match &call.stage {
+            _ if hands_on.is_some() && partner.is_some() => (StageSnapshot::Talking, &call.run),
+            Stage::Ringing { .. } if call.transfer.is_some() => {
+                (self.back_in_line(id, call), &call.run)
+            }
             Stage::Arriving => return None,
             Stage::Playing { .. } | Stage::Ringing { .. } => (StageSnapshot::Step, &call.resume),
             Stage::Waiting { queue, joined, .. } => (
@@ -113,11 +120,27 @@ impl Switch {
             caller_leg,
             partner,
             joined: call.joined.clone(),
-            queue: self
-                .domain
-                .queue_of(call.operator.as_ref().and_then(|(_, claim)| *claim)),
+            queue: match &call.transfer {
+                Some(transfer) => transfer.queue.clone(),
+                None => self
+                    .domain
+                    .queue_of(call.operator.as_ref().and_then(|(_, claim)| *claim)),
+            },
             hops: call.hops,
         })
+    }
+
+    /// Where a caller is taken up again whose operator hung up while handing on.
+    fn back_in_line(&self, id: CallId, call: &PlannedCall) -> StageSnapshot {
+        let queue = self.line_of(id, None);
+        let joined = queue.as_ref().and_then(|queue| call.joined.get(queue));
+        match (queue.clone(), joined) {
+            (Some(queue), Some(joined)) => StageSnapshot::Waiting {
+                queue,
+                joined: *joined,
+            },
+            _ => StageSnapshot::Step,
+        }
     }
 
     fn leg_snapshot(&self, id: LegId) -> Option<LegSnapshot> {
@@ -238,6 +261,7 @@ impl Switch {
             rings: std::collections::BTreeSet::new(),
             operator: None,
             best_refusal: None,
+            transfer: None,
             hops: snapshot.hops,
         };
         self.calls.insert(id, call);
@@ -307,6 +331,8 @@ impl Switch {
             credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
             timer,
             ending: false,
+            referral: None,
+            referrals: 0,
             elsewhere: false,
             probing: false,
             probe_at: None,

@@ -22,6 +22,10 @@ impl Switch {
                         call.caller_leg == *id
                             || call.partner == Some(*id)
                             || call.rings.contains(id)
+                            || call
+                                .transfer
+                                .as_ref()
+                                .is_some_and(|one| one.leg == Some(*id))
                     });
                     if !owned && !cancelled && !leg.ending {
                         found.push(format!("{id} has no owner"));
