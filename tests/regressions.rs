@@ -11,3 +11,5 @@ mod extensions;
 mod house;
 #[path = "regressions/races.rs"]
 mod races;
+#[path = "regressions/transfers.rs"]
+mod transfers;
