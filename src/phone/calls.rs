@@ -414,7 +414,7 @@ impl Phone {
 
     /// Where a request inside the dialog goes: to the first route or the target, if they name an
     /// address, else to the server.
-    fn place_of(&self, draft: &Draft) -> SocketAddr {
+    pub(super) fn place_of(&self, draft: &Draft) -> SocketAddr {
         let route = draft.routes.first().map(|route| {
             let inner = route
                 .split_once('<')
@@ -504,6 +504,7 @@ impl Phone {
                 self.tell(Event::Ended { by: Ender::Peer });
             }
             Method::Invite | Method::Update => self.renegotiated(request, from, now),
+            Method::Notify => self.transfer_told(request, from, now),
             Method::Options | Method::Info => self.respond(request, 200, from, now),
             _ => self.respond(request, 405, from, now),
         }

@@ -19,6 +19,7 @@ mod sound;
 #[cfg(test)]
 mod tests;
 mod transactions;
+mod transfer;
 mod voice;
 mod wire;
 

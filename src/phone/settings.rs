@@ -153,6 +153,11 @@ pub enum Event {
     SecondCall,
     /// The peer holds, or takes back.
     Held(bool),
+    /// How far a transfer is that this phone asked for.
+    Transfer {
+        /// 100 at first; a final status is the last word.
+        status: u16,
+    },
     /// A key of the peer came as a telephone-event.
     Key(char),
     /// Bytes that rsip cannot read, or that make no sense here.

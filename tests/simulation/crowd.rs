@@ -101,6 +101,16 @@ fn shift(world: &mut World, dice: &mut Dice, size: Size, player: usize, after: D
         let away = moment(dice);
         world.plan_act(away, Act::Do(player, Deed::Unregister));
     }
+    if dice.chance(30) {
+        let to = *dice.one_of(&["101", "102", "103", "children", "late", "116111", "112"]);
+        let transfer = moment(dice);
+        let deed = Deed::Transfer(to.to_owned());
+        world.plan_act(transfer, Act::Do(player, deed));
+        if dice.chance(50) {
+            let rest = dice.between(Duration::ZERO, SECOND * 2);
+            world.plan_act(transfer + rest, Act::Do(player, Deed::HangUp));
+        }
+    }
     if dice.chance(20) {
         let hold = moment(dice);
         world.plan_act(hold, Act::Do(player, Deed::Hold(true)));

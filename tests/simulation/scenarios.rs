@@ -451,3 +451,43 @@ fn a_caller_whose_operator_vanished_goes_back_into_the_line_and_is_told_so() {
     assert_eq!(record.cause, Some(Cause::HungUp));
     assert_eq!(record.operator, Some("102".into()));
 }
+
+#[test]
+fn a_caller_is_handed_to_another_operator_and_the_two_hear_each_other() {
+    let (mut world, caller, first) = talking();
+    let second = operator(&mut world, "102", answers(SECOND));
+    world.deed(first, Deed::Transfer("102".into()));
+    world.run(SECOND / 2);
+    assert_eq!(world.players[caller].phone.tone_heard(), Some(house::MUSIC));
+    world.run(SECOND * 3);
+    let tone = |player: usize| world.players[player].phone.settings().tone;
+    let tones = (tone(second), tone(caller));
+    assert_eq!(world.players[caller].phone.tone_heard(), Some(tones.0));
+    assert_eq!(world.players[second].phone.tone_heard(), Some(tones.1));
+    for status in [100, 200] {
+        assert!(world.players[first].says(&Event::Transfer { status }));
+    }
+    assert_eq!(world.players[first].phone.stage(), None);
+    world.deed(caller, Deed::HangUp);
+    ends_well(&mut world);
+    let record = record(&world, caller);
+    assert_eq!(record.operator, Some("102".into()));
+    assert_eq!(record.ended_by, Some(Side::Caller));
+}
+
+#[test]
+fn a_crash_while_a_caller_is_handed_on_gives_the_call_back() {
+    let (mut world, caller, first) = talking();
+    let second = operator(&mut world, "102", Manner::default());
+    world.deed(first, Deed::Transfer("102".into()));
+    world.run(SECOND * 2);
+    assert_eq!(world.players[second].phone.stage(), Some(Stage::Ringing));
+    world.act(Act::Crash(SECOND));
+    world.run(SECOND * 3);
+    let tone = world.players[first].phone.settings().tone;
+    assert_eq!(world.players[caller].phone.tone_heard(), Some(tone));
+    world.deed(second, Deed::HangUp);
+    world.deed(first, Deed::HangUp);
+    ends_well(&mut world);
+    assert_eq!(record(&world, caller).operator, Some("101".into()));
+}

@@ -61,6 +61,8 @@ pub(crate) enum Deed {
     Unregister,
     Hold(bool),
     Mute(bool),
+    /// Hands the caller on, to whomever the dialplan or the house knows by this name.
+    Transfer(String),
     Press(char),
     /// Hangs up where nothing was heard since so many packets (`None`: counts them first).
     Despair(Option<u64>),
@@ -558,6 +560,11 @@ impl World {
             Deed::Hold(hold) => {
                 self.players[player].held = true;
                 self.with(player, |phone, now| phone.hold(hold, now));
+            }
+            Deed::Transfer(to) => {
+                self.players[player].held = true;
+                let uri = format!("sip:{to}@{}", house::server());
+                self.with(player, |phone, now| phone.transfer(&uri, now));
             }
             Deed::Mute(mute) => {
                 self.players[player].muted = mute;
