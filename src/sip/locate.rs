@@ -205,7 +205,9 @@ impl Search {
             addresses: BTreeMap::new(),
         };
         // §4: maddr stands for the host.
-        let host = uri.parameter("maddr").and_then(|text| Host::parse(text).ok());
+        let host = uri
+            .parameter("maddr")
+            .and_then(|text| Host::parse(text).ok());
         let host = host.as_ref().unwrap_or(&sip.host);
         search.domain = match host {
             Host::Address(address) => address.to_string(),
@@ -382,7 +384,9 @@ impl Search {
         for (protocol, name) in names {
             let records = self.services.get(name).cloned().unwrap_or_default();
             // RFC 2782: a lone "." says that there is no such service.
-            refused |= records.iter().any(|record| matches!(record.target.as_str(), "." | ""));
+            refused |= records
+                .iter()
+                .any(|record| matches!(record.target.as_str(), "." | ""));
             for record in in_order(records, random) {
                 let host = record.target.trim_end_matches('.').to_owned();
                 if !host.is_empty() {
@@ -558,7 +562,10 @@ mod tests {
             srv(0, 1, 5060, "server1.example.com."),
         ];
         let next = search.answer(&ask, Answer::Srv(records), &mut lot);
-        assert_eq!(next, [host("server1.example.com"), host("server2.example.com")]);
+        assert_eq!(
+            next,
+            [host("server1.example.com"), host("server2.example.com")]
+        );
         search.answer(&next[1], at(2), &mut lot);
         assert_eq!(search.targets(), None, "one question is open");
         search.answer(&next[0], at(1), &mut lot);
