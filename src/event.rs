@@ -374,12 +374,18 @@ pub enum Entry {
 mod tests {
     use super::*;
 
-    /// One of each kind; a kind that is added must be added here too.
-    fn one_of_each() -> Vec<What> {
-        let operator = || OperatorId::from("101");
+    fn operator() -> OperatorId {
+        OperatorId::from("101")
+    }
+
+    fn reason() -> String {
+        "because".into()
+    }
+
+    /// What happens to a call.
+    fn of_a_call() -> Vec<What> {
         let queue = || QueueName::from("children");
-        let reason = || "because".to_owned();
-        let all = vec![
+        vec![
             What::Arrived {
                 caller: Some(Pseudonym::from("C-7F3A")),
                 dialled: "116111".into(),
@@ -450,6 +456,12 @@ mod tests {
                 by: Side::Caller,
                 cause: Cause::HungUp,
             },
+        ]
+    }
+
+    /// What happens to the exchange and its operators.
+    fn of_the_exchange() -> Vec<What> {
+        vec![
             What::Operator {
                 operator: operator(),
                 state: OperatorState::Free,
@@ -470,11 +482,13 @@ mod tests {
             What::Applied {
                 plan: "a1b2".into(),
             },
-        ];
-        let mut kinds = std::collections::BTreeSet::new();
-        for what in &all {
-            kinds.insert(place(what));
-        }
+        ]
+    }
+
+    /// One of each kind; a kind that is added must be added above too.
+    fn one_of_each() -> Vec<What> {
+        let all = [of_a_call(), of_the_exchange()].concat();
+        let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
         assert_eq!(kinds.len(), all.len());
         all
     }
