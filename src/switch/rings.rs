@@ -360,6 +360,7 @@ impl Switch {
             return;
         };
         let direct = matches!(one.stage, Stage::Ringing { .. });
+        let outside = one.outgoing.is_some();
         let rung = one.operator.take();
         if let Some((operator, claim)) = rung {
             self.emit(
@@ -379,6 +380,7 @@ impl Switch {
             self.timers.clear(&Timer::Call(call));
             let status = match why {
                 RingEnd::Declined { status } => *status,
+                RingEnd::Unreachable if outside => 503,
                 _ => 480,
             };
             self.ring_step_over(call, status, now);

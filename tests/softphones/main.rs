@@ -8,6 +8,7 @@
 )]
 
 mod baresip;
+mod dns;
 mod ear;
 mod linphone;
 mod moment;
@@ -24,6 +25,7 @@ mod codes;
 mod leaving;
 mod media;
 mod operators;
+mod outside;
 mod registration;
 mod starting;
 mod stopping;
