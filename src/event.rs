@@ -80,6 +80,20 @@ pub enum What {
         /// Why.
         why: RingEnd,
     },
+    /// A number outside is called by a server of a trunk.
+    Dialling {
+        /// Which trunk.
+        trunk: TrunkName,
+        /// Which of its servers: transport and address.
+        server: String,
+    },
+    /// That trunk or server is not the one; the next is tried, if there is one.
+    DialFailed {
+        /// Which trunk.
+        trunk: TrunkName,
+        /// Why, for people.
+        reason: String,
+    },
     /// Caller and operator hear each other.
     Connected {
         /// Who.
@@ -373,6 +387,14 @@ mod tests {
             What::Connected {
                 operator: operator(),
             },
+            What::Dialling {
+                trunk: "delta".into(),
+                server: "udp:192.0.2.1:5060".into(),
+            },
+            What::DialFailed {
+                trunk: "delta".into(),
+                reason: reason(),
+            },
             What::Transfer {
                 operator: operator(),
                 to: "102".into(),
@@ -459,6 +481,8 @@ mod tests {
             What::Parted { .. } => 18,
             What::Transfer { .. } => 19,
             What::TransferFailed { .. } => 20,
+            What::Dialling { .. } => 21,
+            What::DialFailed { .. } => 22,
         }
     }
 

@@ -13,6 +13,8 @@ const NATIONAL: usize = 9;
 const COUNTRY: &str = "994";
 /// Short numbers, dialled as they are: emergency, gas, and the helpline.
 const SHORT: [&str; 6] = ["101", "102", "103", "104", "112", "116111"];
+/// Those of them that no cap and no limit holds back.
+const EMERGENCY: [&str; 4] = ["101", "102", "103", "112"];
 /// E.164 §6: fifteen digits at most.
 const LONGEST: usize = 15;
 /// A foreign number has at least so many.
@@ -93,6 +95,11 @@ impl Number {
             return Self::international(digits);
         }
         (digits.len() == NATIONAL).then(|| Self(format!("+{COUNTRY}{digits}")))
+    }
+
+    /// Whether it calls for help: police, fire, ambulance, rescue.
+    pub fn is_emergency(&self) -> bool {
+        EMERGENCY.contains(&self.as_str())
     }
 
     /// `116111` or `+994506802280`.

@@ -164,6 +164,8 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Parted { .. }
         | What::Transfer { .. }
         | What::TransferFailed { .. }
+        | What::Dialling { .. }
+        | What::DialFailed { .. }
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
         | What::Operator { .. }

@@ -19,6 +19,7 @@ use super::drive::{Orders, Pace, Shell, short};
 use super::keeper::{Keeper, Kept};
 use super::known::Known;
 use super::media::Threads;
+use super::resolve::Resolver;
 use super::stream::Streams;
 use super::udp;
 use crate::config::Settings;
@@ -273,6 +274,7 @@ pub async fn start(
         known,
         media,
         on_disk: Some(loaded.plan.hash.clone()),
+        resolver: Resolver::new(&settings.dns, inputs.clone()),
         keeper,
         inputs: inputs.clone(),
         pace: Pace::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::early::EARLY_GAP;
 use super::legs::COMPLETED_ELSEWHERE;
 use super::outgoing::{Pending, Purpose};
-use super::pbx::Switch;
+use super::pbx::{Switch, Timer};
 use super::refresh::RETRY;
 use crate::call::Progress;
 use crate::ids::LegId;
@@ -23,6 +23,9 @@ impl Switch {
         let Some(pending) = self.clients.get(&id).cloned() else {
             return;
         };
+        if let Purpose::Invite(leg) = pending.purpose {
+            self.timers.clear(&Timer::Unheard(leg));
+        }
         if matches!(response.status, 401 | 407)
             && self.is_wanted(id, &pending)
             && let Some(again) = self.answer_challenge(&pending, response, now)
@@ -180,6 +183,7 @@ impl Switch {
                 } else if response.is_success() {
                     self.phone_answered(id, &pending.request, response, flow, now);
                 } else {
+                    self.note_retry_after(id, response);
                     self.ring_refused(id, response.status, now);
                 }
             }

@@ -9,6 +9,7 @@ use crate::ids::{CallId, OperatorId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::locate;
 use crate::sip::message::Message;
 use crate::sip::parse::{Malformed, parse_datagram};
 
@@ -42,12 +43,12 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
-    /// The answer to [`Output::Resolve`]; empty: no such host.
+    /// The answer to [`Output::Resolve`].
     Resolved {
         /// Of which question.
         question: u64,
-        /// In the order to try.
-        routes: Vec<Route>,
+        /// What DNS says.
+        answer: locate::Answer,
     },
     /// Media tells something.
     Media(media::Event),
@@ -119,14 +120,12 @@ pub enum Output {
     },
     /// Tell media.
     Media(media::Command),
-    /// Find a host's addresses (RFC 3263 §4), and ours towards them; [`Input::Resolved`] answers.
+    /// Ask DNS (RFC 3263 §4), and the system for our address towards a host; [`Input::Resolved`] answers.
     Resolve {
         /// Comes back.
         question: u64,
-        /// The host's name, or its address where only ours is wanted.
-        host: String,
-        /// Its port.
-        port: u16,
+        /// What to ask.
+        ask: locate::Question,
     },
     /// An operator's contacts, to be kept for the next start.
     Bindings {

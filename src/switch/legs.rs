@@ -80,6 +80,7 @@ impl Switch {
             operator,
             progress,
             dialog: None,
+            trunk: None,
             contact: self.our_contact(flow),
             flow,
             media,
@@ -336,6 +337,7 @@ impl Switch {
             self.servers.remove(&server);
         }
         self.timers.clear(&Timer::Leg(id));
+        self.timers.clear(&Timer::Unheard(id));
         let operator = leg.operator.as_ref();
         if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
             self.ring_later(operator, &invite.uri, now);

@@ -8,6 +8,7 @@
 mod answers;
 mod arrive;
 mod calls;
+mod dial;
 mod dialogs;
 mod dispatch;
 mod door;

@@ -6,7 +6,7 @@ use super::input::Route;
 use super::legs::session_expires;
 use super::pbx::Switch;
 use crate::event::Side;
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkName};
 use crate::sip::digest::{Challenge, Credentials};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
@@ -241,6 +241,13 @@ impl Switch {
             remote,
             connection: None,
         })
+    }
+
+    /// Who we are to a trunk.
+    pub(super) fn credentials_of(&self, trunk: Option<&TrunkName>) -> Option<Credentials> {
+        let trunks = self.settings.trunks.iter();
+        let trunk = trunks.into_iter().find(|one| Some(&one.name) == trunk)?;
+        trunk.credentials.clone()
     }
 
     /// Who we are to the peer of a leg: to the trunk that brought it, or that takes outside calls. An

@@ -31,6 +31,8 @@ pub struct LegSnapshot {
     /// Holds the peer's address, which is the caller's number.
     dialog: Private<Dialog>,
     flow: Flow,
+    #[serde(default)]
+    trunk: Option<TrunkName>,
     contact: String,
     media: Media,
     agreement: Option<Agreement>,
@@ -150,6 +152,7 @@ impl Switch {
             operator: leg.operator.clone(),
             dialog: Private::new(leg.dialog.clone()?),
             flow: leg.flow,
+            trunk: leg.trunk.clone(),
             contact: leg.contact.clone(),
             media: leg.media.clone(),
             agreement: leg.timer.agreement().copied(),
@@ -328,7 +331,10 @@ impl Switch {
             flow: kept.flow.closed(),
             contact: kept.contact.clone(),
             media: kept.media.clone(),
-            credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
+            trunk: kept.trunk.clone(),
+            credentials: self
+                .credentials_of(kept.trunk.as_ref())
+                .or_else(|| self.credentials_for(kept.flow, side, kept.operator.is_some())),
             timer,
             ending: false,
             referral: None,

@@ -72,8 +72,8 @@ pub(crate) fn settings() -> Settings {
             sources: vec!["198.51.100.0/24".parse().unwrap()],
             host: Some(TrunkHost {
                 host: "198.51.100.7".into(),
-                port: 5060,
-                transport: Transport::Udp,
+                port: Some(5060),
+                transport: Some(Transport::Udp),
             }),
             credentials: Some(Credentials {
                 user: "line".into(),
