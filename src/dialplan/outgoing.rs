@@ -23,6 +23,9 @@ impl std::fmt::Display for Money {
     }
 }
 
+/// The class of calls for help, which no plan has to name.
+pub const EMERGENCY: &str = "emergency";
+
 /// `[[outgoing]]`: a class of numbers that operators may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {

@@ -175,6 +175,7 @@ impl Switch {
                     if first {
                         self.phone_rings(id, now);
                     }
+                    self.tell_progress(id, response, first, now);
                 } else if response.is_success() && *cancelled {
                     // CANCEL and 2xx crossed (§9.1): the call stands for a moment.
                     let why = leg.elsewhere.then_some(COMPLETED_ELSEWHERE);

@@ -445,6 +445,7 @@ impl Switch {
         for leg in legs.into_iter().flatten() {
             self.hang_up(leg, now);
         }
+        self.book(call.outgoing, now);
         self.emit(Some(id), What::Ended { by, cause }, now);
         self.outputs.push_back(Output::Snapshot {
             call: id,

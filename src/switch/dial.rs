@@ -303,6 +303,13 @@ impl Switch {
             trunk: Some(trunk.name.clone()),
             identity,
         };
+        if let Some(one) = self
+            .calls
+            .get_mut(&call)
+            .filter(|one| one.outgoing.is_some())
+        {
+            one.trunk = trunk.name.clone();
+        }
         let Some(leg) = self.invite(call, invitation, now) else {
             return false;
         };

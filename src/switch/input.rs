@@ -15,6 +15,7 @@ use crate::sip::parse::{Malformed, parse_datagram};
 
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
+use super::spending::PastCall;
 
 /// One thing that the shell tells the switch.
 #[derive(Debug, Clone)]
@@ -88,6 +89,8 @@ pub enum Command {
     Operators(Vec<Account>),
     /// Registrations that a store kept; those that have expired are left out.
     Bindings(Vec<(OperatorId, Binding)>),
+    /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
+    PastCalls(Vec<PastCall>),
     /// States of operators that a store kept.
     OperatorStates(crate::queue::Snapshot),
     /// This dialplan from now on; calls in progress finish on theirs.

@@ -14,6 +14,7 @@ use super::ports::PortPool;
 use super::register::Told;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
+use super::spending::Spending;
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
@@ -73,6 +74,8 @@ pub struct Switch {
     pub(super) resolving: BTreeMap<u64, (CallId, Question)>,
     /// Numbers outside that are being called.
     pub(super) dialling: BTreeMap<CallId, Dialling>,
+    /// What operators' calls outside have cost today.
+    pub(super) spending: Spending,
     /// Trunks' servers that failed lately.
     pub(super) troubled: Troubled,
     /// Where each trunk's servers were the last time.
@@ -116,6 +119,7 @@ impl Switch {
             last_question: 0,
             resolving: BTreeMap::new(),
             dialling: BTreeMap::new(),
+            spending: Spending::default(),
             troubled: Troubled::default(),
             last_targets: BTreeMap::new(),
             closing: BTreeMap::new(),
@@ -241,6 +245,9 @@ impl Switch {
                 self.contacts_changed(changes, now);
             }
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::PastCalls(calls) => {
+                calls.iter().for_each(|past| self.book_past(past, now));
+            }
             Command::Apply(plan) => {
                 self.emit(
                     None,

@@ -7,6 +7,7 @@ use super::dispatch::ALLOW;
 use super::pbx::{PlannedCall, Switch, Timer};
 use super::spending::{PastCall, Spent, minutes};
 use crate::call::{Outgoing, Owner, Progress, Said, Stage};
+use crate::dialplan::outgoing::EMERGENCY;
 use crate::dialplan::{Number, Run};
 use crate::event::{Cause, Direction, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
@@ -22,8 +23,6 @@ use crate::time::Now;
 
 /// How long a number outside may ring (RFC 3261 §16.6, timer C).
 const RING_FOR: Duration = Duration::from_secs(180);
-/// The class of calls for help.
-const EMERGENCY: &str = "emergency";
 
 /// A call that may be begun.
 struct Permit {
@@ -51,7 +50,14 @@ impl Switch {
         let permit = match self.permit(number, now) {
             Ok(permit) => permit,
             Err((status, why)) => {
-                self.emit(None, What::Refused { operator, why: why.clone() }, now);
+                self.emit(
+                    None,
+                    What::Refused {
+                        operator,
+                        why: why.clone(),
+                    },
+                    now,
+                );
                 let response = explained(Response::to(request, status), &why);
                 return self.respond(id, request, response, now);
             }
@@ -221,7 +227,10 @@ impl Switch {
         let Some(one) = self.legs.get(&own) else {
             return;
         };
-        let tag = one.dialog.as_ref().map(|dialog| dialog.id.local_tag.clone());
+        let tag = one
+            .dialog
+            .as_ref()
+            .map(|dialog| dialog.id.local_tag.clone());
         let mut progress = Response::to(&invite, status)
             .with_record_route(&invite)
             .with_tag(&tag.unwrap_or_default())
@@ -258,6 +267,12 @@ impl Switch {
         up && self.calls.contains_key(&call)
     }
 
+    /// Who called outside, where a call is one.
+    pub(super) fn operator_outside(&self, call: CallId) -> Option<OperatorId> {
+        let one = self.calls.get(&call).filter(|one| one.outgoing.is_some())?;
+        self.legs.get(&one.caller_leg)?.operator.clone()
+    }
+
     /// Nobody outside took the call; the operator's phone says why.
     pub(super) fn outgoing_failed(&mut self, call: CallId, status: u16, now: Now) {
         let Some(one) = self.calls.get(&call) else {
@@ -283,7 +298,11 @@ impl Switch {
 
     /// An outgoing call is over: its minutes are booked.
     pub(super) fn book(&mut self, outgoing: Option<Outgoing>, now: Now) {
-        if let Some(Outgoing { class, since: Some(connected) }) = outgoing {
+        if let Some(Outgoing {
+            class,
+            since: Some(connected),
+        }) = outgoing
+        {
             let past = PastCall {
                 class,
                 connected,

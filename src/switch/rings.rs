@@ -439,6 +439,12 @@ impl Switch {
         if one.stage == Stage::Talking || !one.rings.remove(&id) {
             return self.hang_up_loser(id, now);
         }
+        if !self.answer_operator(call, now) {
+            return self.hang_up(id, now);
+        }
+        let Some(one) = self.calls.get_mut(&call) else {
+            return;
+        };
         one.stage = Stage::Talking;
         one.partner = Some(id);
         let others = std::mem::take(&mut one.rings);
@@ -446,9 +452,9 @@ impl Switch {
         self.dialling.remove(&call);
         self.timers.clear(&Timer::Call(call));
         self.connect_media(id);
-        let who = rung
-            .as_ref()
-            .map_or_else(|| "outside".into(), |(operator, _)| operator.clone());
+        let placed = self.operator_outside(call);
+        let who = rung.as_ref().map(|(operator, _)| operator.clone());
+        let who = who.or(placed).unwrap_or_else(|| "outside".into());
         self.emit(Some(call), What::Connected { operator: who }, now);
         if let Some((_, Some(claim))) = rung {
             self.tell_queue(Input::Answered(claim), now);

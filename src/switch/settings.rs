@@ -33,7 +33,10 @@ pub struct Trunk {
 impl Trunk {
     /// Where its servers are looked for; `None`: it takes no calls.
     pub fn uri(&self) -> Option<Uri> {
-        Some(Uri::parse_lenient(&format!("sip:{}", self.place()?)))
+        let transport = self.host.as_ref()?.transport;
+        let transport = transport.map(|one| format!(";transport={}", one.parameter()));
+        let text = format!("sip:{}{}", self.place()?, transport.unwrap_or_default());
+        Some(Uri::parse_lenient(&text))
     }
 
     /// The URI of a number at the trunk.
@@ -41,7 +44,7 @@ impl Trunk {
         Some(format!("sip:{number}@{}", self.place()?))
     }
 
-    /// Host, port and transport, as they stand in a URI.
+    /// Host and port, as they stand in a URI.
     fn place(&self) -> Option<String> {
         let host = self.host.as_ref()?;
         let name = match host.host.parse::<std::net::Ipv6Addr>() {
@@ -49,13 +52,7 @@ impl Trunk {
             Err(_) => host.host.clone(),
         };
         let port = host.port.map(|port| format!(":{port}"));
-        let transport = host.transport;
-        let transport = transport.map(|one| format!(";transport={}", one.parameter()));
-        Some(format!(
-            "{name}{}{}",
-            port.unwrap_or_default(),
-            transport.unwrap_or_default()
-        ))
+        Some(format!("{name}{}", port.unwrap_or_default()))
     }
 
     /// The number of ours that whoever we call sees.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
-use crate::call::{Leg, Media, Owner, Progress, Said, Stage};
+use crate::call::{Leg, Media, Outgoing, Owner, Progress, Said, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
@@ -80,6 +80,8 @@ pub struct CallSnapshot {
     queue: Option<QueueName>,
     #[serde(default = "most_hops")]
     hops: u8,
+    #[serde(default)]
+    outgoing: Option<Outgoing>,
 }
 
 fn most_hops() -> u8 {
@@ -90,6 +92,9 @@ impl Switch {
     /// The call's latest stable state; `None`: it has none yet, since it is not answered.
     pub(super) fn snapshot_of(&self, id: CallId) -> Option<CallSnapshot> {
         let call = self.calls.get(&id)?;
+        if !self.legs.get(&call.caller_leg)?.is_up() {
+            return None;
+        }
         let caller_leg = self.leg_snapshot(call.caller_leg)?;
         // Until somebody takes the caller who is handed on, a restart gives the call back.
         let hands_on = call.transfer.as_ref().and_then(|transfer| transfer.leg);
@@ -129,6 +134,7 @@ impl Switch {
                     .queue_of(call.operator.as_ref().and_then(|(_, claim)| *claim)),
             },
             hops: call.hops,
+            outgoing: call.outgoing.clone(),
         })
     }
 
@@ -265,6 +271,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            outgoing: snapshot.outgoing,
             hops: snapshot.hops,
         };
         self.calls.insert(id, call);

@@ -67,7 +67,7 @@ impl Spending {
 
 fn day(at: Wall, zone: &TimeZone) -> Option<Date> {
     let stamp = jiff::Timestamp::from_microsecond(at.0).ok()?;
-    Some(stamp.to_zoned(zone.clone()).date())
+    Some(stamp.to_zoned_datetime(zone.clone()).date())
 }
 
 /// As carriers count: a minute that was begun is one.
@@ -95,7 +95,13 @@ mod tests {
         spending.book(&call(evening, 61), &zone, evening + 2 * minute);
         spending.book(&call(evening, 0), &zone, evening + 2 * minute);
         let spent = spending.of("mobile", &zone, evening + 3 * minute);
-        assert_eq!(spent, Spent { calls: 2, minutes: 3 });
+        assert_eq!(
+            spent,
+            Spent {
+                calls: 2,
+                minutes: 3
+            }
+        );
         assert_eq!(spending.of("fixed", &zone, evening), Spent::default());
         // A call that began yesterday is not today's.
         let morning = evening + 90 * minute;
