@@ -316,7 +316,7 @@ impl Switch {
         if let Some(dialling) = self.dialling.get_mut(&call) {
             dialling.leg = Some(leg);
         }
-        let patience = now.at + trunk.failover_after();
+        let patience = now.at + trunk.failover_after;
         self.timers.set(Timer::Unheard(leg), patience);
         true
     }
@@ -425,7 +425,7 @@ impl Switch {
     pub(super) fn ring_outside(&mut self, call: CallId, number: &Number, now: Now) -> bool {
         let trunks = self.trunks_out(&[]);
         if trunks.is_empty() {
-            let text = "a ring step names a number outside, but no trunk has a host".to_owned();
+            let text = "a ring step names a number outside, but no trunk has a peer".to_owned();
             self.alarm(Some(call), "no-outgoing-trunk", text, now);
             return false;
         }
