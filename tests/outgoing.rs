@@ -14,7 +14,8 @@ use qaynar::sip::digest::Challenge;
 use qaynar::sip::flow::{Flow, Transport};
 use qaynar::sip::locate::{Address, Answer, Naptr, Question, Srv};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
-use qaynar::switch::{Command, Input, PastCall, Settings, Trunk, TrunkHost};
+use qaynar::sip::uri::Uri;
+use qaynar::switch::{Command, Input, PastCall, Settings, Trunk};
 
 const FIRST: &str = "198.51.100.7:5060";
 const SECOND: &str = "198.51.100.8:5060";
@@ -22,25 +23,20 @@ const PHONE: &str = "192.0.2.9:5062";
 const CALLEE: &str = "0506802299";
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
-fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
+fn trunk(name: &str, peer: &str) -> Trunk {
     Trunk {
-        name: name.into(),
         sources: vec!["198.51.100.0/24".parse().unwrap()],
-        host: Some(TrunkHost {
-            host: host.into(),
-            port,
-            transport: None,
-        }),
-        credentials: None,
+        peer: Some(Uri::parse(peer).unwrap()),
         from: Some("+994124040404".into()),
+        ..Trunk::named(name)
     }
 }
 
 fn two_trunks() -> Settings {
     Settings {
         trunks: vec![
-            trunk("first", "198.51.100.7", Some(5060)),
-            trunk("second", "198.51.100.8", Some(5060)),
+            trunk("first", "sip:198.51.100.7:5060"),
+            trunk("second", "sip:198.51.100.8:5060"),
         ],
         ..settings()
     }
@@ -48,7 +44,7 @@ fn two_trunks() -> Settings {
 
 fn one_name() -> Settings {
     Settings {
-        trunks: vec![trunk("carrier", "sip.example.net", None)],
+        trunks: vec![trunk("carrier", "sip:sip.example.net")],
         ..settings()
     }
 }
@@ -314,7 +310,7 @@ fn a_silent_server_is_left_after_three_seconds_and_cancelled_when_it_speaks() {
 #[test]
 fn the_last_server_is_waited_for() {
     let mut desk = desk(Settings {
-        trunks: vec![trunk("first", "198.51.100.7", Some(5060))],
+        trunks: vec![trunk("first", "sip:198.51.100.7:5060")],
         ..settings()
     });
     dials(&mut desk, "one", CALLEE);
@@ -570,10 +566,9 @@ fn register(desk: &mut Desk) {
 
 #[test]
 fn a_connection_that_cannot_be_made_leads_to_the_next_server() {
-    let mut first = trunk("first", "198.51.100.7", Some(5060));
-    first.host.as_mut().unwrap().transport = Some(Transport::Tcp);
+    let first = trunk("first", "sip:198.51.100.7:5060;transport=tcp");
     let mut desk = desk(Settings {
-        trunks: vec![first, trunk("second", "198.51.100.8", Some(5060))],
+        trunks: vec![first, trunk("second", "sip:198.51.100.8:5060")],
         ..settings()
     });
     dials(&mut desk, "one", CALLEE);
@@ -582,5 +577,56 @@ fn a_connection_that_cannot_be_made_leads_to_the_next_server() {
     desk.sent.clear();
     desk.input(Input::SendFailed { flow });
     assert_eq!(the_invite(&mut desk).0, SECOND);
+    all_over(&mut desk);
+}
+
+#[test]
+fn one_channel_is_kept_for_help_and_numbers_are_written_as_the_carrier_wants() {
+    let mut first = trunk("first", "sip:198.51.100.7:5060");
+    first.limits.max_calls = Some(2);
+    first.number_format = qaynar::switch::NumberFormat::National;
+    let mut desk = desk(Settings {
+        trunks: vec![first],
+        ..settings()
+    });
+    dials(&mut desk, "one", CALLEE);
+    let (_, out) = the_invite(&mut desk);
+    assert_eq!(out.uri.to_string(), "sip:0506802299@198.51.100.7:5060");
+    // The second channel is not for everybody.
+    let refused = dials(&mut desk, "two", CALLEE);
+    assert_eq!(refused[0].status, 503);
+    dials(&mut desk, "three", "103");
+    let invites = asked(&desk, Method::Invite);
+    let help = invites
+        .iter()
+        .any(|(_, one)| one.uri.to_string().starts_with("sip:103@"));
+    assert!(help, "{invites:?}");
+    all_over(&mut desk);
+}
+
+/// Weighted sharing: over many calls, three to one.
+#[test]
+fn trunks_of_one_priority_share_the_calls_by_weight() {
+    let mut big = trunk("big", "sip:198.51.100.7:5060");
+    big.weight = 75;
+    let mut small = trunk("small", "sip:198.51.100.8:5060");
+    small.weight = 25;
+    let mut reserve = trunk("reserve", "sip:198.51.100.9:5060");
+    reserve.priority = 2;
+    let mut desk = desk(Settings {
+        trunks: vec![reserve, small, big],
+        ..settings()
+    });
+    let mut share = std::collections::BTreeMap::new();
+    for number in 0..200 {
+        dials(&mut desk, &format!("call{number}"), "112");
+        let (place, out) = the_invite(&mut desk);
+        answers(&mut desk, &place, &out, "486 Busy Here");
+        desk.sent.clear();
+        *share.entry(place).or_insert(0) += 1;
+        desk.wait(Duration::from_secs(1));
+    }
+    assert_eq!(share.len(), 2, "the reserve is not needed: {share:?}");
+    assert!((125..=175).contains(&share[FIRST]), "{share:?}");
     all_over(&mut desk);
 }

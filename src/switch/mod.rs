@@ -30,11 +30,12 @@ pub mod snapshot;
 mod spending;
 mod takeover;
 mod transfer;
+pub mod trunks;
 mod violations;
 mod ways;
 
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
-pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk, TrunkHost};
+pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk};
 pub use snapshot::CallSnapshot;
 pub use spending::PastCall;

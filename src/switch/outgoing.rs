@@ -261,7 +261,7 @@ impl Switch {
         let trunks = &self.settings.trunks;
         let trunk = match side {
             _ if operator => None,
-            Side::Operator => trunks.iter().find(|trunk| trunk.host.is_some()),
+            Side::Operator => trunks.iter().find(|trunk| trunk.peer.is_some()),
             Side::Caller | Side::Server => {
                 let name = self.settings.trunk_of(flow.remote.ip())?;
                 trunks.iter().find(|trunk| trunk.name == name)

@@ -321,7 +321,7 @@ impl Switch {
 
 fn some_trunk(trunks: Vec<TrunkName>) -> Result<Vec<TrunkName>, Refusal> {
     match trunks.is_empty() {
-        true => Err((503, "no trunk takes calls: give one a host".to_owned())),
+        true => Err((503, "no trunk takes calls: give one a peer".to_owned())),
         false => Ok(trunks),
     }
 }

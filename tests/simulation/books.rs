@@ -99,8 +99,7 @@ fn arithmetic(record: &CallRecord) -> Option<String> {
     let complete = record.ended.is_some() && record.ended_by.is_some() && record.cause.is_some();
     // Whom an operator calls is rung by somebody else.
     let rung = record.rung.is_some() || record.direction == Direction::Out;
-    let implied =
-        record.connected.is_none() || (rung && record.answered.is_some());
+    let implied = record.connected.is_none() || (rung && record.answered.is_some());
     (!there.is_sorted() || !complete || !implied)
         .then(|| format!("the moments of {} do not fit: {record:?}", record.call))
 }

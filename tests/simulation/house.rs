@@ -11,7 +11,8 @@ use qaynar::media::{Clip, Clips, Sound};
 use qaynar::private::Private;
 use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::Transport;
-use qaynar::switch::{Account, FeatureCodes, Settings, Trunk, TrunkHost};
+use qaynar::sip::uri::Uri;
+use qaynar::switch::{Account, FeatureCodes, Settings, Trunk};
 
 pub(crate) const REALM: &str = "qaynar";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -121,17 +122,12 @@ const SHOWN: &str = "+994124040404";
 
 fn trunk(last: u8) -> Trunk {
     let address = IpAddr::from([203, 0, 113, last]);
-    let host = TrunkHost {
-        host: address.to_string(),
-        port: Some(5060),
-        transport: None,
-    };
+    let peer = Uri::parse(&format!("sip:{address}:5060")).expect("a URI");
     Trunk {
-        name: format!("trunk-{last}").as_str().into(),
         sources: vec![address.into()],
-        host: CARRIERS.contains(&last).then_some(host),
-        credentials: None,
+        peer: CARRIERS.contains(&last).then_some(peer),
         from: Some(SHOWN.into()),
+        ..Trunk::named(&format!("trunk-{last}"))
     }
 }
 

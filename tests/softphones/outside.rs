@@ -40,7 +40,7 @@ fn zone(first: u16, second: u16) -> Dns {
 fn house(dns: &Dns) -> (Server, Baresip) {
     let config = format!(
         "[dns]\nservers = [\"127.0.0.1:{}\"]\n[[trunks]]\nname = \"carrier\"\n\
-         host = \"carrier.example.net\"\nfrom = \"+994124040404\"",
+         peer = \"sip:carrier.example.net\"\nfrom = \"+994124040404\"",
         dns.port
     );
     let outgoing = "[[outgoing]]\nname = \"mobile\"\nnumbers = \"mobile\"\nper_minute = 0.05\n\n[queue.children]";
