@@ -584,7 +584,7 @@ fn a_connection_that_cannot_be_made_leads_to_the_next_server() {
 fn one_channel_is_kept_for_help_and_numbers_are_written_as_the_carrier_wants() {
     let mut first = trunk("first", "sip:198.51.100.7:5060");
     first.limits.max_calls = Some(2);
-    first.number_format = qaynar::switch::NumberFormat::National;
+    first.number_format = qaynar::switch::settings::NumberFormat::National;
     let mut desk = desk(Settings {
         trunks: vec![first],
         ..settings()
