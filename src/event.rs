@@ -419,18 +419,6 @@ mod tests {
             What::Connected {
                 operator: operator(),
             },
-            What::Refused {
-                operator: operator(),
-                why: reason(),
-            },
-            What::Dialling {
-                trunk: "delta".into(),
-                server: "udp:192.0.2.1:5060".into(),
-            },
-            What::DialFailed {
-                trunk: "delta".into(),
-                reason: reason(),
-            },
             What::Transfer {
                 operator: operator(),
                 to: "102".into(),
@@ -455,6 +443,24 @@ mod tests {
             What::Ended {
                 by: Side::Caller,
                 cause: Cause::HungUp,
+            },
+        ]
+    }
+
+    /// What happens on the way outside.
+    fn of_the_way_out() -> Vec<What> {
+        vec![
+            What::Refused {
+                operator: operator(),
+                why: reason(),
+            },
+            What::Dialling {
+                trunk: "delta".into(),
+                server: "udp:192.0.2.1:5060".into(),
+            },
+            What::DialFailed {
+                trunk: "delta".into(),
+                reason: reason(),
             },
         ]
     }
@@ -487,7 +493,7 @@ mod tests {
 
     /// One of each kind; a kind that is added must be added above too.
     fn one_of_each() -> Vec<What> {
-        let all = [of_a_call(), of_the_exchange()].concat();
+        let all = [of_a_call(), of_the_way_out(), of_the_exchange()].concat();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
         assert_eq!(kinds.len(), all.len());
         all

@@ -195,6 +195,31 @@ impl Switch {
         self.invite(call, invitation, now);
     }
 
+    /// What stands above the offer.
+    fn headers_of(&self, call: CallId, to: &Invitation, (call_id, tag): Identity) -> Headers {
+        let proposal = Proposal::new(&Settings::default());
+        let mut headers = Headers::with_capacity(14);
+        let hops = match (&to.operator, self.calls.get(&call)) {
+            (None, Some(call)) => call.hops.saturating_sub(1),
+            _ => MAX_FORWARDS,
+        };
+        headers.push(Name::MaxForwards, hops.to_string());
+        headers.push(Name::From, format!("{};tag={tag}", to.from));
+        headers.push(Name::To, to.to.clone());
+        headers.push(Name::CallId, call_id);
+        headers.push(Name::CSeq, "1 INVITE");
+        headers.push(Name::Contact, self.our_contact(to.flow));
+        headers.push(Name::Allow, ALLOW);
+        headers.push(Name::Supported, SUPPORTED);
+        headers.push(
+            Name::SessionExpires,
+            super::legs::session_expires(&proposal.header()),
+        );
+        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
+        headers.push(Name::ContentType, SDP);
+        headers
+    }
+
     /// Sends an INVITE as a new leg of a call.
     pub(super) fn invite(
         &mut self,
@@ -210,27 +235,8 @@ impl Switch {
         };
         let id = media.0;
         let new = (self.token(), self.token());
-        let (call_id, tag) = invitation.identity.unwrap_or(new);
-        let proposal = Proposal::new(&Settings::default());
-        let mut headers = Headers::with_capacity(14);
-        let hops = match (&invitation.operator, self.calls.get(&call)) {
-            (None, Some(call)) => call.hops.saturating_sub(1),
-            _ => MAX_FORWARDS,
-        };
-        headers.push(Name::MaxForwards, hops.to_string());
-        headers.push(Name::From, format!("{};tag={tag}", invitation.from));
-        headers.push(Name::To, invitation.to);
-        headers.push(Name::CallId, call_id);
-        headers.push(Name::CSeq, "1 INVITE");
-        headers.push(Name::Contact, self.our_contact(flow));
-        headers.push(Name::Allow, ALLOW);
-        headers.push(Name::Supported, SUPPORTED);
-        headers.push(
-            Name::SessionExpires,
-            super::legs::session_expires(&proposal.header()),
-        );
-        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
-        headers.push(Name::ContentType, SDP);
+        let identity = invitation.identity.clone().unwrap_or(new);
+        let headers = self.headers_of(call, &invitation, identity);
         let local = crate::sdp::Local {
             address: media.1.advertised,
             port: media.1.port,
