@@ -329,6 +329,7 @@ impl Switch {
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
+        self.trace_ends(id, now);
         if let Some(dialog) = &leg.dialog {
             self.dialogs.remove(&dialog.id);
         }

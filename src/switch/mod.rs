@@ -26,6 +26,7 @@ pub mod settings;
 mod silent;
 pub mod snapshot;
 mod takeover;
+mod traces;
 mod transfer;
 mod violations;
 mod ways;

@@ -208,7 +208,7 @@ impl Switch {
         headers.push(Name::MaxForwards, hops.to_string());
         headers.push(Name::From, format!("{};tag={tag}", invitation.from));
         headers.push(Name::To, invitation.to);
-        headers.push(Name::CallId, call_id);
+        headers.push(Name::CallId, call_id.clone());
         headers.push(Name::CSeq, "1 INVITE");
         headers.push(Name::Contact, self.our_contact(flow));
         headers.push(Name::Allow, ALLOW);
@@ -259,6 +259,7 @@ impl Switch {
             progress,
             flow,
         );
+        self.trace(id, &call_id);
         self.described(id, &body);
         if let Some(call) = self.calls.get_mut(&call) {
             call.rings.insert(id);

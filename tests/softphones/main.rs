@@ -27,4 +27,5 @@ mod operators;
 mod registration;
 mod starting;
 mod stopping;
+mod trace;
 mod trunks;
