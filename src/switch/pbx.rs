@@ -8,6 +8,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::input::{Command, Counts, Input, Output};
+use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
@@ -70,6 +71,8 @@ pub struct Switch {
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// Phones that want to hear of their mailboxes.
+    pub(super) mailboxes: Mailboxes,
     pub(super) draining: bool,
 }
 
@@ -106,6 +109,7 @@ impl Switch {
             resolving: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            mailboxes: Mailboxes::default(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -145,6 +149,7 @@ impl Switch {
         let changes = self.registrar.handle_timeout(now);
         self.contacts_changed(changes, now);
         self.ask_silent(now);
+        self.expire_subscriptions(now);
         while let Some(timer) = self.timers.pop_due(now.at) {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
@@ -162,6 +167,7 @@ impl Switch {
             self.registrar.next_timeout(),
             self.timers.next(),
             self.silent.timers.next(),
+            self.mailboxes.timers.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -266,6 +272,7 @@ impl Switch {
             .collect();
         for operator in gone {
             self.registrar.drop_operator(&operator);
+            self.end_subscriptions_of(&operator, now);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
         self.forget_silent();
@@ -367,6 +374,7 @@ impl Switch {
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
             silent: self.silent.len(),
+            subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),

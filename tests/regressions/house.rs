@@ -1,7 +1,7 @@
 //! A switch on virtual time with hand-written SIP around it: nothing of the code under test writes
 //! what the peers say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,19 +116,27 @@ impl House {
         Self::with_settings(steps, settings())
     }
 
+    /// The same where 2 chooses Russian and 3 English.
+    pub(crate) fn with_languages(steps: &str) -> Self {
+        let languages = "[\"az\", \"ru\", \"en\"]\nlanguage_keys = { 2 = \"ru\", 3 = \"en\" }";
+        Self::built(steps, languages, settings())
+    }
+
     pub(crate) fn with_settings(steps: &str, settings: Settings) -> Self {
+        Self::built(steps, "[\"az\"]", settings)
+    }
+
+    fn built(steps: &str, languages: &str, settings: Settings) -> Self {
         let text = format!(
             "numbers = [\"116111\"]\nstart = \"welcome\"\notherwise = \"welcome\"\n\
-             languages = [\"az\"]\ntime_zone = \"Asia/Baku\"\n\
+             languages = {languages}\ntime_zone = \"Asia/Baku\"\n\
              [path.welcome]\nsteps = [{steps}, {{ hang_up = true }}]\n"
         );
         let words = qaynar::speech::errand::CLIPS.map(ToOwned::to_owned);
+        let greeting = ["greeting".to_owned()];
+        let words: BTreeSet<String> = words.into_iter().chain(greeting).collect();
         let catalogue = Catalogue {
-            spoken: [(
-                Language::Az,
-                words.into_iter().chain(["greeting".to_owned()]).collect(),
-            )]
-            .into(),
+            spoken: Language::ALL.map(|one| (one, words.clone())).into(),
             music: ["hold".to_owned()].into(),
             ..Catalogue::default()
         };
