@@ -330,32 +330,10 @@ pub enum Entry {
 mod tests {
     use super::*;
 
-    /// One of each kind; a kind that is added must be added here too.
-    fn one_of_each() -> Vec<What> {
+    fn of_operators() -> Vec<What> {
         let operator = || OperatorId::from("101");
-        let queue = || QueueName::from("children");
         let reason = || "because".to_owned();
-        let all = vec![
-            What::Arrived {
-                caller: Some(Pseudonym::from("C-7F3A")),
-                dialled: "116111".into(),
-                trunk: "azercell".into(),
-                plan: "a1b2".into(),
-                language: Language::Az,
-            },
-            What::Answered,
-            What::Step {
-                path: "welcome".into(),
-                reason: reason(),
-            },
-            What::Language {
-                language: Language::Ru,
-            },
-            What::Queued { queue: queue() },
-            What::LeftQueue {
-                queue: queue(),
-                reason: reason(),
-            },
+        vec![
             What::Ringing {
                 operator: operator(),
                 reason: reason(),
@@ -377,6 +355,36 @@ mod tests {
             },
             What::Parted {
                 operator: operator(),
+                reason: "because".into(),
+            },
+        ]
+    }
+
+    /// One of each kind; a kind that is added must be added here too.
+    fn one_of_each() -> Vec<What> {
+        let operator = || OperatorId::from("101");
+        let queue = || QueueName::from("children");
+        let reason = || "because".to_owned();
+        let mut all = of_operators();
+        all.extend([
+            What::Arrived {
+                caller: Some(Pseudonym::from("C-7F3A")),
+                dialled: "116111".into(),
+                trunk: "azercell".into(),
+                plan: "a1b2".into(),
+                language: Language::Az,
+            },
+            What::Answered,
+            What::Step {
+                path: "welcome".into(),
+                reason: reason(),
+            },
+            What::Language {
+                language: Language::Ru,
+            },
+            What::Queued { queue: queue() },
+            What::LeftQueue {
+                queue: queue(),
                 reason: reason(),
             },
             What::AudioAbsent {
@@ -412,7 +420,7 @@ mod tests {
             What::Applied {
                 plan: "a1b2".into(),
             },
-        ];
+        ]);
         let mut kinds = std::collections::BTreeSet::new();
         for what in &all {
             kinds.insert(place(what));
