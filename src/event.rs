@@ -330,10 +330,38 @@ pub enum Entry {
 mod tests {
     use super::*;
 
-    fn of_operators() -> Vec<What> {
-        let operator = || OperatorId::from("101");
-        let reason = || "because".to_owned();
+    fn operator() -> OperatorId {
+        OperatorId::from("101")
+    }
+
+    fn reason() -> String {
+        "because".into()
+    }
+
+    /// What happens to a call.
+    fn of_a_call() -> Vec<What> {
+        let queue = || QueueName::from("children");
         vec![
+            What::Arrived {
+                caller: Some(Pseudonym::from("C-7F3A")),
+                dialled: "116111".into(),
+                trunk: "azercell".into(),
+                plan: "a1b2".into(),
+                language: Language::Az,
+            },
+            What::Answered,
+            What::Step {
+                path: "welcome".into(),
+                reason: reason(),
+            },
+            What::Language {
+                language: Language::Ru,
+            },
+            What::Queued { queue: queue() },
+            What::LeftQueue {
+                queue: queue(),
+                reason: reason(),
+            },
             What::Ringing {
                 operator: operator(),
                 reason: reason(),
@@ -355,36 +383,6 @@ mod tests {
             },
             What::Parted {
                 operator: operator(),
-                reason: "because".into(),
-            },
-        ]
-    }
-
-    /// One of each kind; a kind that is added must be added here too.
-    fn one_of_each() -> Vec<What> {
-        let operator = || OperatorId::from("101");
-        let queue = || QueueName::from("children");
-        let reason = || "because".to_owned();
-        let mut all = of_operators();
-        all.extend([
-            What::Arrived {
-                caller: Some(Pseudonym::from("C-7F3A")),
-                dialled: "116111".into(),
-                trunk: "azercell".into(),
-                plan: "a1b2".into(),
-                language: Language::Az,
-            },
-            What::Answered,
-            What::Step {
-                path: "welcome".into(),
-                reason: reason(),
-            },
-            What::Language {
-                language: Language::Ru,
-            },
-            What::Queued { queue: queue() },
-            What::LeftQueue {
-                queue: queue(),
                 reason: reason(),
             },
             What::AudioAbsent {
@@ -400,6 +398,12 @@ mod tests {
                 by: Side::Caller,
                 cause: Cause::HungUp,
             },
+        ]
+    }
+
+    /// What happens to the exchange and its operators.
+    fn of_the_exchange() -> Vec<What> {
+        vec![
             What::Operator {
                 operator: operator(),
                 state: OperatorState::Free,
@@ -420,11 +424,13 @@ mod tests {
             What::Applied {
                 plan: "a1b2".into(),
             },
-        ]);
-        let mut kinds = std::collections::BTreeSet::new();
-        for what in &all {
-            kinds.insert(place(what));
-        }
+        ]
+    }
+
+    /// One of each kind; a kind that is added must be added above too.
+    fn one_of_each() -> Vec<What> {
+        let all = [of_a_call(), of_the_exchange()].concat();
+        let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
         assert_eq!(kinds.len(), all.len());
         all
     }
