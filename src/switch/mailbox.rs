@@ -212,13 +212,13 @@ impl Switch {
         }
     }
 
-    /// An operator is no more.
-    pub(super) fn end_subscriptions_of(&mut self, operator: &OperatorId, now: Now) {
+    /// An operator is no more, or has no phone any more.
+    pub(super) fn end_subscriptions_of(&mut self, operator: &OperatorId, why: &str, now: Now) {
         let all = self.mailboxes.subscriptions.iter();
         let own = all.filter(|(_, one)| one.operator == *operator);
         let own: Vec<u64> = own.map(|(number, _)| *number).collect();
         for number in own {
-            self.end_subscription(number, "rejected", now);
+            self.end_subscription(number, why, now);
         }
     }
 

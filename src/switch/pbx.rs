@@ -272,7 +272,7 @@ impl Switch {
             .collect();
         for operator in gone {
             self.registrar.drop_operator(&operator);
-            self.end_subscriptions_of(&operator, now);
+            self.end_subscriptions_of(&operator, "rejected", now);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
         self.forget_silent();
@@ -306,6 +306,9 @@ impl Switch {
             reason,
         } in changes
         {
+            if contacts == 0 {
+                self.end_subscriptions_of(&operator, "deactivated", now);
+            }
             let reachable = !self.phones_of(&operator).is_empty();
             self.tell_queue(
                 crate::queue::Input::Reachable(operator.clone(), reachable),
@@ -416,9 +419,10 @@ impl Switch {
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 }
 
-/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+/// Whether a request asks a silent phone for a word or tells one of its mailbox: nothing else waits for its
+/// answer.
 fn is_ask(pending: &Pending) -> bool {
-    matches!(pending.purpose, Purpose::Ask(_))
+    matches!(pending.purpose, Purpose::Ask(_) | Purpose::Summary(_))
 }
 
 /// What the queue needs to know of the dialplan's.

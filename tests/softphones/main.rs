@@ -21,10 +21,12 @@ mod tone;
 
 mod calls;
 mod codes;
+mod extensions;
 mod leaving;
 mod media;
 mod operators;
 mod registration;
 mod starting;
 mod stopping;
+mod transfers;
 mod trunks;
