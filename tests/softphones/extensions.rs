@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::ear::{Ear, ULAW};
 use crate::pjsua;
-use crate::server::{HOLD, SOON, Setup};
-use crate::sipp::Phone;
+use crate::ports::free_port;
+use crate::server::{HOLD, SOON, Server, Setup, tone_of};
+use crate::sipp::{Phone, Scenario, Sipp, audio, on_shift, talk};
 
 const CALLER: u32 = 350;
 const OPERATOR: u32 = 480;
@@ -52,4 +54,108 @@ fn pjsua2_hears_that_its_mailbox_is_empty() {
     phone.process.tell("quit");
     assert!(phone.process.ends(Duration::from_secs(20)).success());
     server.counts("subscriptions", 0);
+}
+
+/// An operator's phone by one of our scenarios, registered and on shift.
+fn phone_of(server: &Server, scenario: Scenario) -> Sipp {
+    let port = free_port();
+    on_shift(server, "101", port);
+    scenario.at_port(port).run(server)
+}
+
+#[test]
+fn another_branch_of_a_fork_that_answers_gets_ack_and_bye() {
+    let server = Setup::new().operator("101").start();
+    let ear = Ear::open(OPERATOR, ULAW);
+    let scenario = Scenario::of(&["forks.xml"]).with("SDP", &audio(ear.port(), &[ULAW]));
+    let mut phone = phone_of(&server, scenario);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    phone.receives("BYE", SOON);
+    talk((&caller.ear, CALLER), (&ear, OPERATOR));
+    let acks = phone.received("ACK");
+    assert!(acks.len() > 1);
+    assert!(acks[1].header("To").unwrap().contains("tag=fork"));
+    let bye = &phone.received("BYE")[0];
+    assert!(bye.header("To").unwrap().contains("tag=fork"));
+    assert!(
+        bye.header("Reason")
+            .unwrap()
+            .contains("Call completed elsewhere")
+    );
+    caller.hangs_up();
+    phone.succeeds();
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    caller.ear.heard_one_stream();
+    server.is_drained();
+}
+
+#[test]
+fn a_2xx_that_crosses_our_cancel_is_acknowledged_and_ended() {
+    let server = Setup::new().operator("101").start();
+    let ear = Ear::open(OPERATOR, ULAW);
+    let scenario = Scenario::of(&["crossing.xml"]).with("SDP", &audio(ear.port(), &[ULAW]));
+    let mut phone = phone_of(&server, scenario);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    phone.receives("INVITE", SOON);
+    caller.hangs_up();
+    phone.succeeds();
+    assert!(ear.never_heard(CALLER), "the two were never connected");
+    server.records(1)[0].ended("abandoned", "caller");
+    server.operator_is("101", "free");
+    server.is_drained();
+}
+
+#[test]
+fn a_hold_that_crosses_our_refresh_comes_again_after_both_got_491() {
+    let server = Setup::new().operator("101").start();
+    let ear = Ear::open(OPERATOR, ULAW);
+    let sdp = audio(ear.port(), &[ULAW]);
+    let version = |number: u32| sdp.replace("o=- 1 1", &format!("o=- 1 {number}"));
+    let scenario = Scenario::of(&["glare.xml"])
+        .with("SDP", &sdp)
+        .with("HELD", &(version(2) + "a=sendonly\n"))
+        .with("RESUMED", &version(3));
+    let mut phone = phone_of(&server, scenario);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    phone.receives("INVITE", SOON);
+    caller.ear.hears(tone_of("az", "greeting"), SOON);
+    phone.nudge();
+    talk((&caller.ear, CALLER), (&ear, OPERATOR));
+    // We refresh after half of 90 s.
+    phone.receives("SIP/2.0 491", Duration::from_secs(60));
+    caller.ear.hears(HOLD, SOON);
+    phone.nudge();
+    talk((&caller.ear, CALLER), (&ear, OPERATOR));
+    caller.hangs_up();
+    phone.succeeds();
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    caller.ear.heard_one_stream();
+    ear.heard_one_stream();
+    server.is_drained();
+}
+
+#[test]
+fn a_key_by_info_chooses_the_language_of_a_caller_without_telephone_events() {
+    let server = Setup::new().operator("101").start();
+    let mut operator = Phone::operator(&server, "101", OPERATOR);
+    let ear = Ear::open(CALLER, ULAW);
+    let sdp = audio(ear.port(), &[ULAW]);
+    let lines = sdp.lines().filter(|line| !line.starts_with("a="));
+    let sdp: String = lines
+        .map(|line| line.replace(" 0 101", " 0") + "\n")
+        .collect();
+    let parts = ["invite.xml", "keys_by_info.xml", "talk.xml"];
+    let mut caller = Scenario::caller_of(&parts, "0501234567", "116111", &sdp).run(&server);
+    ear.hears(tone_of("az", "greeting"), SOON);
+    caller.nudge();
+    ear.hears(tone_of("ru", "greeting"), SOON);
+    operator.answers();
+    talk((&ear, CALLER), (&operator.ear, OPERATOR));
+    operator.hangs_up();
+    caller.receives("BYE", SOON);
+    caller.succeeds();
+    let records = server.records(1);
+    records[0].ended("hung_up", "operator").with("101");
+    assert_eq!(records[0].text("language"), "ru");
+    server.is_drained();
 }
