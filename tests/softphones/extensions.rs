@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::ear::{Ear, ULAW};
-use crate::pjsua;
 use crate::ports::free_port;
 use crate::server::{HOLD, SOON, Server, Setup, tone_of};
 use crate::sipp::{Phone, Scenario, Sipp, audio, on_shift, talk};
+use crate::{baresip, pjsua};
 
 const CALLER: u32 = 350;
 const OPERATOR: u32 = 480;
@@ -157,5 +157,37 @@ fn a_key_by_info_chooses_the_language_of_a_caller_without_telephone_events() {
     let records = server.records(1);
     records[0].ended("hung_up", "operator").with("101");
     assert_eq!(records[0].text("language"), "ru");
+    server.is_drained();
+}
+
+#[test]
+fn two_phones_of_an_operator_ring_together_and_the_loser_is_told_that_it_missed_no_call() {
+    let server = Setup::new().operator("101").start();
+    let mut first = baresip::Setup::new("101", OPERATOR)
+        .by_hand()
+        .start(&server);
+    first.is_registered();
+    let mut second = Phone::operator(&server, "101", 540);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    second.rings();
+    first.tells("CALL_INCOMING", SOON);
+    first.command("accept", "");
+    caller.ear.hears(OPERATOR, SOON);
+    first.heard(CALLER, SOON);
+    let cancel = second.sipp.receives("CANCEL", SOON);
+    let why = cancel.header("Reason").unwrap();
+    assert!(
+        why.contains("cause=200") && why.contains("Call completed elsewhere"),
+        "{why}"
+    );
+    second.sipp.succeeds();
+    first.command("hold", "");
+    caller.ear.hears(HOLD, SOON);
+    first.command("resume", "");
+    caller.ear.hears(OPERATOR, SOON);
+    caller.hangs_up();
+    first.tells("CALL_CLOSED", SOON);
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    caller.ear.heard_one_stream();
     server.is_drained();
 }
