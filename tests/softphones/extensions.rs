@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ear::{Ear, ULAW};
 use crate::ports::free_port;
 use crate::server::{HOLD, SOON, Server, Setup, tone_of};
-use crate::sipp::{Phone, Scenario, Sipp, audio, on_shift, talk};
+use crate::sipp::{Phone, Scenario, audio, on_shift, talk};
 use crate::{baresip, pjsua};
 
 const CALLER: u32 = 350;
@@ -57,10 +57,11 @@ fn pjsua2_hears_that_its_mailbox_is_empty() {
 }
 
 /// An operator's phone by one of our scenarios, registered and on shift.
-fn phone_of(server: &Server, scenario: Scenario) -> Sipp {
+fn phone_of(server: &Server, ear: Ear, scenario: Scenario) -> Phone {
     let port = free_port();
     on_shift(server, "101", port);
-    scenario.at_port(port).run(server)
+    let sipp = scenario.at_port(port).run(server);
+    Phone { sipp, ear }
 }
 
 #[test]
@@ -68,14 +69,15 @@ fn another_branch_of_a_fork_that_answers_gets_ack_and_bye() {
     let server = Setup::new().operator("101").start();
     let ear = Ear::open(OPERATOR, ULAW);
     let scenario = Scenario::of(&["forks.xml"]).with("SDP", &audio(ear.port(), &[ULAW]));
-    let mut phone = phone_of(&server, scenario);
+    let mut phone = phone_of(&server, ear, scenario);
     let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
-    phone.receives("BYE", SOON);
-    talk((&caller.ear, CALLER), (&ear, OPERATOR));
-    let acks = phone.received("ACK");
+    phone.rings();
+    phone.sipp.receives("BYE", SOON);
+    talk((&caller.ear, CALLER), (&phone.ear, OPERATOR));
+    let acks = phone.sipp.received("ACK");
     assert!(acks.len() > 1);
     assert!(acks[1].header("To").unwrap().contains("tag=fork"));
-    let bye = &phone.received("BYE")[0];
+    let bye = &phone.sipp.received("BYE")[0];
     assert!(bye.header("To").unwrap().contains("tag=fork"));
     assert!(
         bye.header("Reason")
@@ -83,7 +85,7 @@ fn another_branch_of_a_fork_that_answers_gets_ack_and_bye() {
             .contains("Call completed elsewhere")
     );
     caller.hangs_up();
-    phone.succeeds();
+    phone.sipp.succeeds();
     server.records(1)[0].ended("hung_up", "caller").with("101");
     caller.ear.heard_one_stream();
     server.is_drained();
@@ -94,12 +96,15 @@ fn a_2xx_that_crosses_our_cancel_is_acknowledged_and_ended() {
     let server = Setup::new().operator("101").start();
     let ear = Ear::open(OPERATOR, ULAW);
     let scenario = Scenario::of(&["crossing.xml"]).with("SDP", &audio(ear.port(), &[ULAW]));
-    let mut phone = phone_of(&server, scenario);
+    let mut phone = phone_of(&server, ear, scenario);
     let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
-    phone.receives("INVITE", SOON);
+    phone.rings();
     caller.hangs_up();
-    phone.succeeds();
-    assert!(ear.never_heard(CALLER), "the two were never connected");
+    phone.sipp.succeeds();
+    assert!(
+        phone.ear.never_heard(CALLER),
+        "the two were never connected"
+    );
     server.records(1)[0].ended("abandoned", "caller");
     server.operator_is("101", "free");
     server.is_drained();
@@ -115,22 +120,22 @@ fn a_hold_that_crosses_our_refresh_comes_again_after_both_got_491() {
         .with("SDP", &sdp)
         .with("HELD", &(version(2) + "a=sendonly\n"))
         .with("RESUMED", &version(3));
-    let mut phone = phone_of(&server, scenario);
+    let mut phone = phone_of(&server, ear, scenario);
     let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
-    phone.receives("INVITE", SOON);
+    phone.rings();
     caller.ear.hears(tone_of("az", "greeting"), SOON);
-    phone.nudge();
-    talk((&caller.ear, CALLER), (&ear, OPERATOR));
+    phone.sipp.nudge();
+    talk((&caller.ear, CALLER), (&phone.ear, OPERATOR));
     // We refresh after half of 90 s.
-    phone.receives("SIP/2.0 491", Duration::from_secs(60));
+    phone.sipp.receives("SIP/2.0 491", Duration::from_secs(60));
     caller.ear.hears(HOLD, SOON);
-    phone.nudge();
-    talk((&caller.ear, CALLER), (&ear, OPERATOR));
+    phone.sipp.nudge();
+    talk((&caller.ear, CALLER), (&phone.ear, OPERATOR));
     caller.hangs_up();
-    phone.succeeds();
+    phone.sipp.succeeds();
     server.records(1)[0].ended("hung_up", "caller").with("101");
     caller.ear.heard_one_stream();
-    ear.heard_one_stream();
+    phone.ear.heard_one_stream();
     server.is_drained();
 }
 
