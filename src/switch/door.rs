@@ -75,7 +75,7 @@ impl Switch {
         user.starts_with('*')
             || self.settings.trunk_of(flow.remote.ip()).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
-            || (self.is_phone(flow) && inside())
+            || (inside() && self.is_phone(flow))
     }
 
     /// The way of our replies (§18.2.2, RFC 3581 §4). A trunk that does not ask for its source port
