@@ -10,6 +10,7 @@ use super::calls::{escaped, rfc3339};
 use crate::config::Settings;
 use crate::event::{Event, What};
 use crate::ids::CallId;
+use crate::records::segments::segments;
 use crate::store::calls::timeline;
 
 /// Does it.
@@ -49,6 +50,15 @@ pub(super) fn run(
                 "{}  {kind:<14}  {details}",
                 at.get(11..23).unwrap_or(&at)
             )?,
+        }
+    }
+    if arguments.format == Form::Text {
+        for part in segments(&events) {
+            let lasted = part.lasted().map_or_else(
+                || "and still does".to_owned(),
+                |time| format!("for {} s", time.as_secs()),
+            );
+            writeln!(out, "talked with {} {lasted}", part.operator)?;
         }
     }
     Ok(())
@@ -135,6 +145,7 @@ mod tests {
             .collect();
         assert_eq!(kinds.first(), Some(&"arrived"), "{text}");
         assert!(kinds.contains(&"connected") && kinds.contains(&"ended"));
+        assert!(text.ends_with("talked with 101 for 60 s\n"), "{text}");
         assert_eq!(kinds.iter().filter(|kind| **kind == "ended").count(), 1);
         let nobody = run(
             CallId(9),

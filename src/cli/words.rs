@@ -49,6 +49,11 @@ pub(super) fn words(what: &What) -> Option<String> {
             format!("rings no more at {operator}: {why}")
         }
         What::Connected { operator } => format!("talks with {operator}"),
+        What::Transfer { operator, to } => format!("is handed on by {operator} to {to}"),
+        What::TransferFailed { operator, status } => {
+            format!("was not taken ({status}); {operator} may have the call back")
+        }
+        What::Parted { operator, reason } => format!("goes on without {operator}: {reason}"),
         What::Ended { by, cause } => {
             format!("is over: {} ({})", word(cause), word(by))
         }

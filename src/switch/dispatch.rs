@@ -15,7 +15,7 @@ use crate::time::Now;
 
 /// What we understand (RFC 3261 §20.5).
 pub(super) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, SUBSCRIBE";
 /// Extensions that we have (§20.37).
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 /// The only bodies that we read.
@@ -121,6 +121,9 @@ impl Switch {
         match (&request.method, operator) {
             (Method::Register, Some(operator)) => {
                 self.register(id, &request, &operator, flow, now);
+            }
+            (Method::Subscribe, Some(operator)) => {
+                self.subscribed(id, &request, operator, flow, now);
             }
             (_, operator) => match self.began_by(&request) {
                 Some(leg) => self.answer_copy(id, &request, leg, now),
@@ -352,4 +355,5 @@ pub(super) fn capabilities(response: Response) -> Response {
         .with(Name::Accept, SDP)
         .with(Name::AcceptEncoding, "identity")
         .with(Name::Supported, SUPPORTED)
+        .with(Name::AllowEvents, super::mailbox::ALLOW_EVENTS)
 }

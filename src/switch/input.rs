@@ -158,6 +158,9 @@ pub struct Counts {
     /// Calls whose messages are still kept for the record.
     #[serde(default)]
     pub traces: usize,
+    /// Phones that want to hear of their mailboxes.
+    #[serde(default)]
+    pub subscriptions: usize,
     /// Transactions that ask so; they end by themselves.
     #[serde(default)]
     pub asking: usize,

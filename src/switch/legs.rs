@@ -86,6 +86,7 @@ impl Switch {
             credentials,
             timer: SessionTimer::default(),
             ending: false,
+            keys_by_info: false,
             referral: None,
             referrals: 0,
             elsewhere: false,
@@ -347,7 +348,11 @@ impl Switch {
     pub(super) fn heard(&mut self, event: media::Event, now: Now) {
         match event {
             media::Event::Played { leg, playback } => self.played(leg, playback, now),
-            media::Event::Digit { leg, digit } => self.pressed(leg, digit, now),
+            media::Event::Digit { leg, digit } => {
+                if !self.legs.get(&leg).is_some_and(|leg| leg.keys_by_info) {
+                    self.pressed(leg, digit, now);
+                }
+            }
             media::Event::Heard { .. } => {}
             media::Event::Absent { leg, silent_for } => {
                 if let Some((call, side)) = self.party(leg) {

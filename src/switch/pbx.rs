@@ -8,6 +8,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::input::{Command, Counts, Input, Output};
+use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
@@ -74,6 +75,8 @@ pub struct Switch {
     pub(super) silent: Silent,
     /// The messages of the calls in progress.
     pub(super) traces: super::traces::Traces,
+    /// Phones that want to hear of their mailboxes.
+    pub(super) mailboxes: Mailboxes,
     pub(super) draining: bool,
 }
 
@@ -111,6 +114,7 @@ impl Switch {
             closing: BTreeMap::new(),
             silent: Silent::default(),
             traces: super::traces::Traces::default(),
+            mailboxes: Mailboxes::default(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -150,6 +154,7 @@ impl Switch {
         let changes = self.registrar.handle_timeout(now);
         self.contacts_changed(changes, now);
         self.ask_silent(now);
+        self.expire_subscriptions(now);
         while let Some(timer) = self.timers.pop_due(now.at) {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
@@ -168,6 +173,7 @@ impl Switch {
             self.registrar.next_timeout(),
             self.timers.next(),
             self.silent.timers.next(),
+            self.mailboxes.timers.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -273,6 +279,7 @@ impl Switch {
             .collect();
         for operator in gone {
             self.registrar.drop_operator(&operator);
+            self.end_subscriptions_of(&operator, "rejected", now);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
         self.forget_silent();
@@ -306,6 +313,9 @@ impl Switch {
             reason,
         } in changes
         {
+            if contacts == 0 {
+                self.end_subscriptions_of(&operator, "deactivated", now);
+            }
             let reachable = !self.phones_of(&operator).is_empty();
             self.tell_queue(
                 crate::queue::Input::Reachable(operator.clone(), reachable),
@@ -375,6 +385,7 @@ impl Switch {
             contacts: self.registrar.len(),
             silent: self.silent.len(),
             traces: self.traces.len(),
+            subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),
@@ -416,9 +427,10 @@ impl Switch {
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 }
 
-/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+/// Whether a request asks a silent phone for a word or tells one of its mailbox: nothing else waits for its
+/// answer.
 fn is_ask(pending: &Pending) -> bool {
-    matches!(pending.purpose, Purpose::Ask(_))
+    matches!(pending.purpose, Purpose::Ask(_) | Purpose::Summary(_))
 }
 
 /// What the queue needs to know of the dialplan's.

@@ -331,6 +331,7 @@ impl Switch {
             credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
             timer,
             ending: false,
+            keys_by_info: false,
             referral: None,
             referrals: 0,
             elsewhere: false,

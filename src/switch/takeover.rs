@@ -48,10 +48,11 @@ impl Switch {
             target: Target::Operator(operator),
             wait: RING_FOR,
         };
-        if !self.carry_out(call, instruction, now) {
-            self.timers.clear(&Timer::Call(call));
-            self.advance(call, now);
+        if self.carry_out(call, instruction, now) {
+            return self.save(call);
         }
+        self.timers.clear(&Timer::Call(call));
+        self.advance(call, now);
     }
 
     /// An operator talks with a caller on one leg and with a colleague on another, asks by `asked` and

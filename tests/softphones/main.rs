@@ -21,6 +21,7 @@ mod tone;
 
 mod calls;
 mod codes;
+mod extensions;
 mod leaving;
 mod media;
 mod operators;
@@ -28,4 +29,5 @@ mod registration;
 mod starting;
 mod stopping;
 mod trace;
+mod transfers;
 mod trunks;

@@ -47,7 +47,11 @@ fn a_calls_ladder_shows_messages_and_decisions_and_no_number() {
     server.is_drained();
     let whole = ladder(&server, &call, &[]);
     server.counts("traces", 0);
-    assert_eq!(ladder(&server, &call, &[]), whole, "on record as it was told");
+    assert_eq!(
+        ladder(&server, &call, &[]),
+        whole,
+        "on record as it was told"
+    );
     tells(&whole, begun);
     tells(
         &whole,
