@@ -6,3 +6,4 @@ pub mod g711;
 pub mod packet;
 pub mod quality;
 pub mod rtcp;
+pub mod srtp;
