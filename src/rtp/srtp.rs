@@ -99,6 +99,11 @@ impl Keys {
         })
     }
 
+    /// Octets of the master key's name in each packet; 0: it has none.
+    pub fn mki(&self) -> u8 {
+        self.mki
+    }
+
     /// Master key and salt, for the description that goes to the peer.
     pub fn secret(&self) -> &[u8] {
         self.secret.reveal()

@@ -14,6 +14,7 @@ mod door;
 mod early;
 mod errands;
 pub mod input;
+mod keying;
 mod legs;
 mod outgoing;
 mod parting;
