@@ -7,3 +7,4 @@ pub mod packet;
 pub mod quality;
 pub mod rtcp;
 pub mod srtp;
+pub mod tones;
