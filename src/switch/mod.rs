@@ -15,6 +15,7 @@ mod early;
 mod errands;
 mod info;
 pub mod input;
+mod keying;
 mod legs;
 mod mailbox;
 mod outgoing;
