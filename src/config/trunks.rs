@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::check::{each, name, networks, one};
+use super::check::{SRTP, each, name, networks, one, srtp};
 use crate::dialplan::read::Table;
 use crate::ids::TrunkName;
 use crate::private::Private;
@@ -114,6 +114,7 @@ fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
             .duration("failover_after", false)
             .unwrap_or(nameless.failover_after),
         tls_identity,
+        srtp: one(table, "srtp", "way to encrypt audio", SRTP, srtp).unwrap_or_default(),
     })
 }
 

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::dialplan::Number;
 use crate::ids::TrunkName;
 use crate::rtp::codec::Codec;
+use crate::sdp::Srtp;
 use crate::sip::digest::Credentials;
 use crate::sip::uri::Uri;
 
@@ -45,6 +46,8 @@ pub struct Trunk {
     pub failover_after: Duration,
     /// The name in the certificate that it shows on TLS (RFC 5922); who shows it is this trunk.
     pub tls_identity: Option<String>,
+    /// Whether its calls' audio is encrypted.
+    pub srtp: Srtp,
 }
 
 /// How numbers are written to a carrier. Short numbers are dialled as they are in all of them.
@@ -140,6 +143,7 @@ impl Trunk {
             qualify_every: None,
             failover_after: Duration::from_secs(3),
             tls_identity: None,
+            srtp: Srtp::default(),
         }
     }
 
