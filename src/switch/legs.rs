@@ -81,6 +81,7 @@ impl Switch {
             operator,
             progress,
             dialog: None,
+            trunk: None,
             contact: self.our_contact(flow),
             flow,
             media,
@@ -342,6 +343,7 @@ impl Switch {
             self.servers.remove(&server);
         }
         self.timers.clear(&Timer::Leg(id));
+        self.timers.clear(&Timer::Unheard(id));
         let operator = leg.operator.as_ref();
         if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
             self.ring_later(operator, &invite.uri, now);

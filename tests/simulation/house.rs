@@ -98,12 +98,8 @@ pub(crate) fn settings() -> Settings {
         advertise: None,
         local_networks: Vec::new(),
         trunks: vec![Trunk {
-            name: "azercell".into(),
             sources: vec!["203.0.113.0/24".parse().expect("a network")],
-            host: None,
-            credentials: None,
-            from: None,
-            srtp: Default::default(),
+            ..Trunk::named("azercell")
         }],
         media_ports: (20_000, 20_999),
         media_shards: 1,
