@@ -461,18 +461,6 @@ mod tests {
             What::Connected {
                 operator: operator(),
             },
-            What::Refused {
-                operator: operator(),
-                why: reason(),
-            },
-            What::Dialling {
-                trunk: "delta".into(),
-                server: "udp:192.0.2.1:5060".into(),
-            },
-            What::DialFailed {
-                trunk: "delta".into(),
-                reason: reason(),
-            },
             What::Transfer {
                 operator: operator(),
                 to: "102".into(),
@@ -505,6 +493,24 @@ mod tests {
         ]
     }
 
+    /// What happens on the way outside.
+    fn of_the_way_out() -> Vec<What> {
+        vec![
+            What::Refused {
+                operator: operator(),
+                why: reason(),
+            },
+            What::Dialling {
+                trunk: "delta".into(),
+                server: "udp:192.0.2.1:5060".into(),
+            },
+            What::DialFailed {
+                trunk: "delta".into(),
+                reason: reason(),
+            },
+        ]
+    }
+
     /// What happens to the exchange and its operators.
     fn of_the_exchange() -> Vec<What> {
         vec![
@@ -533,7 +539,7 @@ mod tests {
 
     /// One of each kind; a kind that is added must be added above too.
     fn one_of_each() -> Vec<What> {
-        let all = [of_a_call(), of_the_exchange()].concat();
+        let all = [of_a_call(), of_the_way_out(), of_the_exchange()].concat();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
         assert_eq!(kinds.len(), all.len());
         all

@@ -197,12 +197,26 @@ impl Switch {
         self.invite(call, invitation, now);
     }
 
-    /// Outside, one less than the caller's INVITE had left (RFC 7332 §3); a phone is the end of the way.
-    fn hops_for(&self, call: CallId, invitation: &Invitation) -> u8 {
-        match (&invitation.operator, self.calls.get(&call)) {
+    /// What stands above the offer.
+    fn headers_of(&self, call: CallId, to: &Invitation, (call_id, tag): Identity) -> Headers {
+        let proposal = Proposal::new(&Settings::default());
+        let mut headers = Headers::with_capacity(14);
+        let hops = match (&to.operator, self.calls.get(&call)) {
             (None, Some(call)) => call.hops.saturating_sub(1),
             _ => MAX_FORWARDS,
-        }
+        };
+        headers.push(Name::MaxForwards, hops.to_string());
+        headers.push(Name::From, format!("{};tag={tag}", to.from));
+        headers.push(Name::To, to.to.clone());
+        headers.push(Name::CallId, call_id);
+        headers.push(Name::CSeq, "1 INVITE");
+        headers.push(Name::Contact, self.our_contact(to.flow));
+        headers.push(Name::Allow, ALLOW);
+        headers.push(Name::Supported, SUPPORTED);
+        headers.push(Name::SessionExpires, session_expires(&proposal.header()));
+        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
+        headers.push(Name::ContentType, SDP);
+        headers
     }
 
     /// Sends an INVITE as a new leg of a call.
@@ -229,21 +243,9 @@ impl Switch {
         };
         let id = media.0;
         let new = (self.token(), self.token());
-        let hops = self.hops_for(call, &invitation);
-        let (call_id, tag) = invitation.identity.unwrap_or(new);
-        let proposal = Proposal::new(&Settings::default());
-        let mut headers = Headers::with_capacity(14);
-        headers.push(Name::MaxForwards, hops.to_string());
-        headers.push(Name::From, format!("{};tag={tag}", invitation.from));
-        headers.push(Name::To, invitation.to);
-        headers.push(Name::CallId, call_id.clone());
-        headers.push(Name::CSeq, "1 INVITE");
-        headers.push(Name::Contact, self.our_contact(flow));
-        headers.push(Name::Allow, ALLOW);
-        headers.push(Name::Supported, SUPPORTED);
-        headers.push(Name::SessionExpires, session_expires(&proposal.header()));
-        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
-        headers.push(Name::ContentType, SDP);
+        let identity = invitation.identity.clone().unwrap_or(new);
+        let call_id = identity.0.clone();
+        let headers = self.headers_of(call, &invitation, identity);
         let local = crate::sdp::Local {
             address: media.1.advertised,
             port: media.1.port,
@@ -375,6 +377,7 @@ impl Switch {
             return;
         };
         let direct = matches!(one.stage, Stage::Ringing { .. });
+        let outside = one.outgoing.is_some();
         let rung = one.operator.take();
         if let Some((operator, claim)) = rung {
             self.emit(
@@ -394,6 +397,7 @@ impl Switch {
             self.timers.clear(&Timer::Call(call));
             let status = match why {
                 RingEnd::Declined { status } => *status,
+                RingEnd::Unreachable if outside => 503,
                 _ => 480,
             };
             self.ring_step_over(call, status, now);

@@ -8,6 +8,7 @@
 )]
 
 mod baresip;
+mod dns;
 mod ear;
 mod linphone;
 mod moment;
@@ -25,6 +26,7 @@ mod extensions;
 mod leaving;
 mod media;
 mod operators;
+mod outside;
 mod registration;
 mod starting;
 mod stopping;
