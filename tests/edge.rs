@@ -37,6 +37,7 @@ fn with_trunk() -> Settings {
         host: Some(host),
         credentials: None,
         from: None,
+        srtp: Default::default(),
     };
     Settings {
         trunks: vec![trunk],

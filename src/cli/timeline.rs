@@ -8,7 +8,7 @@ use super::CliError;
 use super::args::{Calls, Form};
 use super::calls::{escaped, rfc3339};
 use crate::config::Settings;
-use crate::event::Event;
+use crate::event::{Event, What};
 use crate::ids::CallId;
 use crate::records::segments::segments;
 use crate::store::calls::timeline;
@@ -76,6 +76,10 @@ fn json(events: &[Event], zone: &TimeZone) -> Result<Vec<serde_json::Value>, std
 
 /// The kind, and `name: value` of each field that is there.
 fn words(event: &Event) -> Result<(String, String), std::io::Error> {
+    if let What::Messages { messages, .. } = &event.what {
+        let details = format!("count: {}; `qaynar trace` draws them", messages.len());
+        return Ok(("messages".to_owned(), details));
+    }
     let value = serde_json::to_value(&event.what)?;
     let kind = value["event"].as_str().unwrap_or_default().to_owned();
     let fields = value

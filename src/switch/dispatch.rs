@@ -8,6 +8,7 @@ use crate::sip::flow::Flow;
 use crate::sip::headers::Via;
 use crate::sip::message::{Message, Method, Name, Request, Response};
 use crate::sip::parse::Malformed;
+use crate::sip::sketch::Sketch;
 use crate::sip::transaction::key::{ClientKey, MergeKey, OldFacts, ServerKey, TopVia};
 use crate::sip::transaction::layer::{Answered, CancelTarget, Incoming, Kind, Received, ServerId};
 use crate::time::Now;
@@ -28,7 +29,13 @@ impl Switch {
     pub(super) fn receive(&mut self, message: Message, flow: Flow, now: Now) {
         match message {
             Message::Request(request) => self.receive_request(request, flow, now),
-            Message::Response(response) => self.receive_response(response, flow, now),
+            Message::Response(response) => {
+                if self.is_traced(&response.headers) {
+                    let sketch = Sketch::of_response(&response);
+                    self.trace_received(&response.headers, sketch, flow, now);
+                }
+                self.receive_response(response, flow, now);
+            }
         }
     }
 
@@ -54,6 +61,30 @@ impl Switch {
             Ok(operator) => operator,
             Err(refusal) => return self.answer_without_state(&request, *refusal, flow),
         };
+        let begins = request.method == Method::Invite;
+        let sketch = (begins || self.is_traced(&request.headers)).then(|| {
+            (
+                request.headers.call_id().unwrap_or_default().to_owned(),
+                Sketch::of_request(&request),
+            )
+        });
+        self.received(incoming, request, operator, flow, now);
+        // Only now the call of a first INVITE is there; what is sent for it goes out later.
+        if let Some((call_id, sketch)) = sketch {
+            self.traces
+                .keep(&call_id, true, flow.transport, sketch, now);
+        }
+    }
+
+    /// A request that was let in finds its transaction.
+    fn received(
+        &mut self,
+        incoming: Incoming,
+        request: Request,
+        operator: Option<OperatorId>,
+        flow: Flow,
+        now: Now,
+    ) {
         match self.layer.receive_request(incoming, flow, now.at) {
             Received::New { id, merged: true } => self.respond_status(id, &request, 482, now),
             Received::New { id, merged: false } => self.serve(id, request, operator, flow, now),

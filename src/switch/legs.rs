@@ -6,6 +6,7 @@ use crate::call::{Leg, Media, Owner, Progress};
 use crate::event::{Side, What};
 use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Command, Direction, Stream};
+use crate::private::Private;
 use crate::queue::Input;
 use crate::sdp::{Local, Negotiated};
 use crate::sip::flow::Flow;
@@ -39,7 +40,7 @@ impl Switch {
             port,
             description_id: u64::from(self.random.next_u32()),
             description_version: 1,
-            described: String::new(),
+            described: Private::default(),
             stream: None,
             held: false,
         };
@@ -101,7 +102,8 @@ impl Switch {
     }
 
     /// Our end of a leg's stream for its next description.
-    fn local(&self, id: LegId) -> Option<Local> {
+    fn local(&mut self, id: LegId) -> Option<Local> {
+        let keying = self.keying_of(id);
         let media = &self.legs.get(&id)?.media;
         Some(Local {
             address: media.advertised,
@@ -109,20 +111,21 @@ impl Switch {
             id: media.description_id,
             version: media.description_version,
             direction: Direction::SendRecv,
+            keying,
         })
     }
 
     /// A description of ours goes out; the next one has the next version.
     pub(super) fn described(&mut self, id: LegId, body: &[u8]) {
         if let Some(leg) = self.legs.get_mut(&id) {
-            leg.media.described = String::from_utf8_lossy(body).into_owned();
+            leg.media.described = Private::new(String::from_utf8_lossy(body).into_owned());
             leg.media.description_version += 1;
         }
     }
 
     /// What the peer's answer to our last offer comes to; `None`: nothing to talk by.
     pub(super) fn read_answer(&self, id: LegId, answer: &[u8]) -> Option<Negotiated> {
-        let offered = self.legs.get(&id)?.media.described.as_bytes();
+        let offered = self.legs.get(&id)?.media.described.reveal().as_bytes();
         let offered = crate::sdp::Description::parse(offered).ok()?;
         let answer = crate::sdp::Description::parse(answer).ok()?;
         crate::sdp::read_answer(&answer, &offered).ok()
@@ -144,6 +147,7 @@ impl Switch {
             event_type_in: agreed.event_type_in,
             packet_time: agreed.packet_time,
             direction: agreed.direction,
+            crypto: agreed.crypto,
         };
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
@@ -330,6 +334,7 @@ impl Switch {
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
+        self.trace_ends(id, now);
         if let Some(dialog) = &leg.dialog {
             self.dialogs.remove(&dialog.id);
         }
@@ -471,7 +476,10 @@ impl Switch {
     ) -> Result<Vec<u8>, u16> {
         let local = self.local(id).ok_or(500_u16)?;
         if request.body.is_empty() {
-            let last = self.legs.get(&id).map(|leg| leg.media.described.as_bytes());
+            let last = self
+                .legs
+                .get(&id)
+                .map(|leg| leg.media.described.reveal().as_bytes());
             let last = last.and_then(|last| crate::sdp::Description::parse(last).ok());
             let body = match last {
                 Some(last) => crate::sdp::offer_again(&last, &local),

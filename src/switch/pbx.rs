@@ -40,6 +40,8 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// A trace that waits for the last answers.
+    Trace(CallId),
 }
 
 /// The exchange.
@@ -71,6 +73,8 @@ pub struct Switch {
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// The messages of the calls in progress.
+    pub(super) traces: super::traces::Traces,
     /// Phones that want to hear of their mailboxes.
     pub(super) mailboxes: Mailboxes,
     pub(super) draining: bool,
@@ -109,6 +113,7 @@ impl Switch {
             resolving: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),
             draining: false,
             plan: Arc::clone(&plan),
@@ -154,6 +159,7 @@ impl Switch {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Trace(call) => self.trace_due(call, now),
             }
         }
         self.settle(now);
@@ -199,6 +205,7 @@ impl Switch {
     fn transaction_says(&mut self, output: layer::Output, now: Now) {
         match output {
             layer::Output::Send { flow, bytes } => {
+                self.trace_sent(&bytes, flow, now);
                 self.outputs.push_back(Output::Send { flow, bytes });
             }
             layer::Output::Timeout(id) => self.unanswered(id, 408, now),
@@ -377,6 +384,7 @@ impl Switch {
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
             silent: self.silent.len(),
+            traces: self.traces.len(),
             subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),

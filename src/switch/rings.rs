@@ -16,6 +16,7 @@ use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
+use crate::sdp::Srtp;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
@@ -201,6 +202,15 @@ impl Switch {
     /// Sends an INVITE as a new leg of a call.
     fn invite(&mut self, call: CallId, invitation: Invitation, now: Now) -> Option<LegId> {
         let flow = invitation.flow;
+        let keying = self.keying(flow, invitation.operator.as_ref(), None);
+        if keying.wish == Srtp::Required && keying.secret.is_none() {
+            let text = format!(
+                "audio to {flow} must be encrypted, but the way there is not: let the phone register by \
+                 TLS, or set srtp to \"optional\""
+            );
+            self.alarm(Some(call), "srtp-without-tls", text, now);
+            return None;
+        }
         let Some(media) = self.open_media(flow, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
@@ -214,7 +224,7 @@ impl Switch {
         headers.push(Name::MaxForwards, hops.to_string());
         headers.push(Name::From, format!("{};tag={tag}", invitation.from));
         headers.push(Name::To, invitation.to);
-        headers.push(Name::CallId, call_id);
+        headers.push(Name::CallId, call_id.clone());
         headers.push(Name::CSeq, "1 INVITE");
         headers.push(Name::Contact, self.our_contact(flow));
         headers.push(Name::Allow, ALLOW);
@@ -228,6 +238,7 @@ impl Switch {
             id: media.1.description_id,
             version: media.1.description_version,
             direction: crate::media::Direction::SendRecv,
+            keying,
         };
         let body = crate::sdp::offer(&local);
         let request = Request {
@@ -262,6 +273,7 @@ impl Switch {
             progress,
             flow,
         );
+        self.trace(id, &call_id);
         self.described(id, &body);
         if let Some(call) = self.calls.get_mut(&call) {
             call.rings.insert(id);

@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use super::keying::SrtpSettings;
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
+pub use crate::sdp::Srtp;
 use crate::sip::digest::Algorithm;
 pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
@@ -25,6 +27,8 @@ pub struct Trunk {
     pub credentials: Option<Credentials>,
     /// Our own number, shown on outgoing calls.
     pub from: Option<String>,
+    /// Whether its calls' audio is encrypted.
+    pub srtp: Srtp,
 }
 
 /// Where a trunk takes our calls.
@@ -90,6 +94,8 @@ pub struct Settings {
     pub codes: FeatureCodes,
     /// The most calls at once; above it new ones get 503 with Retry-After.
     pub max_calls: usize,
+    /// Whose audio is encrypted.
+    pub srtp: SrtpSettings,
 }
 
 impl Settings {
@@ -105,6 +111,16 @@ impl Settings {
             Some(outside) if !near => outside,
             _ => local,
         }
+    }
+
+    /// What the trunk at `remote` wants of audio.
+    pub fn trunk_srtp(&self, remote: IpAddr) -> Srtp {
+        let name = self.trunk_of(remote);
+        let trunk = self
+            .trunks
+            .iter()
+            .find(|one| Some(&one.name) == name.as_ref());
+        trunk.map_or(Srtp::default(), |trunk| trunk.srtp)
     }
 
     /// The trunk whose sources hold `remote`. Without any configured trunk, loopback is one.
@@ -153,6 +169,7 @@ mod tests {
             digest: vec![Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,
+            srtp: SrtpSettings::default(),
         }
     }
 
@@ -184,6 +201,7 @@ mod tests {
             host: None,
             credentials: None,
             from: None,
+            srtp: Srtp::Optional,
         });
         assert_eq!(
             settings.trunk_of(IpAddr::from([198, 51, 100, 7])),

@@ -135,10 +135,11 @@ impl Switch {
             Stage::Ringing { until } => Some(until),
             _ => None,
         };
-        for leg in partner.iter().chain(&rings) {
-            if let Some(leg) = self.legs.get_mut(leg) {
+        for id in partner.iter().chain(&rings) {
+            if let Some(leg) = self.legs.get_mut(id) {
                 leg.owner = Owner::Call(call);
             }
+            self.trace_goes_on(*id, now);
         }
         let Some(one) = self.calls.get_mut(&call) else {
             return;

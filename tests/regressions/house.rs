@@ -85,6 +85,7 @@ pub(crate) fn settings() -> Settings {
                 password: Private::new("secret".into()),
             }),
             from: Some("116111".into()),
+            srtp: Default::default(),
         }],
         media_ports: (20_000, 20_100),
         media_shards: 1,
@@ -93,6 +94,7 @@ pub(crate) fn settings() -> Settings {
         digest: vec![Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 10,
+        srtp: Default::default(),
     }
 }
 

@@ -103,6 +103,7 @@ pub(crate) fn settings() -> Settings {
             host: None,
             credentials: None,
             from: None,
+            srtp: Default::default(),
         }],
         media_ports: (20_000, 20_999),
         media_shards: 1,
@@ -111,6 +112,7 @@ pub(crate) fn settings() -> Settings {
         digest: vec![Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 200,
+        srtp: Default::default(),
     }
 }
 

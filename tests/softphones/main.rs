@@ -28,5 +28,6 @@ mod operators;
 mod registration;
 mod starting;
 mod stopping;
+mod trace;
 mod transfers;
 mod trunks;

@@ -21,7 +21,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
     Some(format!("{time}  {call}  {words}"))
 }
 
-fn words(what: &What) -> Option<String> {
+/// An event of a call or of an operator; `None`: nothing that one would watch.
+pub(super) fn words(what: &What) -> Option<String> {
     Some(match what {
         What::Arrived {
             caller, dialled, ..
