@@ -477,7 +477,7 @@ impl Switch {
     fn early_answer(&self, id: LegId, invite: &Request) -> Option<Vec<u8>> {
         let media = &self.legs.get(&id)?.media;
         let given = media.stream.is_some() && !invite.body.is_empty();
-        given.then(|| media.described.clone().into_bytes())
+        given.then(|| media.described.reveal().clone().into_bytes())
     }
 
     /// The description for our 2xx: an answer, or an offer where the INVITE brought none.
