@@ -19,6 +19,7 @@ mod legs;
 mod outgoing;
 mod parting;
 mod pbx;
+mod pinhole;
 mod ports;
 mod refresh;
 mod register;

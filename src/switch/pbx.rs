@@ -39,6 +39,8 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// Phones behind a NAT.
+    Pinholes,
 }
 
 /// The exchange.
@@ -149,6 +151,7 @@ impl Switch {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Pinholes => self.keep_pinholes(now),
             }
         }
         self.settle(now);
@@ -292,6 +295,7 @@ impl Switch {
     pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
         if !changes.is_empty() {
             self.forget_silent();
+            self.watch_pinholes(now);
         }
         for Change {
             operator,

@@ -11,6 +11,7 @@ mod baresip;
 mod ear;
 mod linphone;
 mod moment;
+mod netns;
 mod pjsua;
 mod ports;
 mod process;
@@ -21,8 +22,10 @@ mod tone;
 
 mod calls;
 mod codes;
+mod keys;
 mod leaving;
 mod media;
+mod nat;
 mod operators;
 mod registration;
 mod starting;
