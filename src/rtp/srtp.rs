@@ -120,10 +120,6 @@ pub struct Crypto {
 }
 
 #[derive(Clone)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "one lives as long as its stream; a box would cost a step a packet"
-)]
 enum Cipher {
     Short(Aes128),
     Long(Aes256),

@@ -43,10 +43,12 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
-    /// A trunk's server that has not said a word.
-    Unheard(LegId),
     /// A trace that waits for the last answers.
     Trace(CallId),
+    /// A trunk's server that has not said a word.
+    Unheard(LegId),
+    /// Phones behind a NAT.
+    Pinholes,
 }
 
 /// The exchange.
@@ -177,8 +179,9 @@ impl Switch {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
-                Timer::Unheard(leg) => self.dial_unheard(leg, now),
                 Timer::Trace(call) => self.trace_due(call, now),
+                Timer::Unheard(leg) => self.dial_unheard(leg, now),
+                Timer::Pinholes => self.keep_pinholes(now),
             }
         }
         self.settle(now);
@@ -328,6 +331,7 @@ impl Switch {
     pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
         if !changes.is_empty() {
             self.forget_silent();
+            self.watch_pinholes(now);
         }
         for Change {
             operator,

@@ -69,6 +69,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// Whose audio is encrypted.
     pub srtp: SrtpSettings,
+    /// Audio in the clear of a phone behind a NAT may come from an address that nobody named.
+    pub early_strangers: bool,
 }
 
 impl Settings {
@@ -96,8 +98,7 @@ impl Settings {
         trunk.map_or(Srtp::default(), |trunk| trunk.srtp)
     }
 
-    /// The trunk whose sources hold `remote` most closely: a network within another's is its own. Without
-    /// any configured trunk, loopback is one.
+    /// The trunk whose sources hold `remote` most closely: a network within another's is its own. Without any configured trunk, loopback is one.
     pub fn trunk_of(&self, remote: IpAddr) -> Option<TrunkName> {
         if self.trunks.is_empty() {
             return remote.is_loopback().then(|| TrunkName::from("loopback"));
@@ -148,6 +149,7 @@ mod tests {
             codes: FeatureCodes::default(),
             max_calls: 10,
             srtp: SrtpSettings::default(),
+            early_strangers: false,
         }
     }
 

@@ -46,7 +46,7 @@ pub struct Trunk {
     pub failover_after: Duration,
     /// The name in the certificate that it shows on TLS (RFC 5922); who shows it is this trunk.
     pub tls_identity: Option<String>,
-    /// Whether its calls' audio is encrypted.
+    /// Whether its audio is encrypted.
     pub srtp: Srtp,
 }
 
