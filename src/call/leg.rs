@@ -135,6 +135,8 @@ pub struct Leg {
     pub timer: SessionTimer,
     /// It has ended for us and its media is closed; BYE follows as soon as it may.
     pub ending: bool,
+    /// The peer's keys come by INFO: what media makes of its tones would double them.
+    pub keys_by_info: bool,
     /// The peer asked to hand the caller on and hears how it goes.
     pub referral: Option<Referral>,
     /// How many times it asked.

@@ -166,6 +166,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::TransferFailed { .. }
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
+        | What::Messages { .. }
         | What::Operator { .. }
         | What::Binding { .. }
         | What::Alarm { .. }

@@ -87,6 +87,7 @@ impl Switch {
             credentials,
             timer: SessionTimer::default(),
             ending: false,
+            keys_by_info: false,
             referral: None,
             referrals: 0,
             elsewhere: false,
@@ -127,6 +128,10 @@ impl Switch {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
+        let networks = match leg.operator {
+            Some(_) => Vec::new(),
+            None => self.settings.networks_of(leg.flow.remote.ip()),
+        };
         let stream = Stream {
             remote: agreed.remote,
             signalling: leg.flow.remote.ip(),
@@ -139,6 +144,7 @@ impl Switch {
             packet_time: agreed.packet_time,
             direction: agreed.direction,
             crypto: agreed.crypto,
+            networks,
             strangers: self.settings.early_strangers,
         };
         leg.media.held = agreed.held;
@@ -326,6 +332,7 @@ impl Switch {
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
+        self.trace_ends(id, now);
         if let Some(dialog) = &leg.dialog {
             self.dialogs.remove(&dialog.id);
         }
@@ -343,7 +350,11 @@ impl Switch {
     pub(super) fn heard(&mut self, event: media::Event, now: Now) {
         match event {
             media::Event::Played { leg, playback } => self.played(leg, playback, now),
-            media::Event::Digit { leg, digit } => self.pressed(leg, digit, now),
+            media::Event::Digit { leg, digit } => {
+                if !self.legs.get(&leg).is_some_and(|leg| leg.keys_by_info) {
+                    self.pressed(leg, digit, now);
+                }
+            }
             media::Event::Heard { .. } => {}
             media::Event::Absent { leg, silent_for } => {
                 if let Some((call, side)) = self.party(leg) {

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::input::{Command, Counts, Input, Output};
+use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
@@ -41,6 +42,8 @@ pub(super) enum Timer {
     Call(CallId),
     /// Phones behind a NAT.
     Pinholes,
+    /// A trace that waits for the last answers.
+    Trace(CallId),
 }
 
 /// The exchange.
@@ -72,6 +75,10 @@ pub struct Switch {
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// The messages of the calls in progress.
+    pub(super) traces: super::traces::Traces,
+    /// Phones that want to hear of their mailboxes.
+    pub(super) mailboxes: Mailboxes,
     pub(super) draining: bool,
 }
 
@@ -108,6 +115,8 @@ impl Switch {
             resolving: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            traces: super::traces::Traces::default(),
+            mailboxes: Mailboxes::default(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -147,11 +156,13 @@ impl Switch {
         let changes = self.registrar.handle_timeout(now);
         self.contacts_changed(changes, now);
         self.ask_silent(now);
+        self.expire_subscriptions(now);
         while let Some(timer) = self.timers.pop_due(now.at) {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
                 Timer::Pinholes => self.keep_pinholes(now),
+                Timer::Trace(call) => self.trace_due(call, now),
             }
         }
         self.settle(now);
@@ -165,6 +176,7 @@ impl Switch {
             self.registrar.next_timeout(),
             self.timers.next(),
             self.silent.timers.next(),
+            self.mailboxes.timers.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -196,6 +208,7 @@ impl Switch {
     fn transaction_says(&mut self, output: layer::Output, now: Now) {
         match output {
             layer::Output::Send { flow, bytes } => {
+                self.trace_sent(&bytes, flow, now);
                 self.outputs.push_back(Output::Send { flow, bytes });
             }
             layer::Output::Timeout(id) => self.unanswered(id, 408, now),
@@ -269,6 +282,7 @@ impl Switch {
             .collect();
         for operator in gone {
             self.registrar.drop_operator(&operator);
+            self.end_subscriptions_of(&operator, "rejected", now);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
         self.forget_silent();
@@ -303,6 +317,9 @@ impl Switch {
             reason,
         } in changes
         {
+            if contacts == 0 {
+                self.end_subscriptions_of(&operator, "deactivated", now);
+            }
             let reachable = !self.phones_of(&operator).is_empty();
             self.tell_queue(
                 crate::queue::Input::Reachable(operator.clone(), reachable),
@@ -371,6 +388,8 @@ impl Switch {
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
             silent: self.silent.len(),
+            traces: self.traces.len(),
+            subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),
@@ -412,9 +431,10 @@ impl Switch {
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 }
 
-/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+/// Whether a request asks a silent phone for a word or tells one of its mailbox: nothing else waits for its
+/// answer.
 fn is_ask(pending: &Pending) -> bool {
-    matches!(pending.purpose, Purpose::Ask(_))
+    matches!(pending.purpose, Purpose::Ask(_) | Purpose::Summary(_))
 }
 
 /// What the queue needs to know of the dialplan's.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP, SUPPORTED};
 use super::input::{Output, Route};
-use super::legs::local_end;
+use super::legs::{local_end, session_expires};
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
@@ -190,6 +190,14 @@ impl Switch {
         self.invite(call, invitation, now);
     }
 
+    /// Outside, one less than the caller's INVITE had left (RFC 7332 §3); a phone is the end of the way.
+    fn hops_for(&self, call: CallId, invitation: &Invitation) -> u8 {
+        match (&invitation.operator, self.calls.get(&call)) {
+            (None, Some(call)) => call.hops.saturating_sub(1),
+            _ => MAX_FORWARDS,
+        }
+    }
+
     /// Sends an INVITE as a new leg of a call.
     fn invite(&mut self, call: CallId, invitation: Invitation, now: Now) -> Option<LegId> {
         let flow = invitation.flow;
@@ -203,22 +211,16 @@ impl Switch {
         let (tag, call_id) = (self.token(), self.token());
         let proposal = Proposal::new(&Settings::default());
         let mut headers = Headers::with_capacity(14);
-        let hops = match (&invitation.operator, self.calls.get(&call)) {
-            (None, Some(call)) => call.hops.saturating_sub(1),
-            _ => MAX_FORWARDS,
-        };
+        let hops = self.hops_for(call, &invitation);
         headers.push(Name::MaxForwards, hops.to_string());
         headers.push(Name::From, format!("{};tag={tag}", invitation.from));
         headers.push(Name::To, invitation.to);
-        headers.push(Name::CallId, call_id);
+        headers.push(Name::CallId, call_id.clone());
         headers.push(Name::CSeq, "1 INVITE");
         headers.push(Name::Contact, self.our_contact(flow));
         headers.push(Name::Allow, ALLOW);
         headers.push(Name::Supported, SUPPORTED);
-        headers.push(
-            Name::SessionExpires,
-            super::legs::session_expires(&proposal.header()),
-        );
+        headers.push(Name::SessionExpires, session_expires(&proposal.header()));
         headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
         headers.push(Name::ContentType, SDP);
         let body = crate::sdp::offer(&local_end(&media.1, keying));
@@ -254,6 +256,7 @@ impl Switch {
             progress,
             flow,
         );
+        self.trace(id, &call_id);
         self.described(id, &body);
         if let Some(call) = self.calls.get_mut(&call) {
             call.rings.insert(id);

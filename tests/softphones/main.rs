@@ -22,6 +22,7 @@ mod tone;
 
 mod calls;
 mod codes;
+mod extensions;
 mod keys;
 mod leaving;
 mod media;
@@ -30,4 +31,6 @@ mod operators;
 mod registration;
 mod starting;
 mod stopping;
+mod trace;
+mod transfers;
 mod trunks;
