@@ -45,6 +45,8 @@ pub(crate) fn settings() -> Settings {
         digest: vec![Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 100,
+        srtp: Default::default(),
+        early_strangers: false,
     }
 }
 
