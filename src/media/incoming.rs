@@ -80,7 +80,10 @@ impl Home {
         } else if source.ip() == self.described.ip() || source.ip() == self.signalling {
             Rank::Known
         } else if self.networks.iter().any(|one| one.contains(&source.ip())) {
-            Rank::Carrier
+            match self.is_behind_nat() {
+                true => Rank::Known,
+                false => Rank::Carrier,
+            }
         } else {
             Rank::Stranger
         }

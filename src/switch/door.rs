@@ -1,6 +1,7 @@
 //! What is answered without a transaction (RFC 3261 §8.2.7): a stranger who has proved nothing costs
 //! us one datagram of about the size of his own, and no memory.
 
+use super::arrive::number_of;
 use super::dialogs::dialog_id;
 use super::dispatch::{ALLOW, capabilities, refusal_for_all};
 use super::mailbox::known_package;
@@ -71,6 +72,7 @@ impl Switch {
         let inside = || {
             request.headers.has(Name::Replaces)
                 || self.accounts.contains_key(&OperatorId(user.clone()))
+                || number_of(&request.uri).is_some_and(|one| !self.plan.has_number(&one))
         };
         user.starts_with('*')
             || self.settings.trunk_of(flow.remote.ip()).is_none()

@@ -81,6 +81,7 @@ impl Switch {
             operator,
             progress,
             dialog: None,
+            trunk: None,
             contact: self.our_contact(flow),
             flow,
             media,
@@ -340,6 +341,7 @@ impl Switch {
             self.servers.remove(&server);
         }
         self.timers.clear(&Timer::Leg(id));
+        self.timers.clear(&Timer::Unheard(id));
         let operator = leg.operator.as_ref();
         if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
             self.ring_later(operator, &invite.uri, now);
@@ -415,7 +417,11 @@ impl Switch {
     }
 
     fn accept(&mut self, id: LegId, server: ServerId, invite: &Request, now: Now) {
-        let body = match self.describe(id, invite, now) {
+        let body = match self.early_answer(id, invite) {
+            Some(body) => Ok(body),
+            None => self.describe(id, invite, now),
+        };
+        let body = match body {
             Ok(body) => body,
             Err(status) => {
                 self.respond_status(server, invite, status, now);
@@ -463,6 +469,13 @@ impl Switch {
         self.servers.remove(&server);
         let _ = self.layer.respond(server, 200, bytes, now.at);
         self.arm_leg(id);
+    }
+
+    /// The answer that an INVITE was given before its 2xx, which repeats it (RFC 3261 §13.2.1).
+    fn early_answer(&self, id: LegId, invite: &Request) -> Option<Vec<u8>> {
+        let media = &self.legs.get(&id)?.media;
+        let given = media.stream.is_some() && !invite.body.is_empty();
+        given.then(|| media.described.reveal().clone().into_bytes())
     }
 
     /// The description for our 2xx: an answer, or an offer where the INVITE brought none.

@@ -6,7 +6,7 @@ use super::input::Route;
 use super::legs::session_expires;
 use super::pbx::Switch;
 use crate::event::Side;
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkName};
 use crate::sip::digest::{Challenge, Credentials};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
@@ -245,6 +245,13 @@ impl Switch {
         })
     }
 
+    /// Who we are to a trunk.
+    pub(super) fn credentials_of(&self, trunk: Option<&TrunkName>) -> Option<Credentials> {
+        let trunks = self.settings.trunks.iter();
+        let trunk = trunks.into_iter().find(|one| Some(&one.name) == trunk)?;
+        trunk.credentials.clone()
+    }
+
     /// Who we are to the peer of a leg: to the trunk that brought it, or that takes outside calls. An
     /// operator's phone never sees a digest of a trunk's password.
     pub(super) fn credentials_for(
@@ -256,7 +263,7 @@ impl Switch {
         let trunks = &self.settings.trunks;
         let trunk = match side {
             _ if operator => None,
-            Side::Operator => trunks.iter().find(|trunk| trunk.host.is_some()),
+            Side::Operator => trunks.iter().find(|trunk| trunk.peer.is_some()),
             Side::Caller | Side::Server => {
                 let name = self.settings.trunk_of(flow.remote.ip())?;
                 trunks.iter().find(|trunk| trunk.name == name)

@@ -16,8 +16,9 @@ use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::{ConnectionId, Flow, Transport};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::parse::parse_datagram;
+use qaynar::sip::uri::Uri;
 use qaynar::switch::{
-    Account, Command, Credentials, FeatureCodes, Input, Output, Settings, Switch, Trunk, TrunkHost,
+    Account, Command, Credentials, FeatureCodes, Input, Output, Settings, Switch, Trunk,
 };
 use qaynar::time::{Instant, Now, Wall};
 
@@ -73,19 +74,14 @@ pub(crate) fn settings() -> Settings {
         advertise: None,
         local_networks: Vec::new(),
         trunks: vec![Trunk {
-            name: "azercell".into(),
             sources: vec!["198.51.100.0/24".parse().unwrap()],
-            host: Some(TrunkHost {
-                host: "198.51.100.7".into(),
-                port: 5060,
-                transport: Transport::Udp,
-            }),
+            peer: Some(Uri::parse("sip:198.51.100.7:5060;transport=udp").unwrap()),
             credentials: Some(Credentials {
                 user: "line".into(),
                 password: Private::new("secret".into()),
             }),
             from: Some("116111".into()),
-            srtp: Default::default(),
+            ..Trunk::named("azercell")
         }],
         media_ports: (20_000, 20_100),
         media_shards: 1,

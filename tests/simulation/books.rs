@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use qaynar::event::{CallRecord, Event, What};
+use qaynar::event::{CallRecord, Direction, Event, What};
 use qaynar::ids::CallId;
 use qaynar::records::{Applied, Builder};
+use qaynar::switch::PastCall;
 
 #[derive(Debug, Default)]
 pub(crate) struct Books {
@@ -47,6 +48,20 @@ impl Books {
         self.builder.record(call)
     }
 
+    /// Calls outside that are over, as a process that begins reads them.
+    pub(crate) fn past_calls(&self) -> Vec<PastCall> {
+        let records = self.ended.iter().filter_map(|call| self.record(*call));
+        let out = records.filter(|record| record.direction == Direction::Out);
+        let read = |record: &CallRecord| {
+            Some(PastCall {
+                class: record.dialled.clone(),
+                connected: record.connected?,
+                ended: record.ended?,
+            })
+        };
+        out.filter_map(read).collect()
+    }
+
     /// The records of a player's calls, oldest first.
     pub(crate) fn records_of(&self, player: usize) -> Vec<&CallRecord> {
         let calls = self.caller_of.iter().filter(|(_, one)| **one == player);
@@ -82,8 +97,9 @@ fn arithmetic(record: &CallRecord) -> Option<String> {
     ];
     let there: Vec<_> = moments.into_iter().flatten().collect();
     let complete = record.ended.is_some() && record.ended_by.is_some() && record.cause.is_some();
-    let implied =
-        record.connected.is_none() || (record.rung.is_some() && record.answered.is_some());
+    // Whom an operator calls is rung by somebody else.
+    let rung = record.rung.is_some() || record.direction == Direction::Out;
+    let implied = record.connected.is_none() || (rung && record.answered.is_some());
     (!there.is_sorted() || !complete || !implied)
         .then(|| format!("the moments of {} do not fit: {record:?}", record.call))
 }

@@ -8,6 +8,7 @@
 )]
 
 mod baresip;
+mod dns;
 mod ear;
 mod linphone;
 mod moment;
@@ -28,6 +29,7 @@ mod leaving;
 mod media;
 mod nat;
 mod operators;
+mod outside;
 mod registration;
 mod starting;
 mod stopping;
