@@ -52,8 +52,6 @@ pub(crate) fn settings() -> Settings {
         early_strangers: false,
         codes: FeatureCodes::default(),
         max_calls: 100,
-        srtp: Default::default(),
-        early_strangers: false,
     }
 }
 
