@@ -88,6 +88,16 @@ impl Settings {
         }
     }
 
+    /// The networks of the trunk at `remote`.
+    pub fn networks_of(&self, remote: IpAddr) -> Vec<IpNet> {
+        let name = self.trunk_of(remote);
+        let trunk = self
+            .trunks
+            .iter()
+            .find(|one| Some(&one.name) == name.as_ref());
+        trunk.map_or(Vec::new(), |trunk| trunk.sources.clone())
+    }
+
     /// What the trunk at `remote` wants of audio.
     pub fn trunk_srtp(&self, remote: IpAddr) -> Srtp {
         let name = self.trunk_of(remote);
