@@ -34,6 +34,7 @@ fn with_trunk() -> Settings {
     let trunk = Trunk {
         name: "azercell".into(),
         sources: vec!["198.51.100.0/24".parse().unwrap()],
+        tls_identity: None,
         host: Some(host),
         credentials: None,
         from: None,

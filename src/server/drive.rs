@@ -228,7 +228,7 @@ impl Shell {
 
     fn send(&mut self, flow: Flow, bytes: Arc<[u8]>) {
         match flow.transport {
-            Transport::Tcp => self.streams.send(flow, bytes),
+            Transport::Tcp | Transport::Tls => self.streams.send(flow, bytes),
             Transport::Udp => {
                 let socket = self.udp.get(&flow.local).or_else(|| {
                     self.udp.values().find(|socket| {
@@ -252,13 +252,14 @@ impl Shell {
     }
 
     fn resolve(&self, question: u64, host: String, port: u16) {
-        let inputs = self.inputs.clone();
+        let (inputs, streams) = (self.inputs.clone(), self.streams.clone());
         tokio::spawn(async move {
             // An IPv6 address is written in brackets in URIs alone.
             let host = host.trim_matches(['[', ']']);
             let found = tokio::net::lookup_host((host, port)).await;
             let routes = found.map(|all| all.take(MAX_ROUTES).map(route).collect());
-            let routes = routes.unwrap_or_default();
+            let routes: Vec<Route> = routes.unwrap_or_default();
+            streams.found(host, routes.iter().map(|route| route.remote));
             let _ = inputs.send(Input::Resolved { question, routes }).await;
         });
     }

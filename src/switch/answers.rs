@@ -287,7 +287,7 @@ impl Switch {
             self.send_ack(&ack, flow);
             return;
         }
-        if self.settings.trunk_of(flow.remote.ip()).is_none() && !self.is_phone(flow) {
+        if self.trunk_behind(flow).is_none() && !self.is_phone(flow) {
             return;
         }
         let mut headers = Headers::default();

@@ -38,7 +38,7 @@ impl Switch {
         let user = request.uri.user().unwrap_or_default();
         let colleague = OperatorId(user.clone());
         let known = || dialled(&request).is_some_and(|number| self.plan.has_number(&number));
-        match (operator, self.settings.trunk_of(flow.remote.ip())) {
+        match (operator, self.trunk_behind(flow)) {
             (Some(operator), _) if request.headers.has(Name::Replaces) => {
                 self.replace(id, &request, operator, flow, now);
             }

@@ -65,7 +65,7 @@ impl Switch {
                 || self.accounts.contains_key(&OperatorId(user.clone()))
         };
         user.starts_with('*')
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_behind(flow).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
             || (self.is_phone(flow) && inside())
     }
@@ -81,7 +81,7 @@ impl Switch {
             || via.parameter("rport").is_some()
             || via.host.address() != Some(flow.remote.ip())
             || request.method == Method::Register
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_behind(flow).is_none()
             || self.is_phone(flow);
         let mut flow = flow;
         if !stays {

@@ -37,6 +37,13 @@ pub enum Input {
         /// Which way.
         flow: Flow,
     },
+    /// The certificate of a connection's peer was verified; comes before what the peer says.
+    Proved {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Whom it names, in lower case (RFC 5922 §7.1).
+        names: Vec<String>,
+    },
     /// A connection is gone.
     FlowClosed {
         /// Which.

@@ -19,6 +19,7 @@ mod outgoing;
 mod parting;
 mod pbx;
 mod ports;
+mod proved;
 mod refresh;
 mod register;
 mod rings;

@@ -61,7 +61,7 @@ impl Switch {
         });
         let port = match flow.transport {
             Transport::Udp => flow.local.port(),
-            Transport::Tcp => listener.map_or(flow.local.port(), |(_, local)| local.port()),
+            _ => listener.map_or(flow.local.port(), |(_, local)| local.port()),
         };
         (address, port)
     }
@@ -72,7 +72,7 @@ impl Switch {
         let host = Host::Address(address);
         match flow.transport {
             Transport::Udp => format!("<sip:qaynar@{host}:{port}>"),
-            Transport::Tcp => format!("<sip:qaynar@{host}:{port};transport=tcp>"),
+            other => format!("<sip:qaynar@{host}:{port};transport={other}>"),
         }
     }
 
@@ -256,7 +256,7 @@ impl Switch {
             _ if operator => None,
             Side::Operator => trunks.iter().find(|trunk| trunk.host.is_some()),
             Side::Caller | Side::Server => {
-                let name = self.settings.trunk_of(flow.remote.ip())?;
+                let name = self.trunk_behind(flow)?;
                 trunks.iter().find(|trunk| trunk.name == name)
             }
         };

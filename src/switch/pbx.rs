@@ -16,11 +16,12 @@ use super::silent::Silent;
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
-use crate::ids::{CallId, LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media;
 use crate::queue::{ClaimId, Domain, QueueSettings};
 use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
+use crate::sip::flow::ConnectionId;
 use crate::sip::transaction::layer::{self, ClientId, Id, Layer, ServerId};
 use crate::time::{Instant, Now, TimerTable};
 
@@ -70,6 +71,8 @@ pub struct Switch {
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// Connections whose peers proved by certificate to be a trunk.
+    pub(super) proved: BTreeMap<ConnectionId, TrunkName>,
     pub(super) draining: bool,
 }
 
@@ -106,6 +109,7 @@ impl Switch {
             resolving: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            proved: BTreeMap::new(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -126,7 +130,9 @@ impl Switch {
             Input::Message { flow, message } => self.receive(*message, flow, now),
             Input::Malformed { flow, malformed } => self.refuse_malformed(&malformed, flow),
             Input::SendFailed { flow } => self.layer.transport_error(flow, now.at),
+            Input::Proved { connection, names } => self.proved(connection, &names),
             Input::FlowClosed { connection } => {
+                self.proved.remove(&connection);
                 let changes = self.registrar.drop_connection(connection, now);
                 self.contacts_changed(changes, now);
                 self.reroute(connection);

@@ -19,6 +19,9 @@ pub struct Trunk {
     pub name: TrunkName,
     /// Addresses that its calls come from; these are trusted to assert identities (RFC 3325).
     pub sources: Vec<IpNet>,
+    /// Its name in the certificate that it shows us: calls by such a connection are its own, wherever
+    /// they come from (RFC 5922 §7.1).
+    pub tls_identity: Option<String>,
     /// Where outgoing calls go; `None`: it only brings calls.
     pub host: Option<TrunkHost>,
     /// Who we are to the carrier, where it challenges us.
@@ -107,6 +110,18 @@ impl Settings {
         }
     }
 
+    /// The trunk that a certificate of these names belongs to.
+    pub fn trunk_named(&self, names: &[String]) -> Option<TrunkName> {
+        let is_own = |trunk: &&Trunk| {
+            let identity = trunk.tls_identity.as_ref();
+            identity.is_some_and(|identity| names.contains(identity))
+        };
+        self.trunks
+            .iter()
+            .find(is_own)
+            .map(|trunk| trunk.name.clone())
+    }
+
     /// The trunk whose sources hold `remote`. Without any configured trunk, loopback is one.
     pub fn trunk_of(&self, remote: IpAddr) -> Option<TrunkName> {
         if self.trunks.is_empty() {
@@ -181,6 +196,7 @@ mod tests {
         settings.trunks.push(Trunk {
             name: "azercell".into(),
             sources: vec!["198.51.100.0/24".parse().unwrap()],
+            tls_identity: None,
             host: None,
             credentials: None,
             from: None,

@@ -30,7 +30,7 @@ impl Switch {
     /// A trunk is reached as its route or its Contact says, where that is an address; whoever sits
     /// behind a NAT by `flow`. What cannot be better than `flow` leaves it.
     pub(super) fn next_hop(&self, dialog: &Dialog, flow: Flow) -> Flow {
-        let trunk = self.settings.trunk_of(flow.remote.ip()).is_some() && !self.is_phone(flow);
+        let trunk = self.trunk_behind(flow).is_some() && !self.is_phone(flow);
         if !trunk && !flow.is_closed() {
             return flow;
         }
@@ -95,9 +95,7 @@ fn place(uri: &Uri, current: Transport) -> Option<(SocketAddr, Transport)> {
     let address = uri.host()?.address()?;
     let transport = match uri.parameter("transport") {
         None => current,
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(_) => return None,
+        Some(name) => Transport::named(name)?,
     };
     Some((SocketAddr::new(address, uri.port()), transport))
 }
