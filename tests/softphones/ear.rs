@@ -90,6 +90,11 @@ impl Ear {
         self.port
     }
 
+    /// Speaks to this port of the server, heard or not.
+    pub(crate) fn speaks_to(&self, port: u16) {
+        self.voice.lock().unwrap().remote = Some(([127, 0, 0, 1], port).into());
+    }
+
     /// Speaks another tone, or falls silent.
     pub(crate) fn speak(&self, tone: impl Into<Option<u32>>) {
         self.voice.lock().unwrap().tone = tone.into();

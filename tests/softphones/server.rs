@@ -302,6 +302,14 @@ impl Server {
         });
     }
 
+    /// Waits until an operator is on shift: free, or rung already for somebody who waits.
+    pub(crate) fn is_on_shift(&self, id: &str) {
+        eventually(&format!("operator {id} on shift"), SOON, || {
+            let state = &self.status()["operators"][id];
+            (state.is_string() && state != "logged_out").then_some(())
+        });
+    }
+
     /// The records, by arrival, once there are so many and all have ended; their sums are right.
     pub(crate) fn records(&self, count: usize) -> Vec<Record> {
         self.calls(count).iter().map(Record::checked).collect()

@@ -299,9 +299,14 @@ impl Phone {
         Self { sipp, ear }
     }
 
-    /// Waits until it rings.
+    /// Waits until it rings. It speaks from then on, as its offer says where to: where the call is
+    /// taken before a frame of the greeting was played, two that waited to hear first would both be silent.
     pub(crate) fn rings(&self) -> Wire {
-        self.sipp.receives("INVITE", SOON)
+        let invite = self.sipp.receives("INVITE", SOON);
+        let port = invite.text.split("m=audio ").nth(1);
+        let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
+        self.ear.speaks_to(port.expect("an offer with audio"));
+        invite
     }
 
     /// Waits until it rings, and answers.
@@ -333,7 +338,7 @@ pub(crate) fn talk(caller: (&Ear, u32), operator: (&Ear, u32)) {
 pub(crate) fn on_shift(server: &Server, operator: &str, port: u16) {
     register(server, operator, port);
     dial_code(server, operator, "*11", "logged-in");
-    server.operator_is(operator, "free");
+    server.is_on_shift(operator);
 }
 
 /// Registers an operator at a port.
