@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::settings::{Apply, Dialplans, LogFormat, MAX_THREADS, Media, Settings, Sip, Tls};
+use super::settings::{Apply, Dialplans, Dns, LogFormat, MAX_THREADS, Media, Settings, Sip, Tls};
 use crate::dialplan::Fault;
 use crate::dialplan::read::{Source, Table};
 use crate::ids::TrunkName;
@@ -15,6 +15,9 @@ use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch::settings::{Credentials, FeatureCodes, Trunk, TrunkHost};
+
+/// The port of DNS (RFC 1035 §4.2).
+const DNS_PORT: u16 = 53;
 
 /// Reads the text of a configuration file named `file`; relative paths are taken from `base`.
 ///
@@ -47,6 +50,7 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
         );
     });
     section(&top, "log", |table| log(table, &mut settings));
+    section(&top, "dns", |table| dns(table, &mut settings.dns));
     section(&top, "codes", |table| codes(table, &mut settings.codes));
     settings.trunks = trunks(&top);
     top.finish();
@@ -331,6 +335,17 @@ fn log(table: &Table<'_, '_>, settings: &mut Settings) {
     set(&mut settings.log.filter, filter);
 }
 
+fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
+    let remedy = "write the address of a DNS server: \"192.0.2.53\", \"127.0.0.1:5353\"";
+    let read = |text: &str| {
+        let on_dns_port = |_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT));
+        text.parse().or_else(on_dns_port).ok()
+    };
+    let servers = each(table, "servers", "DNS server", remedy, read);
+    set(&mut dns.servers, servers);
+    set(&mut dns.timeout, table.duration("timeout", false));
+}
+
 fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
     let keys: [(&'static str, &mut String); 5] = [
         ("status", &mut codes.status),
@@ -450,29 +465,27 @@ fn missing_half(table: &Table<'_, '_>, span: Range<usize>) {
 }
 
 fn trunk_host(text: &str) -> Option<TrunkHost> {
-    let (transport, rest) = if text.contains("://") {
-        transport(text)?
-    } else {
-        (Transport::Udp, text)
+    let (transport, rest) = match text.contains("://") {
+        true => transport(text).map(|(one, rest)| (Some(one), rest))?,
+        false => (None, text),
     };
-    let default = transport.default_port();
     if let Ok(address) = rest.parse::<SocketAddr>() {
         return Some(TrunkHost {
             host: address.ip().to_string(),
-            port: address.port(),
+            port: Some(address.port()),
             transport,
         });
     }
     if rest.parse::<IpAddr>().is_ok() {
         return Some(TrunkHost {
             host: rest.to_owned(),
-            port: default,
+            port: None,
             transport,
         });
     }
     let (name, port) = match rest.split_once(':') {
-        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)?),
-        None => (rest, default),
+        Some((name, port)) => (name, Some(port.parse().ok().filter(|port| *port > 0)?)),
+        None => (rest, None),
     };
     Some(TrunkHost {
         host: host(name)?.to_owned(),
@@ -511,6 +524,7 @@ mod tests {
         assert_eq!(settings.privacy.keys, defaults.privacy.keys);
         assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);
+        assert_eq!(settings.dns, defaults.dns);
         assert!(settings.trunks.is_empty() && settings.cluster.redis.is_none());
     }
 
@@ -602,7 +616,10 @@ from = \"+994506802280\"
         assert_eq!(settings.media.ports, (20_001, 20_004));
         assert_eq!(settings.storage.database, Path::new("/var/lib/qaynar.db"));
         let host = settings.trunks[0].host.as_ref().unwrap();
-        assert_eq!((host.host.as_str(), host.port), ("sip.example.net", 5080));
+        assert_eq!(
+            (host.host.as_str(), host.port),
+            ("sip.example.net", Some(5080))
+        );
         assert!(!format!("{settings:?}").contains("opensesame"));
     }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub privacy: Privacy,
     /// `[log]`
     pub log: Log,
+    /// `[dns]`
+    pub dns: Dns,
     /// `[codes]`
     pub codes: FeatureCodes,
     /// `[[trunks]]`; none: calls from loopback alone are taken.
@@ -126,6 +129,15 @@ pub struct Privacy {
     pub keys: PathBuf,
 }
 
+/// How names of trunks are looked up (RFC 3263).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dns {
+    /// Which servers are asked; none: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -186,6 +198,10 @@ impl Settings {
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".into(),
+            },
+            dns: Dns {
+                servers: Vec::new(),
+                timeout: Duration::from_secs(5),
             },
             codes: FeatureCodes::default(),
             trunks: Vec::new(),

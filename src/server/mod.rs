@@ -9,6 +9,7 @@ pub mod identity;
 pub mod keeper;
 pub mod known;
 pub mod media;
+mod resolve;
 pub mod run;
 pub mod stream;
 pub mod tls;

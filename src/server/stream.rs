@@ -150,10 +150,10 @@ impl Streams {
         Self { tls, ..self }
     }
 
-    /// These addresses are a host's, and by TLS none but it is talked to there.
-    pub fn found(&self, host: &str, addresses: impl IntoIterator<Item = SocketAddr>) {
+    /// By TLS none but this host is talked to there.
+    pub fn expect(&self, remote: SocketAddr, host: &str) {
         if let Some(tls) = &self.tls {
-            tls.found(host, addresses);
+            tls.expect(remote, host);
         }
     }
 

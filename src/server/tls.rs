@@ -207,18 +207,20 @@ impl Tls {
         self.handle.spawn(task);
     }
 
-    /// These addresses are a host's, whose name certificates at them must bear (RFC 5922 §7.2).
-    pub fn found(&self, host: &str, addresses: impl IntoIterator<Item = SocketAddr>) {
+    /// From now on, whoever is at an address must prove to be this host (RFC 5922 §7.2).
+    pub fn expect(&self, remote: SocketAddr, host: &str) {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        for address in addresses {
-            if hosts.len() >= MAX_HOSTS && !hosts.contains_key(&address) {
-                hosts.clear();
-            }
-            hosts.insert(address, host.to_ascii_lowercase());
+        if hosts.len() >= MAX_HOSTS && !hosts.contains_key(&remote) {
+            hosts.clear();
         }
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        match host.parse::<std::net::IpAddr>() {
+            Ok(_) => hosts.remove(&remote),
+            Err(_) => hosts.insert(remote, host),
+        };
     }
 
-    /// Whom we mean at an address: the host that had it last, or the address itself.
+    /// Whom we mean at an address: the host that was expected last, or `None`: the address itself.
     pub fn host_at(&self, remote: SocketAddr) -> Option<String> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.get(&remote).cloned()

@@ -1,6 +1,8 @@
-//! Trunks that prove by certificate who they are (RFC 5922).
+//! TLS as decisions see it: who proved to be a trunk (RFC 5922), and what must not go in the clear.
 
+use super::input::Output;
 use super::pbx::Switch;
+use super::settings::Trunk;
 use crate::ids::TrunkName;
 use crate::sip::flow::{ConnectionId, Flow};
 
@@ -18,5 +20,16 @@ impl Switch {
         proved
             .cloned()
             .or_else(|| self.settings.trunk_of(flow.remote.ip()))
+    }
+
+    /// A trunk's server that we are about to connect to must prove to be the trunk's host, whatever the
+    /// names are that DNS led over.
+    pub(super) fn expect_at(&mut self, trunk: &Trunk, flow: Flow) {
+        if let Some(host) = trunk.host.as_ref().filter(|_| flow.transport.is_secure()) {
+            self.outputs.push_back(Output::Expect {
+                remote: flow.remote,
+                host: host.host.clone(),
+            });
+        }
     }
 }

@@ -17,8 +17,12 @@ impl Switch {
             if !leg.flow.is_closed() {
                 return leg.flow;
             }
-            if let Some(binding) = self.registrar.contacts(operator).first() {
-                return binding.flow;
+            // What was secret stays so (RFC 3261 §26.2.2).
+            let secure = leg.flow.transport.is_secure();
+            let mut bindings = self.registrar.contacts(operator).iter();
+            let good = |flow: &Flow| flow.transport.is_secure() || !secure;
+            if let Some(flow) = bindings.by_ref().map(|one| one.flow).find(good) {
+                return flow;
             }
         }
         match &leg.dialog {
@@ -41,6 +45,9 @@ impl Switch {
             return flow;
         };
         if !may_lie_behind(flow.remote.ip(), remote.ip()) {
+            return flow;
+        }
+        if flow.transport.is_secure() && !transport.is_secure() {
             return flow;
         }
         let same = transport == flow.transport;
@@ -96,6 +103,11 @@ fn place(uri: &Uri, current: Transport) -> Option<(SocketAddr, Transport)> {
     let transport = match uri.parameter("transport") {
         None => current,
         Some(name) => Transport::named(name)?,
+    };
+    let transport = match uri.is_sips() {
+        // Whatever it names, it is TLS upon that (§26.2.2).
+        true => Transport::Tls,
+        false => transport,
     };
     Some((SocketAddr::new(address, uri.port()), transport))
 }

@@ -73,8 +73,8 @@ pub(crate) fn settings() -> Settings {
             tls_identity: None,
             host: Some(TrunkHost {
                 host: "198.51.100.7".into(),
-                port: 5060,
-                transport: Transport::Udp,
+                port: Some(5060),
+                transport: Some(Transport::Udp),
             }),
             credentials: Some(Credentials {
                 user: "line".into(),

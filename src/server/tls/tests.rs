@@ -159,7 +159,7 @@ async fn guest(
     host: &str,
     local: SocketAddr,
 ) -> io::Result<client::TlsStream<TcpStream>> {
-    client.found(host, [local]);
+    client.expect(local, host);
     let stream = TcpStream::connect(local).await?;
     let (mut stream, _) = client.connect(stream, local).await?;
     stream.write_all(OPTIONS).await?;
@@ -263,14 +263,14 @@ async fn whom_we_connect_to_must_be_whom_we_mean() {
         remote: local,
         connection: None,
     };
-    streams.found("evil.example", [local]);
+    streams.expect(local, "evil.example");
     streams.send(flow, OPTIONS.into());
     let told = heard.recv().await;
     assert!(
         matches!(told, Some(Input::SendFailed { flow: failed }) if failed == flow),
         "{told:?}"
     );
-    streams.found("sip.az", [local]);
+    streams.expect(local, "sip.az");
     streams.send(flow, OPTIONS.into());
     let proved = heard.recv().await;
     assert!(matches!(proved, Some(Input::Proved { .. })), "{proved:?}");
