@@ -8,6 +8,7 @@
 )]
 
 mod baresip;
+mod certificates;
 mod ear;
 mod linphone;
 mod moment;
@@ -25,6 +26,8 @@ mod leaving;
 mod media;
 mod operators;
 mod registration;
+mod secure;
+mod sixth;
 mod starting;
 mod stopping;
 mod trunks;
