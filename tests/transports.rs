@@ -12,7 +12,8 @@ use qaynar::event::What;
 use qaynar::sip::digest::Challenge;
 use qaynar::sip::flow::{ConnectionId, Flow, Transport};
 use qaynar::sip::message::{Message, Method, Name, Request};
-use qaynar::switch::{Input, Settings, Trunk, TrunkHost};
+use qaynar::sip::uri::Uri;
+use qaynar::switch::{Input, Settings, Trunk};
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
 /// Nobody's address.
@@ -21,12 +22,8 @@ const SOMEWHERE: &str = "203.0.113.66:40001";
 /// A trunk that shows a certificate.
 fn trunk() -> Trunk {
     Trunk {
-        name: "carrier".into(),
-        sources: Vec::new(),
         tls_identity: Some("carrier.az".into()),
-        host: None,
-        credentials: None,
-        from: None,
+        ..Trunk::named("carrier")
     }
 }
 
@@ -327,20 +324,11 @@ fn behind_nat_the_address_outside_is_told_to_its_own_family_alone() {
     );
 }
 
-/// The trunk's host.
-fn host(transport: Option<Transport>) -> TrunkHost {
-    TrunkHost {
-        host: "198.51.100.7".into(),
-        port: Some(5060),
-        transport,
-    }
-}
-
 /// A call in progress by the trunk whose Record-Route is so long that no request in it fits a datagram.
-fn large_dialog(host: Option<TrunkHost>) -> (Desk, Flow) {
+fn large_dialog(peer: Option<&str>) -> (Desk, Flow) {
     let carrier = Trunk {
         sources: vec!["198.51.100.0/24".parse().unwrap()],
-        host,
+        peer: peer.map(|peer| Uri::parse(peer).unwrap()),
         ..trunk()
     };
     let mut desk = Desk::new(secure(vec![carrier]));
@@ -406,8 +394,8 @@ fn a_request_too_large_for_a_datagram_goes_by_tcp_and_as_a_datagram_where_that_i
 
 #[test]
 fn a_trunk_that_is_written_with_udp_gets_datagrams_of_any_size() {
-    let (desk, _) = large_dialog(Some(host(Some(Transport::Udp))));
+    let (desk, _) = large_dialog(Some("sip:198.51.100.7;transport=udp"));
     assert_eq!(sent(&desk, Method::Bye)[0].0.transport, Transport::Udp);
-    let (desk, _) = large_dialog(Some(host(None)));
+    let (desk, _) = large_dialog(Some("sip:198.51.100.7"));
     assert_eq!(sent(&desk, Method::Bye)[0].0.transport, Transport::Tcp);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP, SUPPORTED};
+use super::legs::session_expires;
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
@@ -12,6 +13,7 @@ use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
+use crate::sdp::Srtp;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
@@ -195,6 +197,31 @@ impl Switch {
         self.invite(call, invitation, now);
     }
 
+    /// What stands above the offer.
+    fn headers_of(&self, call: CallId, to: &Invitation, (call_id, tag): Identity) -> Headers {
+        let proposal = Proposal::new(&Settings::default());
+        let mut headers = Headers::with_capacity(14);
+        let hops = match (&to.operator, self.calls.get(&call)) {
+            (None, Some(call)) => call.hops.saturating_sub(1),
+            _ => MAX_FORWARDS,
+        };
+        headers.push(Name::MaxForwards, hops.to_string());
+        headers.push(Name::From, format!("{};tag={tag}", to.from));
+        headers.push(Name::To, to.to.clone());
+        headers.push(Name::CallId, call_id);
+        headers.push(Name::CSeq, "1 INVITE");
+        headers.push(
+            Name::Contact,
+            self.our_contact_as(to.uri.is_sips(), to.flow),
+        );
+        headers.push(Name::Allow, ALLOW);
+        headers.push(Name::Supported, SUPPORTED);
+        headers.push(Name::SessionExpires, session_expires(&proposal.header()));
+        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
+        headers.push(Name::ContentType, SDP);
+        headers
+    }
+
     /// Sends an INVITE as a new leg of a call.
     pub(super) fn invite(
         &mut self,
@@ -204,6 +231,15 @@ impl Switch {
     ) -> Option<LegId> {
         let flow = invitation.flow;
         let place = self.audio_place(flow, &[])?;
+        let keying = self.keying(flow, invitation.operator.as_ref(), None);
+        if keying.wish == Srtp::Required && keying.secret.is_none() {
+            let text = format!(
+                "audio to {flow} must be encrypted, but the way there is not: let the phone register by \
+                 TLS, or set srtp to \"optional\""
+            );
+            self.alarm(Some(call), "srtp-without-tls", text, now);
+            return None;
+        }
         let Some(media) = self.open_media(place, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
@@ -211,34 +247,16 @@ impl Switch {
         };
         let id = media.0;
         let new = (self.token(), self.token());
-        let (call_id, tag) = invitation.identity.unwrap_or(new);
-        let proposal = Proposal::new(&Settings::default());
-        let mut headers = Headers::with_capacity(14);
-        let hops = match (&invitation.operator, self.calls.get(&call)) {
-            (None, Some(call)) => call.hops.saturating_sub(1),
-            _ => MAX_FORWARDS,
-        };
-        headers.push(Name::MaxForwards, hops.to_string());
-        headers.push(Name::From, format!("{};tag={tag}", invitation.from));
-        headers.push(Name::To, invitation.to);
-        headers.push(Name::CallId, call_id);
-        headers.push(Name::CSeq, "1 INVITE");
-        let secure = invitation.uri.is_sips();
-        headers.push(Name::Contact, self.our_contact_as(secure, flow));
-        headers.push(Name::Allow, ALLOW);
-        headers.push(Name::Supported, SUPPORTED);
-        headers.push(
-            Name::SessionExpires,
-            super::legs::session_expires(&proposal.header()),
-        );
-        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
-        headers.push(Name::ContentType, SDP);
+        let identity = invitation.identity.clone().unwrap_or(new);
+        let call_id = identity.0.clone();
+        let headers = self.headers_of(call, &invitation, identity);
         let local = crate::sdp::Local {
             address: media.1.advertised,
             port: media.1.port,
             id: media.1.description_id,
             version: media.1.description_version,
             direction: crate::media::Direction::SendRecv,
+            keying,
         };
         let body = crate::sdp::offer(&local);
         let request = Request {
@@ -274,6 +292,7 @@ impl Switch {
             progress,
             flow,
         );
+        self.trace(id, &call_id);
         self.described(id, &body);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.credentials = credentials;
@@ -362,6 +381,7 @@ impl Switch {
             return;
         };
         let direct = matches!(one.stage, Stage::Ringing { .. });
+        let outside = one.outgoing.is_some();
         let rung = one.operator.take();
         if let Some((operator, claim)) = rung {
             self.emit(
@@ -381,6 +401,7 @@ impl Switch {
             self.timers.clear(&Timer::Call(call));
             let status = match why {
                 RingEnd::Declined { status } => *status,
+                RingEnd::Unreachable if outside => 503,
                 _ => 480,
             };
             self.ring_step_over(call, status, now);

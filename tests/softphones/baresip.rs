@@ -198,7 +198,7 @@ impl Baresip {
     }
 
     /// Dials a code and waits until the server hangs up.
-    pub(crate) fn dials_code(&mut self, server: &Server, code: &str) {
+    pub(crate) fn dials_code(&mut self, _: &Server, code: &str) {
         let before = self.told("CALL_CLOSED");
         self.command("dial", &format!("sip:{code}@{}", self.server));
         eventually("the end of a code's call", SOON, || {

@@ -81,7 +81,7 @@ impl Linphone {
     }
 
     /// Dials.
-    pub(crate) fn dials(&mut self, server: &Server, number: &str) {
+    pub(crate) fn dials(&mut self, _: &Server, number: &str) {
         self.process
             .tell(&format!("call sip:{number}@{}", self.remote));
     }

@@ -9,6 +9,7 @@
 
 mod baresip;
 mod certificates;
+mod dns;
 mod ear;
 mod linphone;
 mod moment;
@@ -22,12 +23,16 @@ mod tone;
 
 mod calls;
 mod codes;
+mod extensions;
 mod leaving;
 mod media;
 mod operators;
+mod outside;
 mod registration;
 mod secure;
 mod sixth;
 mod starting;
 mod stopping;
+mod trace;
+mod transfers;
 mod trunks;

@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     transport: &'static str,
     tone: u32,
     answers: bool,
+    reliable: bool,
+    mailbox: bool,
 }
 
 impl Setup {
@@ -28,6 +30,8 @@ impl Setup {
             transport: "udp",
             tone,
             answers: true,
+            reliable: false,
+            mailbox: false,
         }
     }
 
@@ -49,6 +53,18 @@ impl Setup {
         self
     }
 
+    /// Its provisional responses want to be acknowledged.
+    pub(crate) fn reliable(mut self) -> Self {
+        self.reliable = true;
+        self
+    }
+
+    /// Wants to hear of its mailbox.
+    pub(crate) fn with_mailbox(mut self) -> Self {
+        self.mailbox = true;
+        self
+    }
+
     /// Starts it; registering begins by itself.
     pub(crate) fn start(self, server: &Server) -> Pjsua {
         let folder = tempfile::tempdir_in(server.place.path()).unwrap();
@@ -67,6 +83,8 @@ impl Setup {
             "voice": voice,
             "ear": ear,
             "answers": self.answers,
+            "reliable": self.reliable,
+            "mailbox": self.mailbox,
             "codecs": ["PCMU", "PCMA"],
             "own": remote.ip().to_string(),
             "authorities": server.place.path().join("ca.pem"),

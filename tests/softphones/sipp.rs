@@ -34,6 +34,7 @@ fn audio_at(ip: IpAddr, port: u16, payload_types: &[u8]) -> String {
 pub(crate) struct Scenario {
     text: String,
     port: Option<u16>,
+    address: &'static str,
     tcp: bool,
 }
 
@@ -49,6 +50,7 @@ impl Scenario {
         Self {
             text,
             port: None,
+            address: "127.0.0.1",
             tcp: false,
         }
     }
@@ -89,6 +91,12 @@ impl Scenario {
         self
     }
 
+    /// At another address of this machine.
+    pub(crate) fn at_address(mut self, address: &'static str) -> Self {
+        self.address = address;
+        self
+    }
+
     /// Over TCP, one connection.
     pub(crate) fn over_tcp(mut self) -> Self {
         self.tcp = true;
@@ -120,7 +128,7 @@ impl Scenario {
             "-m",
             "1",
             "-i",
-            &remote.ip().to_string(),
+            self.address,
             "-nostdin",
             "-aa",
         ]);
@@ -139,7 +147,7 @@ impl Scenario {
             process,
             folder,
             port,
-            ip: remote.ip(),
+            address: self.address,
             call_id,
             tcp: self.tcp,
         }
@@ -177,7 +185,7 @@ pub(crate) struct Sipp {
     process: Process,
     folder: PathBuf,
     port: u16,
-    ip: IpAddr,
+    address: &'static str,
     call_id: String,
     tcp: bool,
 }
@@ -240,13 +248,13 @@ impl Sipp {
         let text = format!(
             "INFO sip:sipp@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKnudge{number}\r\nFrom: <sip:test@127.0.0.1>;tag=n\r\nTo: <sip:sipp@127.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: {number} INFO\r\nContent-Length: 0\r\n\r\n"
         );
-        let to = SocketAddr::from((self.ip, self.port));
+        let to = SocketAddr::new(self.address.parse().unwrap(), self.port);
         if self.tcp {
             use std::io::Write;
             let mut stream = std::net::TcpStream::connect(to).unwrap();
             stream.write_all(text.as_bytes()).unwrap();
         } else {
-            let socket = UdpSocket::bind((self.ip, 0)).unwrap();
+            let socket = UdpSocket::bind((to.ip(), 0)).unwrap();
             socket.send_to(text.as_bytes(), to).unwrap();
         }
     }
@@ -303,7 +311,8 @@ impl Phone {
         let ip = server.udp.ip();
         let ear = Ear::open_at(ip, tone, ULAW);
         let sdp = audio_at(ip, ear.port(), &[ULAW, ALAW]);
-        let scenario = Scenario::caller("0501234567", "116111", &sdp);
+        let address = if ip.is_ipv6() { "::1" } else { "127.0.0.1" };
+        let scenario = Scenario::caller("0501234567", "116111", &sdp).at_address(address);
         let scenario = match transport {
             "tcp" => scenario.over_tcp(),
             _ => scenario,

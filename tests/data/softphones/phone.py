@@ -3,7 +3,8 @@
 Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), transport ("udp", "tcp" or "tls"),
 own (its own address; 127.0.0.1 where it is left out), authorities (a PEM file, for TLS),
 voice (a WAV file to speak), ear (a WAV file of what is heard), answers (whether it answers by itself),
-codecs (the ones to offer, by name).
+codecs (the ones to offer, by name), and where they are wanted: reliable (requires 100rel, RFC 3262),
+mailbox (subscribes to message-summary, RFC 3842).
 """
 
 import json
@@ -41,6 +42,9 @@ class Call(pj.Call):
     def onDtmfDigit(self, parameter):
         tell("key", parameter.digit)
 
+    def onCallTransferStatus(self, parameter):
+        tell("transfer", parameter.statusCode, "last" if parameter.finalNotify else "early")
+
 
 class Phone(pj.Account):
     """One account with its calls."""
@@ -56,6 +60,10 @@ class Phone(pj.Account):
 
     def onRegState(self, parameter):
         tell("registration", parameter.code, parameter.expiration)
+
+    def onMwiInfo(self, parameter):
+        for line in parameter.rdata.wholeMsg.splitlines():
+            tell("mailbox", line)
 
     def onIncomingCall(self, parameter):
         call = Call(self, parameter.callId)
@@ -78,6 +86,13 @@ class Phone(pj.Account):
 
     def hold(self):
         self.calls[-1].setHold(pj.CallOpParam())
+
+    def transfer(self, uri):
+        self.calls[-1].xfer(uri, pj.CallOpParam(True))
+
+    def attend(self):
+        """Puts the first call and the last one together (RFC 3891)."""
+        self.calls[0].xferReplaces(self.calls[-1], pj.CallOpParam(True))
 
     def resume(self):
         option = pj.CallOpParam(True)
@@ -122,6 +137,9 @@ def start(settings):
         account.sipConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_PREFER_IPV6
         account.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_PREFER_IPV6
     account.sipConfig.authCreds.append(proof)
+    if settings.get("reliable"):
+        account.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
+    account.mwiConfig.enabled = bool(settings.get("mailbox"))
     phone = Phone(settings)
     phone.create(account)
     return endpoint, phone
@@ -143,6 +161,9 @@ def main():
             "answer": lambda: phone.answer(int(*rest)),
             "hangup": lambda: phone.calls[-1].hangup(pj.CallOpParam(True)),
             "register": lambda: phone.setRegistration(True),
+            "ring": lambda: phone.answer(180),
+            "transfer": lambda: phone.transfer(*rest),
+            "attend": phone.attend,
             "hold": phone.hold,
             "resume": phone.resume,
             "press": lambda: phone.calls[-1].dialDtmf(*rest),
