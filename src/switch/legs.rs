@@ -11,7 +11,7 @@ use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Command, Direction, Stream};
 use crate::private::Private;
 use crate::queue::Input;
-use crate::sdp::{Local, Negotiated};
+use crate::sdp::{Keying, Local, Negotiated};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name};
 use crate::sip::reliable;
@@ -112,15 +112,7 @@ impl Switch {
     /// Our end of a leg's stream for its next description.
     fn local(&mut self, id: LegId) -> Option<Local> {
         let keying = self.keying_of(id);
-        let media = &self.legs.get(&id)?.media;
-        Some(Local {
-            address: media.advertised,
-            port: media.port,
-            id: media.description_id,
-            version: media.description_version,
-            direction: Direction::SendRecv,
-            keying,
-        })
+        Some(local_end(&self.legs.get(&id)?.media, keying))
     }
 
     /// A description of ours goes out; the next one has the next version.
@@ -159,6 +151,7 @@ impl Switch {
             packet_time: agreed.packet_time,
             direction: agreed.direction,
             crypto: agreed.crypto,
+            strangers: self.settings.early_strangers,
         };
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
@@ -522,6 +515,18 @@ impl Switch {
         self.described(id, &body);
         self.configure(id, agreed, now);
         Ok(body)
+    }
+}
+
+/// Our end as its next description has it.
+pub(super) fn local_end(media: &Media, keying: Keying) -> Local {
+    Local {
+        address: media.advertised,
+        port: media.port,
+        id: media.description_id,
+        version: media.description_version,
+        direction: Direction::SendRecv,
+        keying,
     }
 }
 

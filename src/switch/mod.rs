@@ -24,6 +24,7 @@ mod outgoing;
 mod oversize;
 mod parting;
 mod pbx;
+mod pinhole;
 mod place;
 mod ports;
 mod proved;

@@ -48,6 +48,8 @@ pub(super) enum Timer {
     Trace(CallId),
     /// A trunk's server that has not said a word.
     Unheard(LegId),
+    /// Phones behind a NAT.
+    Pinholes,
 }
 
 /// The exchange.
@@ -185,6 +187,7 @@ impl Switch {
                 Timer::Call(call) => self.call_due(call, now),
                 Timer::Trace(call) => self.trace_due(call, now),
                 Timer::Unheard(leg) => self.dial_unheard(leg, now),
+                Timer::Pinholes => self.keep_pinholes(now),
             }
         }
         self.settle(now);
@@ -338,6 +341,7 @@ impl Switch {
     pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
         if !changes.is_empty() {
             self.forget_silent();
+            self.watch_pinholes(now);
         }
         for Change {
             operator,

@@ -49,6 +49,7 @@ pub(crate) fn settings() -> Settings {
         pseudonym_key: Private::new([7; 32]),
         digest: vec![Algorithm::Md5],
         srtp: Default::default(),
+        early_strangers: false,
         codes: FeatureCodes::default(),
         max_calls: 100,
     }

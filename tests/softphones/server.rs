@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::certificates::Authority;
 use crate::moment::eventually;
+use crate::netns::Host;
 use crate::process::Process;
 use crate::record::Record;
 use crate::tone;
@@ -56,10 +57,12 @@ pub(crate) fn tone_of(language: &str, prompt: &str) -> u32 {
 pub(crate) struct Setup {
     plan: String,
     config: String,
+    media: String,
     listen: String,
     operators: Vec<&'static str>,
     shipped_words: bool,
     tls: bool,
+    host: Option<Host>,
 }
 
 impl Setup {
@@ -73,10 +76,12 @@ impl Setup {
         Self {
             plan,
             config: String::new(),
+            media: String::new(),
             listen: "\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"".into(),
             operators: Vec::new(),
             shipped_words: false,
             tls: false,
+            host: None,
         }
     }
 
@@ -94,6 +99,13 @@ impl Setup {
         self
     }
 
+    /// Adds to the section `[media]`.
+    pub(crate) fn media(mut self, text: &str) -> Self {
+        self.media.push_str(text);
+        self.media.push('\n');
+        self
+    }
+
     /// Hears there alone: "udp://…", in quotes.
     pub(crate) fn listen(mut self, at: &str) -> Self {
         self.listen = at.into();
@@ -104,6 +116,12 @@ impl Setup {
     pub(crate) fn tls(mut self) -> Self {
         self.tls = true;
         self.listen.push_str(", \"tls://127.0.0.1:0\"");
+        self
+    }
+
+    /// Runs on this host alone.
+    pub(crate) fn on(mut self, host: &Host) -> Self {
+        self.host = Some(host.clone());
         self
     }
 
@@ -156,7 +174,9 @@ impl Setup {
             listen: self.listen,
             config,
             authority,
+            media: self.media,
             ports,
+            host: self.host,
             _media: media,
         };
         place.write_config();
@@ -201,7 +221,9 @@ pub(crate) struct Place {
     listen: String,
     config: String,
     authority: Option<Authority>,
+    media: String,
     ports: (u16, u16),
+    host: Option<Host>,
     _media: UdpSocket,
 }
 
@@ -209,8 +231,8 @@ impl Place {
     fn write_config(&self) {
         let (low, high) = self.ports;
         let text = format!(
-            "[log]\nfilter = \"debug\"\n[media]\nports = \"{low}-{high}\"\n[sip]\nlisten = [{}]\n{}",
-            self.listen, self.config
+            "[log]\nfilter = \"debug\"\n[media]\nports = \"{low}-{high}\"\n{}[sip]\nlisten = [{}]\n{}",
+            self.media, self.listen, self.config
         );
         std::fs::write(self.config_file(), text).unwrap();
     }
@@ -234,6 +256,11 @@ impl Place {
         self.path().join("dialplans/helpline.toml")
     }
 
+    /// First and last port of its media.
+    pub(crate) fn media_ports(&self) -> (u16, u16) {
+        self.ports
+    }
+
     /// `qaynar …` with the folder's configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qaynar"));
@@ -252,7 +279,11 @@ impl Place {
 
     /// Starts the server and waits until it is ready.
     pub(crate) fn start(mut self) -> Server {
-        let mut process = Process::start("cargo build", &mut self.command(&["serve"]));
+        let mut command = self.command(&["serve"]);
+        if let Some(host) = &self.host {
+            command = host.command(&command);
+        }
+        let mut process = Process::start("cargo build", &mut command);
         process.says("; ready", SOON);
         let address = |said: &str, transport: &str| -> Option<SocketAddr> {
             let begin = format!("SIP on {transport} ");
