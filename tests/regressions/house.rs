@@ -264,7 +264,7 @@ impl House {
                         None => self.snapshots.remove(&call),
                     };
                 }
-                Output::Resolve { .. } | Output::Bindings { .. } => {}
+                Output::Expect { .. } | Output::Resolve { .. } | Output::Bindings { .. } => {}
             }
         }
     }
