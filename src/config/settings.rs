@@ -146,7 +146,7 @@ impl Settings {
                 local_networks: Vec::new(),
                 domain: "qaynar".into(),
                 max_calls: 1_000,
-                digest: vec![Algorithm::Md5],
+                digest: vec![Algorithm::Sha256, Algorithm::Md5],
             },
             media: Media {
                 ports: (20_000, 29_999),

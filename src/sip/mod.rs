@@ -9,6 +9,7 @@ pub mod fault;
 pub mod flow;
 pub mod headers;
 pub mod message;
+pub mod nonces;
 pub mod parse;
 pub mod refer;
 pub mod reliable;
