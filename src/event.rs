@@ -39,6 +39,13 @@ pub enum What {
         plan: String,
         /// The language that it starts in.
         language: Language,
+        /// Whether a caller came in, or an operator calls somebody outside: then `caller` is whom, and
+        /// `dialled` the class of the number.
+        #[serde(default)]
+        direction: Direction,
+        /// The operator who calls outside.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
     },
     /// Our 200 went out: the caller hears us from here on.
     Answered,
@@ -79,6 +86,27 @@ pub enum What {
         operator: OperatorId,
         /// Why.
         why: RingEnd,
+    },
+    /// An operator may not call a number outside.
+    Refused {
+        /// Who.
+        operator: OperatorId,
+        /// Why, for people.
+        why: String,
+    },
+    /// A number outside is called by a server of a trunk.
+    Dialling {
+        /// Which trunk.
+        trunk: TrunkName,
+        /// Which of its servers: transport and address.
+        server: String,
+    },
+    /// That trunk or server is not the one; the next is tried, if there is one.
+    DialFailed {
+        /// Which trunk.
+        trunk: TrunkName,
+        /// Why, for people.
+        reason: String,
     },
     /// Caller and operator hear each other.
     Connected {
@@ -124,6 +152,13 @@ pub enum What {
         side: Side,
         /// The figures.
         quality: Quality,
+    },
+    /// All SIP messages of the call, once its last leg is gone: mostly after `Ended`.
+    Messages {
+        /// In the order in which they came and went.
+        messages: Vec<Traced>,
+        /// How many of the middle of a very long call were left out.
+        skipped: u32,
     },
     /// The call is over; exactly once a call.
     Ended {
@@ -171,6 +206,28 @@ pub enum What {
     },
 }
 
+/// A SIP message of a call, pseudonymised at capture: nothing in it names anybody but operators by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// When.
+    pub at: Wall,
+    /// Whether the peer sent it.
+    pub received: bool,
+    /// Whose leg it belongs to.
+    pub side: Side,
+    /// Whose phone, on an operator's leg.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operator: Option<OperatorId>,
+    /// `udp`, `tcp`, ….
+    pub transport: String,
+    /// `INVITE`, or `180 Ringing`.
+    pub line: String,
+    /// `1 INVITE`.
+    pub cseq: String,
+    /// What it meant further: `Require: 100rel`, `SDP: audio PCMA sendrecv`.
+    pub details: Vec<String>,
+}
+
 /// Why an operator's phones stopped ringing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
@@ -190,6 +247,17 @@ pub enum RingEnd {
     AnsweredElsewhere,
     /// The operator was taken out of service, or the switch lost the ring.
     Withdrawn,
+}
+
+/// Which way a call goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// A caller calls the helpline.
+    #[default]
+    In,
+    /// An operator calls somebody outside.
+    Out,
 }
 
 /// A party of a call.
@@ -218,6 +286,8 @@ pub enum Cause {
     Lost,
     /// The caller's peer and we have no codec in common, or the request could not be served.
     Refused,
+    /// Nobody outside took an operator's call: busy, no answer, no trunk.
+    NotReached,
     /// The process ended under the call; closed at the next start.
     Interrupted,
     /// An administrator ended it (second SIGTERM).
@@ -257,6 +327,9 @@ pub struct CallRecord {
     pub dialled: String,
     /// By which trunk.
     pub trunk: TrunkName,
+    /// Which way: of an outgoing call `caller` is whom the operator called, and `dialled` its class.
+    #[serde(default)]
+    pub direction: Direction,
     /// The last queue that the caller waited in.
     pub queue: Option<QueueName>,
     /// Who talked with the caller last.
@@ -338,6 +411,19 @@ mod tests {
         "because".into()
     }
 
+    fn message() -> Traced {
+        Traced {
+            at: Wall(1_795_000_000_000_000),
+            received: true,
+            side: Side::Operator,
+            operator: Some(operator()),
+            transport: "udp".into(),
+            line: "180 Ringing".into(),
+            cseq: "1 INVITE".into(),
+            details: vec!["Require: 100rel".into()],
+        }
+    }
+
     /// What happens to a call.
     fn of_a_call() -> Vec<What> {
         let queue = || QueueName::from("children");
@@ -348,6 +434,8 @@ mod tests {
                 trunk: "azercell".into(),
                 plan: "a1b2".into(),
                 language: Language::Az,
+                direction: Direction::Out,
+                operator: Some(operator()),
             },
             What::Answered,
             What::Step {
@@ -398,6 +486,28 @@ mod tests {
                 by: Side::Caller,
                 cause: Cause::HungUp,
             },
+            What::Messages {
+                messages: vec![message()],
+                skipped: 0,
+            },
+        ]
+    }
+
+    /// What happens on the way outside.
+    fn of_the_way_out() -> Vec<What> {
+        vec![
+            What::Refused {
+                operator: operator(),
+                why: reason(),
+            },
+            What::Dialling {
+                trunk: "delta".into(),
+                server: "udp:192.0.2.1:5060".into(),
+            },
+            What::DialFailed {
+                trunk: "delta".into(),
+                reason: reason(),
+            },
         ]
     }
 
@@ -429,7 +539,7 @@ mod tests {
 
     /// One of each kind; a kind that is added must be added above too.
     fn one_of_each() -> Vec<What> {
-        let all = [of_a_call(), of_the_exchange()].concat();
+        let all = [of_a_call(), of_the_way_out(), of_the_exchange()].concat();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
         assert_eq!(kinds.len(), all.len());
         all
@@ -459,6 +569,10 @@ mod tests {
             What::Parted { .. } => 18,
             What::Transfer { .. } => 19,
             What::TransferFailed { .. } => 20,
+            What::Messages { .. } => 24,
+            What::Dialling { .. } => 21,
+            What::DialFailed { .. } => 22,
+            What::Refused { .. } => 23,
         }
     }
 

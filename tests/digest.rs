@@ -14,7 +14,8 @@ use qaynar::sip::message::{Name, Response};
 fn register(desk: &mut Desk, operator: &str, number: u32, proof: Option<&str>) -> Response {
     let lines = [
         format!("Via: SIP/2.0/UDP 192.0.2.9:5062;rport;branch=z9hG4bK{number}"),
-        format!("From: <sip:{operator}@qaynar>;tag=phone"),
+        // The tag of our answer is made from this line.
+        "From: <sip:phone@qaynar>;tag=phone".into(),
         format!("To: <sip:{operator}@qaynar>"),
         "Call-ID: id".into(),
         format!("CSeq: {number} REGISTER"),
@@ -117,6 +118,7 @@ fn a_proof_is_for_its_target_alone() {
     // RFC 7616 §3.4.6; what a proxy may have changed on the way is let pass.
     for (uri, status) in [
         ("sip:101@qaynar:5060;transport=tcp", 200),
+        ("sip:qaynar:5060", 200),
         ("sip:102@qaynar", 400),
         ("sip:101@elsewhere", 400),
         ("nonsense", 400),

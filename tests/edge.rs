@@ -10,10 +10,12 @@ use std::time::Duration;
 use desk::{Desk, PASSWORD, from, settings};
 use qaynar::sip::digest::Challenge;
 use qaynar::sip::flow::{ConnectionId, Flow, Transport};
+use qaynar::sip::locate::{Address, Answer, Question};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::transaction::key::{MergeKey, OldFacts, ServerKey, TopVia};
 use qaynar::sip::transaction::layer::{Incoming, Kind, Layer, MAX_BYTES, RESERVED_BYTES, Received};
-use qaynar::switch::{Input, Settings, Trunk, TrunkHost};
+use qaynar::sip::uri::Uri;
+use qaynar::switch::{Input, Settings, Trunk};
 use qaynar::time::Instant;
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
@@ -26,17 +28,10 @@ const STRANGER: &str = "203.0.113.66:5060";
 
 /// The desk's settings with one trunk, so that loopback is nobody.
 fn with_trunk() -> Settings {
-    let host = TrunkHost {
-        host: "198.51.100.7".into(),
-        port: 5060,
-        transport: Transport::Udp,
-    };
     let trunk = Trunk {
-        name: "azercell".into(),
         sources: vec!["198.51.100.0/24".parse().unwrap()],
-        host: Some(host),
-        credentials: None,
-        from: None,
+        peer: Some(Uri::parse("sip:198.51.100.7:5060;transport=udp").unwrap()),
+        ..Trunk::named("azercell")
     };
     Settings {
         trunks: vec![trunk],
@@ -250,7 +245,7 @@ fn strangers_are_refused_once_and_keep_no_room() {
         ("INVITE", &["To: <sip:116111@qaynar>;tag=forged"], 481),
         ("CANCEL", &known, 481),
         ("PRACK", &known, 481),
-        ("SUBSCRIBE", &known, 405),
+        ("SUBSCRIBE", &known, 489),
         ("FROBNICATE", &known, 501),
         ("REGISTER", &["To: <sip:a@b>", "Require: magic"], 420),
     ];
@@ -587,13 +582,13 @@ fn a_call_outside_leaves_from_the_address_that_leads_to_the_trunk() {
     let call = invite(via, "sip:caller@198.51.100.7:5060", &[]);
     desk.datagram(from(CARRIER), call.as_bytes());
     let (question, host) = desk.questions.pop().unwrap();
-    assert_eq!(host, "198.51.100.7");
-    let route = qaynar::switch::Route {
-        remote: CARRIER.parse().unwrap(),
+    assert_eq!(host, Question::Host("198.51.100.7".into()));
+    let address = Address {
+        remote: "198.51.100.7".parse().unwrap(),
         local: Some("203.0.113.5".parse().unwrap()),
     };
-    let routes = vec![route];
-    desk.input(Input::Resolved { question, routes });
+    let answer = Answer::Addresses(vec![address]);
+    desk.input(Input::Resolved { question, answer });
     let (flow, ring) = asked(&desk, Method::Invite).pop().unwrap();
     assert_eq!(flow.local, "203.0.113.5:5060".parse().unwrap());
     let via = ring.headers.text(Name::Via).unwrap();

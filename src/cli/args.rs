@@ -44,6 +44,8 @@ pub enum Command {
     Operator(Operator),
     /// Print call records, by arrival.
     Calls(Calls),
+    /// Draw the ladder of a call: its SIP messages, and between them the decisions.
+    Trace(Trace),
     /// Tell how the running server is.
     Status(Status),
 }
@@ -85,6 +87,9 @@ pub struct Route {
     /// When, in the dialplan's time zone: 2026-11-23T03:00; left out: now.
     #[arg(long, value_name = "MOMENT")]
     pub at: Option<String>,
+    /// An operator dials it: would the call go outside, by which trunks, under which caps?
+    #[arg(long, value_name = "OPERATOR", num_args = 0..=1, default_missing_value = "")]
+    pub as_operator: Option<String>,
     /// How many operators are on shift; left out: one.
     #[arg(long, value_name = "COUNT")]
     pub operators: Option<usize>,
@@ -194,6 +199,31 @@ pub struct Calls {
     /// The same as --format json.
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
+}
+
+/// `qaynar trace`
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// Which call; `qaynar calls` lists them.
+    #[arg(value_name = "CALL")]
+    pub call: CallId,
+    /// How.
+    #[arg(long, value_enum, default_value_t = Drawing::Text)]
+    pub format: Drawing,
+    /// Tell also what each message required, offered and answered.
+    #[arg(long)]
+    pub details: bool,
+}
+
+/// How a ladder is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// For a terminal.
+    Text,
+    /// A picture for a browser.
+    Svg,
+    /// Its rows, for programs.
+    Json,
 }
 
 fn operator_id(text: &str) -> Result<OperatorId, std::convert::Infallible> {

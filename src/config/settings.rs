@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -10,7 +11,7 @@ use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch;
-use crate::switch::settings::{FeatureCodes, Trunk};
+use crate::switch::settings::{FeatureCodes, SrtpSettings, Trunk};
 
 /// Everything of `qaynar.toml`. Paths are as they are to be opened.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Settings {
     pub privacy: Privacy,
     /// `[log]`
     pub log: Log,
+    /// `[dns]`
+    pub dns: Dns,
     /// `[codes]`
     pub codes: FeatureCodes,
     /// `[[trunks]]`; none: calls from loopback alone are taken.
@@ -59,6 +62,10 @@ pub struct Media {
     pub ports: (u16, u16),
     /// How many threads.
     pub threads: NonZeroU32,
+    /// Whose audio is encrypted; trunks have their own.
+    pub srtp: SrtpSettings,
+    /// Audio of phones behind a NAT may come from an address that nobody named.
+    pub early_strangers: bool,
 }
 
 /// Where dialplans are.
@@ -111,6 +118,15 @@ pub struct Privacy {
     pub keys: PathBuf,
 }
 
+/// How names of trunks are looked up (RFC 3263).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dns {
+    /// Which servers are asked; none: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -151,6 +167,8 @@ impl Settings {
             media: Media {
                 ports: (20_000, 29_999),
                 threads: threads.unwrap_or(NonZeroU32::MIN),
+                srtp: SrtpSettings::default(),
+                early_strangers: false,
             },
             dialplans: Dialplans {
                 folder: base.join("dialplans"),
@@ -170,6 +188,10 @@ impl Settings {
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".into(),
+            },
+            dns: Dns {
+                servers: Vec::new(),
+                timeout: Duration::from_secs(5),
             },
             codes: FeatureCodes::default(),
             trunks: Vec::new(),
@@ -193,6 +215,8 @@ impl Settings {
             pseudonym_key,
             codes: self.codes.clone(),
             max_calls: self.sip.max_calls,
+            srtp: self.media.srtp.clone(),
+            early_strangers: self.media.early_strangers,
             digest: self.sip.digest.clone(),
         }
     }

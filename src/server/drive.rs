@@ -1,7 +1,7 @@
 //! The task that owns the switch: inputs in, outputs out, journal first.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
@@ -13,6 +13,7 @@ use super::dialplans::Loaded;
 use super::keeper::{Keeper, News, Order};
 use super::known::Known;
 use super::media::Threads;
+use super::resolve::Resolver;
 use super::stream::Streams;
 use crate::event::{Entry, Event, What};
 use crate::ids::{CallId, OperatorId};
@@ -25,7 +26,7 @@ use crate::store::journal::Journal;
 use crate::store::seal::Sealer;
 use crate::store::shared::Shared;
 use crate::store::writer::Writer;
-use crate::switch::{CallSnapshot, Command, Counts, Input, Output, Route, Switch};
+use crate::switch::{CallSnapshot, Command, Counts, Input, Output, Switch};
 use crate::time::{Instant, Now};
 
 /// How many inputs are taken before their outputs go out together.
@@ -34,8 +35,6 @@ const BATCH: usize = 64;
 const PUBLISH: std::time::Duration = std::time::Duration::from_millis(200);
 /// A decision above it is an alarm: everybody waits meanwhile.
 const SLOW: std::time::Duration = std::time::Duration::from_millis(1);
-/// A host's addresses beyond these are not looked at.
-const MAX_ROUTES: usize = 8;
 /// How long the last BYE of a drain may wait for its answer, and media for its last figures.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -63,6 +62,8 @@ pub struct Shell {
     pub known: Known,
     /// Media threads.
     pub media: Threads,
+    /// Asks DNS.
+    pub resolver: Resolver,
     /// Reads accounts and dialplans.
     pub keeper: Keeper,
     /// The hash of the dialplans' folder, as the keeper saw it last.
@@ -127,6 +128,8 @@ impl Shell {
             }
             self.perform();
             if self.is_done(&mut last_call) {
+                self.switch.hand_over_traces(self.clock.now());
+                self.perform();
                 orders.counts.send_replace(self.switch.counts());
                 return;
             }
@@ -208,11 +211,7 @@ impl Shell {
             match output {
                 Output::Send { flow, bytes } => self.send(flow, bytes),
                 Output::Media(command) => self.media.send(command),
-                Output::Resolve {
-                    question,
-                    host,
-                    port,
-                } => self.resolve(question, host, port),
+                Output::Resolve { question, ask } => self.resolver.ask(question, ask),
                 Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
                 Output::Event(_) | Output::Snapshot { .. } => {}
             }
@@ -249,18 +248,6 @@ impl Shell {
                 }
             }
         }
-    }
-
-    fn resolve(&self, question: u64, host: String, port: u16) {
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            // An IPv6 address is written in brackets in URIs alone.
-            let host = host.trim_matches(['[', ']']);
-            let found = tokio::net::lookup_host((host, port)).await;
-            let routes = found.map(|all| all.take(MAX_ROUTES).map(route).collect());
-            let routes = routes.unwrap_or_default();
-            let _ = inputs.send(Input::Resolved { question, routes }).await;
-        });
     }
 
     fn keep(&self, operator: OperatorId, bindings: &[Binding]) {
@@ -325,6 +312,15 @@ impl Shell {
         let order = match question {
             Question::Status => {
                 let _ = answer.send(self.status());
+                return;
+            }
+            Question::Trace { call } => {
+                let messages = self.switch.messages(call);
+                let _ = answer.send(Answer {
+                    done: true,
+                    text: format!("{} messages", messages.len()),
+                    data: serde_json::json!(messages),
+                });
                 return;
             }
             Question::Apply => Order::Apply(answer),
@@ -416,24 +412,22 @@ impl Pace {
     }
 }
 
-/// Which of our addresses the system would send to `remote` from. Nothing is sent.
-fn route(remote: SocketAddr) -> Route {
-    let any = match remote {
-        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-    };
-    let local = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect(remote)?;
-        socket.local_addr()
-    });
-    Route {
-        remote,
-        local: local.ok().map(|local| local.ip()),
-    }
-}
-
 /// One line an event, the call's id on each.
+/// A line for an event; its words are put together only where the log wants them.
 fn log(event: &Event) {
+    let told = match &event.what {
+        What::Messages { .. } => return,
+        What::Alarm { .. }
+        | What::AudioAbsent { .. }
+        | What::Arrived { .. }
+        | What::Connected { .. }
+        | What::Ended { .. }
+        | What::Applied { .. } => true,
+        _ => tracing::enabled!(tracing::Level::DEBUG),
+    };
+    if !told {
+        return;
+    }
     let call = event.call.map(|call| call.to_string()).unwrap_or_default();
     let text = serde_json::to_string(&event.what).unwrap_or_default();
     match &event.what {
@@ -446,17 +440,5 @@ fn log(event: &Event) {
             tracing::info!(call, "{text}");
         }
         _ => tracing::debug!(call, "{text}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_system_tells_the_address_that_leads_to_a_place() {
-        let remote: SocketAddr = "127.0.0.1:9".parse().unwrap();
-        let local = Some(IpAddr::from(Ipv4Addr::LOCALHOST));
-        assert_eq!(route(remote), Route { remote, local });
     }
 }

@@ -8,6 +8,7 @@ pub mod files;
 pub mod keeper;
 pub mod known;
 pub mod media;
+mod resolve;
 pub mod run;
 pub mod stream;
 pub mod udp;

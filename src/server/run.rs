@@ -19,15 +19,17 @@ use super::drive::{Orders, Pace, Shell, short};
 use super::keeper::{Keeper, Kept};
 use super::known::Known;
 use super::media::Threads;
+use super::resolve::Resolver;
 use super::stream::Streams;
 use super::udp;
 use crate::config::Settings;
-use crate::event::{Entry, Event, OperatorState};
+use crate::event::{Direction, Entry, Event, OperatorState};
 use crate::ids::OperatorId;
 use crate::queue::OperatorSnapshot;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
 use crate::store::bindings::BindingRow;
+use crate::store::calls::calls;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
@@ -37,7 +39,7 @@ use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
-use crate::switch::{CallSnapshot, Command, Counts, Input, Switch};
+use crate::switch::{CallSnapshot, Command, Counts, Input, PastCall, Switch};
 use crate::time::Wall;
 
 /// Inputs that may wait for the switch.
@@ -48,6 +50,10 @@ const HEARD: usize = 4_096;
 const NEWS: usize = 16;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
+/// Caps begin anew each day.
+const A_DAY: Duration = Duration::from_secs(25 * 3600);
+/// The most calls that are counted anew at a start.
+const MAX_PAST: usize = 100_000;
 /// How long after a call's end its peers may still wait for a BYE that was lost.
 const STILL_WAITING: Duration = Duration::from_secs(300);
 
@@ -234,6 +240,8 @@ pub async fn start(
     let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.operator_states());
     let states = states_of(rows.unwrap_or_default(), &recovered);
     switch.handle(Input::Command(Command::OperatorStates(states)), now);
+    let past = past_calls(settings, now.wall);
+    switch.handle(Input::Command(Command::PastCalls(past)), now);
     let sealer = Sealer::new(&keys.snapshot)?;
     interrupt_former(&recovered, &sealer, &journal, &mut switch, clock);
 
@@ -273,6 +281,7 @@ pub async fn start(
         known,
         media,
         on_disk: Some(loaded.plan.hash.clone()),
+        resolver: Resolver::new(&settings.dns, inputs.clone()),
         keeper,
         inputs: inputs.clone(),
         pace: Pace::default(),
@@ -354,6 +363,32 @@ async fn kept_bindings(settings: &Settings, shared: Option<&Shared>) -> Vec<(Ope
     }
     let read = |row: BindingRow| Some((row.operator, serde_json::from_str(&row.body).ok()?));
     rows.into_iter().filter_map(read).collect()
+}
+
+/// The calls of operators to numbers outside that today's caps count.
+fn past_calls(settings: &Settings, now: Wall) -> Vec<PastCall> {
+    let (database, journal) = (&settings.storage.database, settings.storage.journal());
+    let day = i64::try_from(A_DAY.as_micros()).unwrap_or(0);
+    let from = Some(Wall(now.0.saturating_sub(day)));
+    let records = match calls(database, &journal, from, None, MAX_PAST) {
+        Ok(records) => records,
+        Err(error) => {
+            tracing::error!(%error, "what was spent today on calls outside is not known");
+            Vec::new()
+        }
+    };
+    let out = records
+        .into_iter()
+        .filter(|one| one.direction == Direction::Out);
+    out.filter_map(|one| {
+        Some(PastCall {
+            class: one.dialled,
+            connected: one.connected?,
+            // One that a crash ended has no end on record yet.
+            ended: one.ended.unwrap_or(now),
+        })
+    })
+    .collect()
 }
 
 /// The last states of the database, or of the journal where that is ahead, as the queue wants them.

@@ -234,7 +234,8 @@ impl Authorization {
     }
 
     /// Whether the proof is meant for this target (RFC 7616 §3.4.6). Proxies may move ports, parameters
-    /// and, where the peer named our own domain, the host; the user they leave alone.
+    /// and, where the peer named our own domain, the host; the user they leave alone. Some peers name
+    /// the server alone (SIPp does): the method is proved all the same.
     pub fn is_for(&self, target: &Uri, domain: &str) -> bool {
         let Ok(theirs) = Uri::parse(&self.uri) else {
             return false;
@@ -243,7 +244,8 @@ impl Authorization {
             target.host() == Some(host) || host.to_string().eq_ignore_ascii_case(domain)
         };
         theirs.is_equivalent(target)
-            || theirs.user() == target.user() && theirs.host().is_some_and(is_host)
+            || (theirs.user().is_none() || theirs.user() == target.user())
+                && theirs.host().is_some_and(is_host)
     }
 
     /// Whether the proof fits, compared in constant time.

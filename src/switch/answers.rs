@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::early::EARLY_GAP;
 use super::legs::COMPLETED_ELSEWHERE;
 use super::outgoing::{Pending, Purpose};
-use super::pbx::Switch;
+use super::pbx::{Switch, Timer};
 use super::refresh::RETRY;
 use crate::call::Progress;
 use crate::ids::LegId;
@@ -23,6 +23,9 @@ impl Switch {
         let Some(pending) = self.clients.get(&id).cloned() else {
             return;
         };
+        if let Purpose::Invite(leg) = pending.purpose {
+            self.timers.clear(&Timer::Unheard(leg));
+        }
         if matches!(response.status, 401 | 407)
             && self.is_wanted(id, &pending)
             && let Some(again) = self.answer_challenge(&pending, response, now)
@@ -39,6 +42,7 @@ impl Switch {
             Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Notify(..) if response.is_provisional() => {}
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
+            Purpose::Summary(number) => self.summary_answered(number, response.status),
             Purpose::Ask(number) => self.phone_spoke(number, now),
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
@@ -71,6 +75,7 @@ impl Switch {
             | Purpose::Bye
             | Purpose::Ask(_)
             | Purpose::Prack(_)
+            | Purpose::Summary(_)
             | Purpose::Notify(..) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
@@ -104,6 +109,7 @@ impl Switch {
         match pending.purpose {
             Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
+            Purpose::Summary(number) => self.summary_answered(number, status),
             Purpose::Ask(number) => self.ask_later(number, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(
@@ -172,6 +178,7 @@ impl Switch {
                     if first {
                         self.phone_rings(id, now);
                     }
+                    self.tell_progress(id, response, first, now);
                 } else if response.is_success() && *cancelled {
                     // CANCEL and 2xx crossed (§9.1): the call stands for a moment.
                     let why = leg.elsewhere.then_some(COMPLETED_ELSEWHERE);
@@ -180,6 +187,7 @@ impl Switch {
                 } else if response.is_success() {
                     self.phone_answered(id, &pending.request, response, flow, now);
                 } else {
+                    self.note_retry_after(id, response);
                     self.ring_refused(id, response.status, now);
                 }
             }

@@ -7,7 +7,7 @@ use super::pbx::{PlannedCall, Switch};
 use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::{Number, Run};
-use crate::event::{Cause, Side, What};
+use crate::event::{Cause, Direction, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, TrunkName};
 use crate::private::Private;
 use crate::records::pseudonym;
@@ -55,6 +55,7 @@ impl Switch {
             (Some(operator), _) if known() => {
                 self.take_call(id, request, flow, Origin::Operator(operator), now);
             }
+            (Some(operator), _) => self.place(id, &request, operator, flow, now),
             (None, Some(trunk)) => self.take_call(id, request, flow, Origin::Trunk(trunk), now),
             _ => self.respond_status(id, &request, 404, now),
         }
@@ -154,6 +155,8 @@ impl Switch {
             trunk: trunk.clone(),
             plan: plan.hash.clone(),
             language: run.language(),
+            direction: Direction::In,
+            operator: None,
         };
         self.emit(Some(call), what, now);
         if !known && colleague.is_none() {
@@ -182,6 +185,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            outgoing: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
         };
         self.calls.insert(call, planned);
@@ -224,6 +228,7 @@ impl Switch {
         };
         let leg = self.new_leg(media, owner, side, operator, progress, flow);
         self.occupy(leg, true, now);
+        self.trace(leg, &dialog.id.call_id);
         self.dialogs.insert(dialog.id.clone(), leg);
         if let Some(one) = self.legs.get_mut(&leg) {
             one.dialog = Some(dialog);
@@ -374,7 +379,7 @@ fn as_dialled(request: &Request) -> String {
 
 /// The telephone number of a `tel:` URI, or of a `sip:` one that carries one in its user part with its
 /// parameters: `sip:0506802280;phone-context=+994@host;user=phone` (RFC 3261 §19.1.6).
-fn number_of(uri: &Uri) -> Option<Number> {
+pub(super) fn number_of(uri: &Uri) -> Option<Number> {
     let user = uri.user()?;
     let (number, parameters) = user.split_once(';').unwrap_or((&user, ""));
     let inner = parameters

@@ -9,11 +9,13 @@ use crate::ids::{CallId, OperatorId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::locate;
 use crate::sip::message::Message;
 use crate::sip::parse::{Malformed, parse_datagram};
 
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
+use super::spending::PastCall;
 
 /// One thing that the shell tells the switch.
 #[derive(Debug, Clone)]
@@ -42,12 +44,12 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
-    /// The answer to [`Output::Resolve`]; empty: no such host.
+    /// The answer to [`Output::Resolve`].
     Resolved {
         /// Of which question.
         question: u64,
-        /// In the order to try.
-        routes: Vec<Route>,
+        /// What DNS says.
+        answer: locate::Answer,
     },
     /// Media tells something.
     Media(media::Event),
@@ -87,6 +89,8 @@ pub enum Command {
     Operators(Vec<Account>),
     /// Registrations that a store kept; those that have expired are left out.
     Bindings(Vec<(OperatorId, Binding)>),
+    /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
+    PastCalls(Vec<PastCall>),
     /// States of operators that a store kept.
     OperatorStates(crate::queue::Snapshot),
     /// This dialplan from now on; calls in progress finish on theirs.
@@ -119,14 +123,12 @@ pub enum Output {
     },
     /// Tell media.
     Media(media::Command),
-    /// Find a host's addresses (RFC 3263 §4), and ours towards them; [`Input::Resolved`] answers.
+    /// Ask DNS (RFC 3263 §4), and the system for our address towards a host; [`Input::Resolved`] answers.
     Resolve {
         /// Comes back.
         question: u64,
-        /// The host's name, or its address where only ours is wanted.
-        host: String,
-        /// Its port.
-        port: u16,
+        /// What to ask.
+        ask: locate::Question,
     },
     /// An operator's contacts, to be kept for the next start.
     Bindings {
@@ -155,6 +157,12 @@ pub struct Counts {
     /// Of these, phones that do not say a word; each is asked until it does.
     #[serde(default)]
     pub silent: usize,
+    /// Calls whose messages are still kept for the record.
+    #[serde(default)]
+    pub traces: usize,
+    /// Phones that want to hear of their mailboxes.
+    #[serde(default)]
+    pub subscriptions: usize,
     /// Transactions that ask so; they end by themselves.
     #[serde(default)]
     pub asking: usize,

@@ -6,7 +6,7 @@ use super::input::Route;
 use super::legs::session_expires;
 use super::pbx::Switch;
 use crate::event::Side;
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkName};
 use crate::sip::digest::{Challenge, Credentials};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
@@ -33,6 +33,8 @@ pub(super) enum Purpose {
     Ask(u64),
     /// How a transfer goes (RFC 3515 §2.4.4); `true`: that was the last word, and the leg ends with it.
     Notify(LegId, bool),
+    /// What is in a mailbox (RFC 3842).
+    Summary(u64),
     /// A provisional response is acknowledged (RFC 3262 §4).
     Prack(LegId),
 }
@@ -201,7 +203,7 @@ impl Switch {
                 self.legs.get_mut(leg).and_then(|leg| leg.dialog.as_mut())
             }
             Purpose::Prack(leg) => self.early_dialog(*leg, request),
-            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) => None,
+            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) | Purpose::Summary(_) => None,
         };
         match dialog {
             Some(dialog) => {
@@ -243,6 +245,13 @@ impl Switch {
         })
     }
 
+    /// Who we are to a trunk.
+    pub(super) fn credentials_of(&self, trunk: Option<&TrunkName>) -> Option<Credentials> {
+        let trunks = self.settings.trunks.iter();
+        let trunk = trunks.into_iter().find(|one| Some(&one.name) == trunk)?;
+        trunk.credentials.clone()
+    }
+
     /// Who we are to the peer of a leg: to the trunk that brought it, or that takes outside calls. An
     /// operator's phone never sees a digest of a trunk's password.
     pub(super) fn credentials_for(
@@ -254,7 +263,7 @@ impl Switch {
         let trunks = &self.settings.trunks;
         let trunk = match side {
             _ if operator => None,
-            Side::Operator => trunks.iter().find(|trunk| trunk.host.is_some()),
+            Side::Operator => trunks.iter().find(|trunk| trunk.peer.is_some()),
             Side::Caller | Side::Server => {
                 let name = self.settings.trunk_of(flow.remote.ip())?;
                 trunks.iter().find(|trunk| trunk.name == name)

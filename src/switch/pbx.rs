@@ -7,20 +7,24 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use super::dial::{Dialling, Troubled};
 use super::input::{Command, Counts, Input, Output};
+use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
+use super::spending::Spending;
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
-use crate::ids::{CallId, LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media;
 use crate::queue::{ClaimId, Domain, QueueSettings};
 use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
+use crate::sip::locate::{Question, Target};
 use crate::sip::nonces::NonceCounts;
 use crate::sip::transaction::layer::{self, ClientId, Id, Layer, ServerId};
 use crate::time::{Instant, Now, TimerTable};
@@ -40,6 +44,12 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// A trace that waits for the last answers.
+    Trace(CallId),
+    /// A trunk's server that has not said a word.
+    Unheard(LegId),
+    /// Phones behind a NAT.
+    Pinholes,
 }
 
 /// The exchange.
@@ -66,11 +76,24 @@ pub struct Switch {
     pub(super) last_leg: u64,
     pub(super) last_playback: u64,
     pub(super) last_question: u64,
-    pub(super) resolving: BTreeMap<u64, (CallId, crate::dialplan::Number)>,
+    /// Questions to DNS that are open.
+    pub(super) resolving: BTreeMap<u64, (CallId, Question)>,
+    /// Numbers outside that are being called.
+    pub(super) dialling: BTreeMap<CallId, Dialling>,
+    /// What operators' calls outside have cost today.
+    pub(super) spending: Spending,
+    /// Trunks' servers that failed lately.
+    pub(super) troubled: Troubled,
+    /// Where each trunk's servers were the last time.
+    pub(super) last_targets: BTreeMap<TrunkName, Vec<Target>>,
     /// Legs whose media was told to close: whose they were, and the port that comes back.
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// The messages of the calls in progress.
+    pub(super) traces: super::traces::Traces,
+    /// Phones that want to hear of their mailboxes.
+    pub(super) mailboxes: Mailboxes,
     pub(super) draining: bool,
 }
 
@@ -105,8 +128,14 @@ impl Switch {
             last_playback: 0,
             last_question: 0,
             resolving: BTreeMap::new(),
+            dialling: BTreeMap::new(),
+            spending: Spending::default(),
+            troubled: Troubled::default(),
+            last_targets: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            traces: super::traces::Traces::default(),
+            mailboxes: Mailboxes::default(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -132,7 +161,7 @@ impl Switch {
                 self.contacts_changed(changes, now);
                 self.reroute(connection);
             }
-            Input::Resolved { question, routes } => self.resolved(question, &routes, now),
+            Input::Resolved { question, answer } => self.resolved(question, answer, now),
             Input::Media(event) => self.heard(event, now),
             Input::Command(command) => self.obey(command, now),
         }
@@ -146,10 +175,14 @@ impl Switch {
         let changes = self.registrar.handle_timeout(now);
         self.contacts_changed(changes, now);
         self.ask_silent(now);
+        self.expire_subscriptions(now);
         while let Some(timer) = self.timers.pop_due(now.at) {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Trace(call) => self.trace_due(call, now),
+                Timer::Unheard(leg) => self.dial_unheard(leg, now),
+                Timer::Pinholes => self.keep_pinholes(now),
             }
         }
         self.settle(now);
@@ -163,6 +196,7 @@ impl Switch {
             self.registrar.next_timeout(),
             self.timers.next(),
             self.silent.timers.next(),
+            self.mailboxes.timers.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -194,6 +228,7 @@ impl Switch {
     fn transaction_says(&mut self, output: layer::Output, now: Now) {
         match output {
             layer::Output::Send { flow, bytes } => {
+                self.trace_sent(&bytes, flow, now);
                 self.outputs.push_back(Output::Send { flow, bytes });
             }
             layer::Output::Timeout(id) => self.unanswered(id, 408, now),
@@ -227,6 +262,9 @@ impl Switch {
                 self.contacts_changed(changes, now);
             }
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::PastCalls(calls) => {
+                calls.iter().for_each(|past| self.book_past(past, now));
+            }
             Command::Apply(plan) => {
                 self.emit(
                     None,
@@ -267,6 +305,7 @@ impl Switch {
             .collect();
         for operator in gone {
             self.registrar.drop_operator(&operator);
+            self.end_subscriptions_of(&operator, "rejected", now);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
         self.forget_silent();
@@ -293,6 +332,7 @@ impl Switch {
     pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
         if !changes.is_empty() {
             self.forget_silent();
+            self.watch_pinholes(now);
         }
         for Change {
             operator,
@@ -300,6 +340,9 @@ impl Switch {
             reason,
         } in changes
         {
+            if contacts == 0 {
+                self.end_subscriptions_of(&operator, "deactivated", now);
+            }
             let reachable = !self.phones_of(&operator).is_empty();
             self.tell_queue(
                 crate::queue::Input::Reachable(operator.clone(), reachable),
@@ -368,6 +411,8 @@ impl Switch {
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
             silent: self.silent.len(),
+            traces: self.traces.len(),
+            subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),
@@ -409,9 +454,10 @@ impl Switch {
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 }
 
-/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+/// Whether a request asks a silent phone for a word or tells one of its mailbox: nothing else waits for its
+/// answer.
 fn is_ask(pending: &Pending) -> bool {
-    matches!(pending.purpose, Purpose::Ask(_))
+    matches!(pending.purpose, Purpose::Ask(_) | Purpose::Summary(_))
 }
 
 /// What the queue needs to know of the dialplan's.

@@ -14,7 +14,7 @@ use crate::time::{Instant, Now};
 
 /// Phones that give up when MD5 is not the only offer, by the start of their User-Agent. Whoever is
 /// offered MD5 could choose it anyway, so that a borrowed name wins nothing.
-const CONFUSED_BY_TWO: [&str; 2] = ["baresip v0.", "baresip v1."];
+const CONFUSED_BY_TWO: [&str; 3] = ["baresip v0.", "baresip v1.", "SIPp"];
 /// How often failed proofs are told of.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 

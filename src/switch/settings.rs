@@ -6,37 +6,14 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use super::keying::SrtpSettings;
+pub use super::trunks::settings::{DidFrom, Limits, NumberFormat, Trunk};
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
+pub use crate::sdp::Srtp;
 use crate::sip::digest::Algorithm;
 pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
-
-/// A carrier's line to us.
-#[derive(Debug, Clone)]
-pub struct Trunk {
-    /// Its name on records.
-    pub name: TrunkName,
-    /// Addresses that its calls come from; these are trusted to assert identities (RFC 3325).
-    pub sources: Vec<IpNet>,
-    /// Where outgoing calls go; `None`: it only brings calls.
-    pub host: Option<TrunkHost>,
-    /// Who we are to the carrier, where it challenges us.
-    pub credentials: Option<Credentials>,
-    /// Our own number, shown on outgoing calls.
-    pub from: Option<String>,
-}
-
-/// Where a trunk takes our calls.
-#[derive(Debug, Clone)]
-pub struct TrunkHost {
-    /// A name or an address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// By which transport.
-    pub transport: Transport,
-}
 
 /// Short codes that operators dial; each is spoken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +67,10 @@ pub struct Settings {
     pub codes: FeatureCodes,
     /// The most calls at once; above it new ones get 503 with Retry-After.
     pub max_calls: usize,
+    /// Whose audio is encrypted.
+    pub srtp: SrtpSettings,
+    /// Audio in the clear of a phone behind a NAT may come from an address that nobody named.
+    pub early_strangers: bool,
 }
 
 impl Settings {
@@ -107,21 +88,35 @@ impl Settings {
         }
     }
 
-    /// The trunk whose sources hold `remote`. Without any configured trunk, loopback is one.
+    /// What the trunk at `remote` wants of audio.
+    pub fn trunk_srtp(&self, remote: IpAddr) -> Srtp {
+        let name = self.trunk_of(remote);
+        let trunk = self
+            .trunks
+            .iter()
+            .find(|one| Some(&one.name) == name.as_ref());
+        trunk.map_or(Srtp::default(), |trunk| trunk.srtp)
+    }
+
+    /// The trunk whose sources hold `remote` most closely: a network within another's is its own. Without any configured trunk, loopback is one.
     pub fn trunk_of(&self, remote: IpAddr) -> Option<TrunkName> {
         if self.trunks.is_empty() {
             return remote.is_loopback().then(|| TrunkName::from("loopback"));
         }
-        let holds = |trunk: &&Trunk| {
-            trunk
-                .sources
-                .iter()
-                .any(|network| network.contains(&remote))
+        let holding = self.trunks.iter().filter_map(|trunk| {
+            let nets = trunk.sources.iter();
+            let nets = nets.filter(|network| network.contains(&remote));
+            Some((nets.map(IpNet::prefix_len).max()?, trunk))
+        });
+        // Of equals, the first: `max_by_key` would take the last.
+        let first = |(best, a), (length, b)| {
+            if length > best {
+                (length, b)
+            } else {
+                (best, a)
+            }
         };
-        self.trunks
-            .iter()
-            .find(holds)
-            .map(|trunk| trunk.name.clone())
+        holding.reduce(first).map(|(_, trunk)| trunk.name.clone())
     }
 }
 
@@ -153,6 +148,8 @@ mod tests {
             digest: vec![Algorithm::Sha256, Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,
+            srtp: SrtpSettings::default(),
+            early_strangers: false,
         }
     }
 
@@ -176,14 +173,27 @@ mod tests {
     }
 
     #[test]
+    fn the_narrower_of_two_networks_tells_the_trunk() {
+        let mut settings = settings();
+        let trunk = |name, network: &str| Trunk {
+            sources: vec![network.parse().unwrap()],
+            ..Trunk::named(name)
+        };
+        settings.trunks = vec![
+            trunk("wide", "198.51.100.0/24"),
+            trunk("narrow", "198.51.100.7/32"),
+        ];
+        let of = |last| settings.trunk_of(IpAddr::from([198, 51, 100, last]));
+        assert_eq!(of(7), Some("narrow".into()));
+        assert_eq!(of(8), Some("wide".into()));
+    }
+
+    #[test]
     fn with_a_trunk_its_sources_alone_are_trusted() {
         let mut settings = settings();
         settings.trunks.push(Trunk {
-            name: "azercell".into(),
             sources: vec!["198.51.100.0/24".parse().unwrap()],
-            host: None,
-            credentials: None,
-            from: None,
+            ..Trunk::named("azercell")
         });
         assert_eq!(
             settings.trunk_of(IpAddr::from([198, 51, 100, 7])),

@@ -189,6 +189,11 @@ impl Switch {
         let Some(transfer) = transfer else {
             return;
         };
+        // Whoever has the caller now rests afterwards as after any call of that line.
+        let taken = self.calls.get(&call).and_then(|one| one.operator.clone());
+        if let Some((_, Some(claim))) = taken {
+            self.domain.hand_over(claim, call, transfer.queue);
+        }
         let talker = (transfer.operator, transfer.claim);
         if let Some(leg) = transfer.leg {
             self.tell_parted(call, Some(&talker), "handed the caller on", now);
@@ -212,6 +217,13 @@ impl Switch {
 
     /// A `ring` step or a transfer came to nothing.
     pub(super) fn ring_step_over(&mut self, call: CallId, status: u16, now: Now) {
+        if self
+            .calls
+            .get(&call)
+            .is_some_and(|one| one.outgoing.is_some())
+        {
+            return self.outgoing_failed(call, status, now);
+        }
         match self
             .calls
             .get(&call)

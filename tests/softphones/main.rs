@@ -8,9 +8,11 @@
 )]
 
 mod baresip;
+mod dns;
 mod ear;
 mod linphone;
 mod moment;
+mod netns;
 mod pjsua;
 mod ports;
 mod process;
@@ -21,10 +23,16 @@ mod tone;
 
 mod calls;
 mod codes;
+mod extensions;
+mod keys;
 mod leaving;
 mod media;
+mod nat;
 mod operators;
+mod outside;
 mod registration;
 mod starting;
 mod stopping;
+mod trace;
+mod transfers;
 mod trunks;

@@ -28,6 +28,7 @@ pub(crate) fn audio(port: u16, payload_types: &[u8]) -> String {
 pub(crate) struct Scenario {
     text: String,
     port: Option<u16>,
+    address: &'static str,
     tcp: bool,
 }
 
@@ -43,6 +44,7 @@ impl Scenario {
         Self {
             text,
             port: None,
+            address: "127.0.0.1",
             tcp: false,
         }
     }
@@ -83,6 +85,12 @@ impl Scenario {
         self
     }
 
+    /// At another address of this machine.
+    pub(crate) fn at_address(mut self, address: &'static str) -> Self {
+        self.address = address;
+        self
+    }
+
     /// Over TCP, one connection.
     pub(crate) fn over_tcp(mut self) -> Self {
         self.tcp = true;
@@ -114,7 +122,7 @@ impl Scenario {
             "-m",
             "1",
             "-i",
-            "127.0.0.1",
+            self.address,
             "-nostdin",
             "-aa",
         ]);
@@ -133,6 +141,7 @@ impl Scenario {
             process,
             folder,
             port,
+            address: self.address,
             call_id,
             tcp: self.tcp,
         }
@@ -170,6 +179,7 @@ pub(crate) struct Sipp {
     process: Process,
     folder: PathBuf,
     port: u16,
+    address: &'static str,
     call_id: String,
     tcp: bool,
 }
@@ -232,7 +242,7 @@ impl Sipp {
         let text = format!(
             "INFO sip:sipp@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKnudge{number}\r\nFrom: <sip:test@127.0.0.1>;tag=n\r\nTo: <sip:sipp@127.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: {number} INFO\r\nContent-Length: 0\r\n\r\n"
         );
-        let to = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let to = SocketAddr::new(self.address.parse().unwrap(), self.port);
         if self.tcp {
             use std::io::Write;
             let mut stream = std::net::TcpStream::connect(to).unwrap();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::event::{Event, OperatorState, RingEnd, What};
+use crate::event::{Direction, Event, OperatorState, RingEnd, What};
 
 /// The line for an event; `None`: nothing that one would watch.
 pub(super) fn line(event: &Event) -> Option<String> {
@@ -21,8 +21,14 @@ pub(super) fn line(event: &Event) -> Option<String> {
     Some(format!("{time}  {call}  {words}"))
 }
 
-fn words(what: &What) -> Option<String> {
+/// An event of a call or of an operator; `None`: nothing that one would watch.
+pub(super) fn words(what: &What) -> Option<String> {
     Some(match what {
+        What::Arrived {
+            dialled,
+            direction: Direction::Out,
+            ..
+        } => format!("an operator calls outside: {dialled}"),
         What::Arrived {
             caller, dialled, ..
         } => {
@@ -48,6 +54,11 @@ fn words(what: &What) -> Option<String> {
             format!("rings no more at {operator}: {why}")
         }
         What::Connected { operator } => format!("talks with {operator}"),
+        What::Transfer { operator, to } => format!("is handed on by {operator} to {to}"),
+        What::TransferFailed { operator, status } => {
+            format!("was not taken ({status}); {operator} may have the call back")
+        }
+        What::Parted { operator, reason } => format!("goes on without {operator}: {reason}"),
         What::Ended { by, cause } => {
             format!("is over: {} ({})", word(cause), word(by))
         }
