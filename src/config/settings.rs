@@ -177,7 +177,7 @@ impl Settings {
                 local_networks: Vec::new(),
                 domain: "qaynar".into(),
                 max_calls: 1_000,
-                digest: vec![Algorithm::Md5],
+                digest: vec![Algorithm::Sha256, Algorithm::Md5],
             },
             tls: Tls::default(),
             media: Media {

@@ -26,6 +26,7 @@ use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::ConnectionId;
 use crate::sip::locate::{Question, Target};
+use crate::sip::nonces::NonceCounts;
 use crate::sip::transaction::layer::{self, ClientId, Id, Layer, ServerId};
 use crate::time::{Instant, Now, TimerTable};
 
@@ -59,7 +60,7 @@ pub struct Switch {
     pub(super) nonce_key: [u8; 32],
     pub(super) plan: Arc<Plan>,
     pub(super) accounts: BTreeMap<OperatorId, Account>,
-    pub(super) counts_of_nonces: BTreeMap<String, u32>,
+    pub(super) counts_of_nonces: NonceCounts,
     pub(super) wrong_proofs: Told,
     pub(super) layer: Layer,
     pub(super) registrar: Registrar,
@@ -113,7 +114,7 @@ impl Switch {
             random,
             nonce_key,
             accounts: BTreeMap::new(),
-            counts_of_nonces: BTreeMap::new(),
+            counts_of_nonces: NonceCounts::default(),
             wrong_proofs: Told::default(),
             layer: Layer::default(),
             registrar: Registrar::default(),

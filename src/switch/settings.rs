@@ -61,7 +61,7 @@ pub struct Settings {
     pub listeners: Vec<(Transport, SocketAddr)>,
     /// Keys callers' pseudonyms.
     pub pseudonym_key: Private<[u8; 32]>,
-    /// What digest offers, in this order; phones that know one alone are confused by two.
+    /// What digest offers, in this order (RFC 8760 §2.4).
     pub digest: Vec<Algorithm>,
     /// What operators dial.
     pub codes: FeatureCodes,
@@ -165,7 +165,7 @@ mod tests {
             media_shards: 1,
             listeners: Vec::new(),
             pseudonym_key: Private::new([0; 32]),
-            digest: vec![Algorithm::Md5],
+            digest: vec![Algorithm::Sha256, Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,
             srtp: SrtpSettings::default(),
