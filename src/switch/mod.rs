@@ -15,6 +15,7 @@ mod early;
 mod errands;
 pub mod input;
 mod legs;
+mod outbound;
 mod outgoing;
 mod parting;
 mod pbx;

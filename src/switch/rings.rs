@@ -32,6 +32,8 @@ struct Invitation {
     flow: Flow,
     operator: Option<OperatorId>,
     credentials: Option<Credentials>,
+    /// The proxies on the way.
+    path: Vec<String>,
 }
 
 impl Switch {
@@ -167,7 +169,13 @@ impl Switch {
         }
     }
 
-    fn ring_phone(&mut self, call: CallId, operator: &OperatorId, binding: &Binding, now: Now) {
+    pub(super) fn ring_phone(
+        &mut self,
+        call: CallId,
+        operator: &OperatorId,
+        binding: &Binding,
+        now: Now,
+    ) {
         let one = self.calls.get(&call);
         let caller = one.and_then(|one| one.caller.as_ref());
         // A colleague is no secret.
@@ -185,6 +193,7 @@ impl Switch {
             flow: binding.flow,
             operator: Some(operator.clone()),
             credentials: None,
+            path: binding.path.clone(),
         };
         self.invite(call, invitation, now);
     }
@@ -206,6 +215,9 @@ impl Switch {
             _ => MAX_FORWARDS,
         };
         headers.push(Name::MaxForwards, hops.to_string());
+        for proxy in invitation.path {
+            headers.push(Name::Route, proxy);
+        }
         headers.push(Name::From, format!("{};tag={tag}", invitation.from));
         headers.push(Name::To, invitation.to);
         headers.push(Name::CallId, call_id);
@@ -375,6 +387,7 @@ impl Switch {
             flow,
             operator: None,
             credentials: trunk.credentials,
+            path: Vec::new(),
         };
         self.invite(call, invitation, now).is_some()
     }
@@ -396,8 +409,12 @@ impl Switch {
             return;
         };
         let call = leg.call();
+        let failed = self.failed_flow(id, status);
         self.forget_leg(id, now);
         let Some(call) = call else { return };
+        if let Some((operator, binding)) = failed {
+            self.ring_other_flow(call, &operator, &binding, now);
+        }
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };

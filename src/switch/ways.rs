@@ -17,7 +17,14 @@ impl Switch {
             if !leg.flow.is_closed() {
                 return leg.flow;
             }
-            if let Some(binding) = self.registrar.contacts(operator).first() {
+            let bindings = self.registrar.contacts(operator);
+            let target = leg.dialog.as_ref().map(|dialog| dialog.target.as_str());
+            // Its own flow of now, rather than that of another phone.
+            let own = bindings
+                .iter()
+                .rev()
+                .find(|one| target == Some(one.contact.as_str()));
+            if let Some(binding) = own.or(bindings.first()) {
                 return binding.flow;
             }
         }
