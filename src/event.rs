@@ -39,6 +39,13 @@ pub enum What {
         plan: String,
         /// The language that it starts in.
         language: Language,
+        /// Whether a caller came in, or an operator calls somebody outside: then `caller` is whom, and
+        /// `dialled` the class of the number.
+        #[serde(default)]
+        direction: Direction,
+        /// The operator who calls outside.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
     },
     /// Our 200 went out: the caller hears us from here on.
     Answered,
@@ -79,6 +86,27 @@ pub enum What {
         operator: OperatorId,
         /// Why.
         why: RingEnd,
+    },
+    /// An operator may not call a number outside.
+    Refused {
+        /// Who.
+        operator: OperatorId,
+        /// Why, for people.
+        why: String,
+    },
+    /// A number outside is called by a server of a trunk.
+    Dialling {
+        /// Which trunk.
+        trunk: TrunkName,
+        /// Which of its servers: transport and address.
+        server: String,
+    },
+    /// That trunk or server is not the one; the next is tried, if there is one.
+    DialFailed {
+        /// Which trunk.
+        trunk: TrunkName,
+        /// Why, for people.
+        reason: String,
     },
     /// Caller and operator hear each other.
     Connected {
@@ -192,6 +220,17 @@ pub enum RingEnd {
     Withdrawn,
 }
 
+/// Which way a call goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// A caller calls the helpline.
+    #[default]
+    In,
+    /// An operator calls somebody outside.
+    Out,
+}
+
 /// A party of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -218,6 +257,8 @@ pub enum Cause {
     Lost,
     /// The caller's peer and we have no codec in common, or the request could not be served.
     Refused,
+    /// Nobody outside took an operator's call: busy, no answer, no trunk.
+    NotReached,
     /// The process ended under the call; closed at the next start.
     Interrupted,
     /// An administrator ended it (second SIGTERM).
@@ -257,6 +298,9 @@ pub struct CallRecord {
     pub dialled: String,
     /// By which trunk.
     pub trunk: TrunkName,
+    /// Which way: of an outgoing call `caller` is whom the operator called, and `dialled` its class.
+    #[serde(default)]
+    pub direction: Direction,
     /// The last queue that the caller waited in.
     pub queue: Option<QueueName>,
     /// Who talked with the caller last.
@@ -348,6 +392,8 @@ mod tests {
                 trunk: "azercell".into(),
                 plan: "a1b2".into(),
                 language: Language::Az,
+                direction: Direction::Out,
+                operator: Some(operator()),
             },
             What::Answered,
             What::Step {
@@ -372,6 +418,18 @@ mod tests {
             },
             What::Connected {
                 operator: operator(),
+            },
+            What::Refused {
+                operator: operator(),
+                why: reason(),
+            },
+            What::Dialling {
+                trunk: "delta".into(),
+                server: "udp:192.0.2.1:5060".into(),
+            },
+            What::DialFailed {
+                trunk: "delta".into(),
+                reason: reason(),
             },
             What::Transfer {
                 operator: operator(),
@@ -459,6 +517,9 @@ mod tests {
             What::Parted { .. } => 18,
             What::Transfer { .. } => 19,
             What::TransferFailed { .. } => 20,
+            What::Dialling { .. } => 21,
+            What::DialFailed { .. } => 22,
+            What::Refused { .. } => 23,
         }
     }
 

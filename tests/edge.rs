@@ -10,6 +10,7 @@ use std::time::Duration;
 use desk::{Desk, PASSWORD, from, settings};
 use qaynar::sip::digest::Challenge;
 use qaynar::sip::flow::{ConnectionId, Flow, Transport};
+use qaynar::sip::locate::{Address, Answer, Question};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::transaction::key::{MergeKey, OldFacts, ServerKey, TopVia};
 use qaynar::sip::transaction::layer::{Incoming, Kind, Layer, MAX_BYTES, RESERVED_BYTES, Received};
@@ -28,12 +29,13 @@ const STRANGER: &str = "203.0.113.66:5060";
 fn with_trunk() -> Settings {
     let host = TrunkHost {
         host: "198.51.100.7".into(),
-        port: 5060,
-        transport: Transport::Udp,
+        port: Some(5060),
+        transport: Some(Transport::Udp),
     };
     let trunk = Trunk {
         name: "azercell".into(),
         sources: vec!["198.51.100.0/24".parse().unwrap()],
+        tls_identity: None,
         host: Some(host),
         credentials: None,
         from: None,
@@ -587,13 +589,13 @@ fn a_call_outside_leaves_from_the_address_that_leads_to_the_trunk() {
     let call = invite(via, "sip:caller@198.51.100.7:5060", &[]);
     desk.datagram(from(CARRIER), call.as_bytes());
     let (question, host) = desk.questions.pop().unwrap();
-    assert_eq!(host, "198.51.100.7");
-    let route = qaynar::switch::Route {
-        remote: CARRIER.parse().unwrap(),
+    assert_eq!(host, Question::Host("198.51.100.7".into()));
+    let address = Address {
+        remote: "198.51.100.7".parse().unwrap(),
         local: Some("203.0.113.5".parse().unwrap()),
     };
-    let routes = vec![route];
-    desk.input(Input::Resolved { question, routes });
+    let answer = Answer::Addresses(vec![address]);
+    desk.input(Input::Resolved { question, answer });
     let (flow, ring) = asked(&desk, Method::Invite).pop().unwrap();
     assert_eq!(flow.local, "203.0.113.5:5060".parse().unwrap());
     let via = ring.headers.text(Name::Via).unwrap();

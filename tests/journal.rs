@@ -41,6 +41,8 @@ fn arrived(call: u64) -> Entry {
             trunk: "loopback".into(),
             plan: "p1".into(),
             language: Language::Az,
+            direction: Default::default(),
+            operator: None,
         },
     )
 }

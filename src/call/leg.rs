@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Side;
-use crate::ids::{CallId, LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Stream;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::Dialog;
@@ -124,6 +124,8 @@ pub struct Leg {
     pub dialog: Option<Dialog>,
     /// The way to the peer.
     pub flow: Flow,
+    /// The trunk by which we called a number outside.
+    pub trunk: Option<TrunkName>,
     /// Our Contact.
     pub contact: String,
     /// Our media.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{
     CallId, Language, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName,
 };
@@ -62,6 +64,15 @@ impl Said {
     }
 }
 
+/// What is counted of an operator's call to a number outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Its class in the dialplan.
+    pub class: String,
+    /// Since when the two are connected.
+    pub since: Option<Wall>,
+}
+
 /// A caller who is being handed on. Until somebody takes the call, who hands on may have it back.
 #[derive(Debug, Clone)]
 pub struct Transfer<C> {
@@ -109,6 +120,8 @@ pub struct Call<P, R, C> {
     pub hops: u8,
     /// The caller is being handed on: the phone of somebody else rings.
     pub transfer: Option<Transfer<C>>,
+    /// An operator called a number outside; `None`: a caller of the helpline.
+    pub outgoing: Option<Outgoing>,
     /// Who is rung or talks, and under which claim of the queue.
     pub operator: Option<(OperatorId, Option<C>)>,
     /// The best refusal of the phones that were rung (RFC 3261 §16.7).

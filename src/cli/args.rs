@@ -85,6 +85,9 @@ pub struct Route {
     /// When, in the dialplan's time zone: 2026-11-23T03:00; left out: now.
     #[arg(long, value_name = "MOMENT")]
     pub at: Option<String>,
+    /// An operator dials it: would the call go outside, by which trunks, under which caps?
+    #[arg(long, value_name = "OPERATOR", num_args = 0..=1, default_missing_value = "")]
+    pub as_operator: Option<String>,
     /// How many operators are on shift; left out: one.
     #[arg(long, value_name = "COUNT")]
     pub operators: Option<usize>,

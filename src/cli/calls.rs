@@ -135,6 +135,8 @@ struct Line<'a> {
     talked: Option<f64>,
     lasted: Option<f64>,
     plan: &'a str,
+    /// `in`, or `out`: `caller` is whom the operator called, `dialled` the class of the number.
+    direction: String,
     caller_quality: Option<Figures>,
     operator_quality: Option<Figures>,
 }
@@ -193,6 +195,7 @@ impl<'a> Line<'a> {
             talked: seconds(record.talked()),
             lasted: seconds(record.lasted()),
             plan: &record.plan,
+            direction: word(record.direction),
             caller_quality: record.caller_quality.as_ref().map(Figures::new),
             operator_quality: record.operator_quality.as_ref().map(Figures::new),
         }
@@ -225,7 +228,7 @@ fn json(out: &mut dyn Write, rows: &[Line<'_>]) -> io::Result<()> {
 /// RFC 4180, but with plain line ends. The columns are the keys of the JSON form; figures of media are spread
 /// over columns of their own.
 fn csv(out: &mut dyn Write, rows: &[Line<'_>]) -> io::Result<()> {
-    const COLUMNS: [&str; 19] = [
+    const COLUMNS: [&str; 20] = [
         "call",
         "caller",
         "dialled",
@@ -245,6 +248,7 @@ fn csv(out: &mut dyn Write, rows: &[Line<'_>]) -> io::Result<()> {
         "talked",
         "lasted",
         "plan",
+        "direction",
     ];
     const FIGURES: [&str; 7] = [
         "received",
@@ -318,7 +322,10 @@ fn table(out: &mut dyn Write, rows: &[Line<'_>], zone: &TimeZone) -> io::Result<
             row.arrived.get(..19).unwrap_or_default().replace('T', " "),
             row.call.clone(),
             text(row.caller),
-            row.dialled.to_owned(),
+            match row.direction.as_str() {
+                "out" => format!("→ {}", row.dialled),
+                _ => row.dialled.to_owned(),
+            },
             text(row.queue),
             text(row.operator),
             clock(row.waited),

@@ -104,7 +104,10 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
         operators: asked.operators.unwrap_or(1),
         keys,
     };
-    let found = route::route(&plan, &asked.number, &assumed);
+    let found = match asked.as_operator {
+        Some(_) => route::route_of_operator(&plan, &asked.number, &assumed),
+        None => route::route(&plan, &asked.number, &assumed),
+    };
     if asked.json {
         return Ok(writeln!(
             out,
@@ -141,6 +144,8 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
+        Ends::Outgoing(class) => format!("outside: a call of the class {class}"),
+        Ends::Refused => "in a refusal".to_owned(),
     };
     Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
 }

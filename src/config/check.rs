@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::settings::{Apply, Dialplans, LogFormat, MAX_THREADS, Media, Settings, Sip};
+use super::settings::{Apply, Dialplans, Dns, LogFormat, MAX_THREADS, Media, Settings, Sip, Tls};
 use crate::dialplan::Fault;
 use crate::dialplan::read::{Source, Table};
 use crate::ids::TrunkName;
@@ -16,8 +16,8 @@ use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch::settings::{Credentials, FeatureCodes, Trunk, TrunkHost};
 
-/// The port of SIP where none is said (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
+/// The port of DNS (RFC 1035 §4.2).
+const DNS_PORT: u16 = 53;
 
 /// Reads the text of a configuration file named `file`; relative paths are taken from `base`.
 ///
@@ -29,6 +29,14 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     let top = Table::new(&source, 0..0, "the configuration", parsed.get_ref());
     let mut settings = Settings::defaults(base);
     section(&top, "sip", |table| sip(table, &mut settings.sip));
+    section(&top, "tls", |table| tls(table, base, &mut settings.tls));
+    if settings.wants_certificate() && settings.tls.certificate.is_none() {
+        source.fault(
+            0..0,
+            "[sip] listen has tls:// or wss:// and there is no certificate",
+            "write [tls] certificate = \"…\" and key = \"…\", files in PEM form",
+        );
+    }
     section(&top, "media", |table| media(table, &mut settings.media));
     section(&top, "dialplans", |table| {
         dialplans(table, base, &mut settings.dialplans)
@@ -42,6 +50,7 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
         );
     });
     section(&top, "log", |table| log(table, &mut settings));
+    section(&top, "dns", |table| dns(table, &mut settings.dns));
     section(&top, "codes", |table| codes(table, &mut settings.codes));
     settings.trunks = trunks(&top);
     top.finish();
@@ -106,7 +115,16 @@ fn one<T>(
 }
 
 fn sip(table: &Table<'_, '_>, sip: &mut Sip) {
-    let remedy = "write udp:// or tcp://, an address and a port: \"udp://0.0.0.0:5060\", \"tcp://[::]:5060\"";
+    let remedy = "write udp://, tcp://, tls://, ws:// or wss://, an address and a port: \"udp://0.0.0.0:5060\", \"tls://[::]:5061\"";
+    let origin = |text: &str| {
+        let (scheme, place) = text.split_once("://")?;
+        let known = matches!(scheme, "http" | "https");
+        (known && !place.is_empty() && !place.contains('/')).then(|| text.to_owned())
+    };
+    let of_pages = "write scheme, host and port as browsers do: \"https://desk.example.net\"";
+    if let Some(origins) = each(table, "origins", "origin of pages", of_pages, origin) {
+        sip.origins = origins;
+    }
     let listen = each(table, "listen", "place to listen", remedy, listener);
     if table.texts("listen").is_some_and(|texts| texts.is_empty()) {
         table.fault("[sip] listen is empty: no call could come in", remedy);
@@ -146,12 +164,18 @@ fn algorithm(text: &str) -> Option<Algorithm> {
 }
 
 fn listener(text: &str) -> Option<(Transport, SocketAddr)> {
-    let (transport, address) = transport(text)?;
+    let websocket = || match text.split_once("://")? {
+        ("ws", rest) => Some((Transport::Ws, rest)),
+        ("wss", rest) => Some((Transport::Wss, rest)),
+        _ => None,
+    };
+    let (transport, address) = transport(text).or_else(websocket)?;
     let bare = address
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
         .unwrap_or(address);
-    let on_sip_port = |_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, SIP_PORT));
+    let port = transport.default_port();
+    let on_sip_port = |_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, port));
     Some((transport, address.parse().or_else(on_sip_port).ok()?))
 }
 
@@ -160,7 +184,22 @@ fn transport(text: &str) -> Option<(Transport, &str)> {
     match scheme {
         "udp" => Some((Transport::Udp, rest)),
         "tcp" => Some((Transport::Tcp, rest)),
+        "tls" => Some((Transport::Tls, rest)),
         _ => None,
+    }
+}
+
+fn tls(table: &Table<'_, '_>, base: &Path, tls: &mut Tls) {
+    let file = |key: &'static str| table.text(key).map(|(file, _)| base.join(file));
+    tls.certificate = file("certificate");
+    tls.key = file("key");
+    tls.client_ca = file("client_ca");
+    tls.ca = file("ca");
+    if tls.certificate.is_some() != tls.key.is_some() {
+        table.fault(
+            "[tls] has only one of certificate and key",
+            "write both: files in PEM form that were made together",
+        );
     }
 }
 
@@ -171,6 +210,11 @@ fn host(text: &str) -> Option<&str> {
         && text.bytes().all(allowed)
         && !text.starts_with(['-', '.']);
     (address || name).then_some(text)
+}
+
+fn domain_name(text: &str) -> Option<String> {
+    let name = host(text).filter(|name| name.parse::<IpAddr>().is_err());
+    name.map(str::to_ascii_lowercase)
 }
 
 fn networks(table: &Table<'_, '_>, key: &'static str) -> Option<Vec<IpNet>> {
@@ -305,6 +349,17 @@ fn log(table: &Table<'_, '_>, settings: &mut Settings) {
     set(&mut settings.log.filter, filter);
 }
 
+fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
+    let remedy = "write the address of a DNS server: \"192.0.2.53\", \"127.0.0.1:5353\"";
+    let read = |text: &str| {
+        let on_dns_port = |_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT));
+        text.parse().or_else(on_dns_port).ok()
+    };
+    let servers = each(table, "servers", "DNS server", remedy, read);
+    set(&mut dns.servers, servers);
+    set(&mut dns.timeout, table.duration("timeout", false));
+}
+
 fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
     let keys: [(&'static str, &mut String); 5] = [
         ("status", &mut codes.status),
@@ -372,12 +427,17 @@ fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
         table,
         "host",
         "host of a trunk",
-        "write a host or an address: \"sip.example.net\", \"udp://203.0.113.7:5060\", \"tcp://[2001:db8::1]:5060\"",
+        "write a host or an address: \"sip.example.net\", \"udp://203.0.113.7:5060\", \"tls://[2001:db8::1]:5061\"",
         trunk_host,
     );
-    if sources.as_ref().is_none_or(Vec::is_empty) && !table.has("host") {
+    let remedy = "write the host name that the trunk's certificate bears: \"sip.example.net\"";
+    let tls_identity = one(table, "tls_identity", "host name", remedy, |text| {
+        domain_name(text)
+    });
+    let silent = sources.as_ref().is_none_or(Vec::is_empty) && !table.has("tls_identity");
+    if silent && !table.has("host") {
         table.fault(
-            "a trunk with neither sources nor host: no call could come or go",
+            "a trunk with none of sources, tls_identity and host: no call could come or go",
             "write sources = [\"203.0.113.0/24\"] with the addresses of the carrier",
         );
     }
@@ -389,6 +449,7 @@ fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
     Some(Trunk {
         name: named?,
         sources: sources.unwrap_or_default(),
+        tls_identity,
         host,
         credentials,
         from,
@@ -418,28 +479,27 @@ fn missing_half(table: &Table<'_, '_>, span: Range<usize>) {
 }
 
 fn trunk_host(text: &str) -> Option<TrunkHost> {
-    let (transport, rest) = if text.contains("://") {
-        transport(text)?
-    } else {
-        (Transport::Udp, text)
+    let (transport, rest) = match text.contains("://") {
+        true => transport(text).map(|(one, rest)| (Some(one), rest))?,
+        false => (None, text),
     };
     if let Ok(address) = rest.parse::<SocketAddr>() {
         return Some(TrunkHost {
             host: address.ip().to_string(),
-            port: address.port(),
+            port: Some(address.port()),
             transport,
         });
     }
     if rest.parse::<IpAddr>().is_ok() {
         return Some(TrunkHost {
             host: rest.to_owned(),
-            port: SIP_PORT,
+            port: None,
             transport,
         });
     }
     let (name, port) = match rest.split_once(':') {
-        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)?),
-        None => (rest, SIP_PORT),
+        Some((name, port)) => (name, Some(port.parse().ok().filter(|port| *port > 0)?)),
+        None => (rest, None),
     };
     Some(TrunkHost {
         host: host(name)?.to_owned(),
@@ -478,6 +538,7 @@ mod tests {
         assert_eq!(settings.privacy.keys, defaults.privacy.keys);
         assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);
+        assert_eq!(settings.dns, defaults.dns);
         assert!(settings.trunks.is_empty() && settings.cluster.redis.is_none());
     }
 
@@ -503,7 +564,7 @@ mod tests {
     fn all_mistakes_appear_at_once_each_with_its_line() {
         let text = "\
 [sip]
-listen = [\"tls://0.0.0.0:5061\", \"udp://0.0.0.0\"]
+listen = [\"sctp://0.0.0.0:5061\", \"udp://0.0.0.0\"]
 adverise = \"203.0.113.5\"
 digest = \"sha1\"
 [media]
@@ -569,8 +630,25 @@ from = \"+994506802280\"
         assert_eq!(settings.media.ports, (20_001, 20_004));
         assert_eq!(settings.storage.database, Path::new("/var/lib/qaynar.db"));
         let host = settings.trunks[0].host.as_ref().unwrap();
-        assert_eq!((host.host.as_str(), host.port), ("sip.example.net", 5080));
+        assert_eq!(
+            (host.host.as_str(), host.port),
+            ("sip.example.net", Some(5080))
+        );
         assert!(!format!("{settings:?}").contains("opensesame"));
+    }
+
+    #[test]
+    fn tls_needs_a_certificate_and_its_key() {
+        let listen = "[sip]\nlisten = \"tls://0.0.0.0\"\n";
+        let faults = checked(listen).unwrap_err();
+        assert!(faults[0].contains("[tls] certificate"), "{faults:?}");
+        let faults = checked(&format!("{listen}[tls]\ncertificate = \"a.pem\"")).unwrap_err();
+        assert!(faults[0].contains("write both"), "{faults:?}");
+        let whole = format!("{listen}[tls]\ncertificate = \"a.pem\"\nkey = \"/etc/a.key\"");
+        let settings = checked(&whole).unwrap();
+        assert_eq!(settings.sip.listen[0].1.port(), 5061, "RFC 3261 §19.1.2");
+        assert_eq!(settings.tls.certificate.unwrap(), Path::new("/srv/a.pem"));
+        assert_eq!(settings.tls.key.unwrap(), Path::new("/etc/a.key"));
     }
 
     #[test]

@@ -6,4 +6,4 @@ pub mod settings;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, load};
-pub use settings::{Apply, LogFormat, Settings};
+pub use settings::{Apply, LogFormat, Settings, Tls};

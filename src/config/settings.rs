@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -17,6 +18,8 @@ use crate::switch::settings::{FeatureCodes, Trunk};
 pub struct Settings {
     /// `[sip]`
     pub sip: Sip,
+    /// `[tls]`
+    pub tls: Tls,
     /// `[media]`
     pub media: Media,
     /// `[dialplans]`
@@ -29,6 +32,8 @@ pub struct Settings {
     pub privacy: Privacy,
     /// `[log]`
     pub log: Log,
+    /// `[dns]`
+    pub dns: Dns,
     /// `[codes]`
     pub codes: FeatureCodes,
     /// `[[trunks]]`; none: calls from loopback alone are taken.
@@ -50,6 +55,21 @@ pub struct Sip {
     pub max_calls: usize,
     /// What digest offers to phones, in this order.
     pub digest: Vec<Algorithm>,
+    /// Pages that may open a WebSocket; none: all may.
+    pub origins: Vec<String>,
+}
+
+/// Certificates, for `tls://`. Files in PEM form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Ours, followed by those between it and its authority.
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+    /// The authorities of certificates that trunks show us; none: nobody is asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// The authorities of those whom we connect to; none: those of the system.
+    pub ca: Option<PathBuf>,
 }
 
 /// Audio.
@@ -111,6 +131,15 @@ pub struct Privacy {
     pub keys: PathBuf,
 }
 
+/// How names of trunks are looked up (RFC 3263).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dns {
+    /// Which servers are asked; none: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -147,7 +176,9 @@ impl Settings {
                 domain: "qaynar".into(),
                 max_calls: 1_000,
                 digest: vec![Algorithm::Md5],
+                origins: Vec::new(),
             },
+            tls: Tls::default(),
             media: Media {
                 ports: (20_000, 29_999),
                 threads: threads.unwrap_or(NonZeroU32::MIN),
@@ -171,9 +202,19 @@ impl Settings {
                 format: LogFormat::Text,
                 filter: "info".into(),
             },
+            dns: Dns {
+                servers: Vec::new(),
+                timeout: Duration::from_secs(5),
+            },
             codes: FeatureCodes::default(),
             trunks: Vec::new(),
         }
+    }
+
+    /// Whether something is listened to that needs a certificate.
+    pub fn wants_certificate(&self) -> bool {
+        let mut listeners = self.sip.listen.iter();
+        listeners.any(|(transport, _)| transport.is_secure())
     }
 
     /// What the switch is told. `listeners` are the sockets as they were bound.

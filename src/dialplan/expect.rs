@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::plan::{Ends, Plan};
-use super::route::{Assumed, route};
+use super::route::{Assumed, route, route_of_operator};
 
 /// Runs all expectations; one that names no moment is meant for any outside of planned closures, so that
 /// a restart within one finds the plan as good as it was.
@@ -20,7 +20,10 @@ pub fn run(plan: &Plan) -> Result<usize, Vec<Fault>> {
                 operators: expected.operators,
                 keys: expected.keys.clone(),
             };
-            let found = route(plan, dialled, &assumed);
+            let found = match expected.by_operator {
+                true => route_of_operator(plan, dialled, &assumed),
+                false => route(plan, dialled, &assumed),
+            };
             let spoken = expected
                 .language
                 .is_none_or(|language| language == found.language);
@@ -33,7 +36,10 @@ pub fn run(plan: &Plan) -> Result<usize, Vec<Fault>> {
                         found.language,
                         words(&expected.ends)
                     ),
-                    remedy: format!("see why: qaynar route {dialled}"),
+                    remedy: match expected.by_operator {
+                        true => format!("see why: qaynar route {dialled} --as-operator"),
+                        false => format!("see why: qaynar route {dialled}"),
+                    },
                 });
             }
         }
@@ -87,5 +93,7 @@ fn words(ends: &Ends) -> String {
         Ends::Queue(queue) => format!("queue {queue}"),
         Ends::Heard(prompt) => format!("the prompt {prompt} and the end of the call"),
         Ends::HungUp => "silence and the end of the call".to_owned(),
+        Ends::Outgoing(class) => format!("a call outside, class {class}"),
+        Ends::Refused => "a refusal".to_owned(),
     }
 }

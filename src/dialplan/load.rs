@@ -3,6 +3,7 @@
 mod check;
 mod head;
 mod moments;
+mod outgoing;
 mod paths;
 mod queues;
 mod sounds;
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::fault::{Fault, Place};
 use super::number::Number;
+use super::outgoing::Destination;
 use super::plan::{Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
 use crate::ids::{Language, PathName, QueueName};
@@ -97,6 +99,7 @@ struct Draft {
     paths: BTreeMap<PathName, Vec<Step>>,
     queues: BTreeMap<QueueName, Queue>,
     closed: Vec<(Place, String, String, PathName)>,
+    outgoing: Vec<Destination>,
     expectations: Vec<(Expectation, Option<String>)>,
     path_references: Vec<Reference>,
     queue_references: Vec<Reference>,
@@ -154,6 +157,9 @@ impl Draft {
         for one in table.tables("closed", "closed") {
             self.read_closed(one);
         }
+        for one in table.tables("outgoing", "outgoing") {
+            self.read_outgoing(one);
+        }
         for one in table.tables("expect", "expect") {
             self.read_expectation(one);
         }
@@ -209,6 +215,7 @@ impl Draft {
             paths: self.paths,
             queues: self.queues,
             closed,
+            outgoing: self.outgoing,
             expectations,
         })
     }

@@ -4,6 +4,7 @@ pub mod expect;
 pub mod fault;
 pub mod load;
 pub mod number;
+pub mod outgoing;
 pub mod plan;
 pub mod read;
 pub mod route;

@@ -13,10 +13,38 @@ const NATIONAL: usize = 9;
 const COUNTRY: &str = "994";
 /// Short numbers, dialled as they are: emergency, gas, and the helpline.
 const SHORT: [&str; 6] = ["101", "102", "103", "104", "112", "116111"];
+/// Those of them that no cap and no limit holds back.
+const EMERGENCY: [&str; 4] = ["101", "102", "103", "112"];
 /// E.164 §6: fifteen digits at most.
 const LONGEST: usize = 15;
 /// A foreign number has at least so many.
 const SHORTEST_FOREIGN: usize = 7;
+
+/// What sort of number one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A mobile range; whose, nobody can tell: numbers are portable.
+    Mobile,
+    /// A town's.
+    Fixed,
+    /// Free for who calls.
+    TollFree,
+    /// Dialled as it is.
+    Short,
+    /// Of another country.
+    Abroad,
+}
+
+impl Kind {
+    /// All, with their words.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("mobile", Self::Mobile),
+        ("fixed", Self::Fixed),
+        ("toll-free", Self::TollFree),
+        ("short", Self::Short),
+        ("abroad", Self::Abroad),
+    ];
+}
 
 /// A number in its one form: a short number as it is, any other as `+` and digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,6 +121,47 @@ impl Number {
             return Self::international(digits);
         }
         (digits.len() == NATIONAL).then(|| Self(format!("+{COUNTRY}{digits}")))
+    }
+
+    /// What sort it is; `None`: a range of the country with a price of its own.
+    pub fn kind(&self) -> Option<Kind> {
+        let Some(full) = self.0.strip_prefix('+') else {
+            return Some(Kind::Short);
+        };
+        let Some(national) = full.strip_prefix(COUNTRY) else {
+            return Some(Kind::Abroad);
+        };
+        match national.get(..2)? {
+            "10" | "40" | "44" | "50" | "51" | "55" | "60" | "70" | "77" | "99" => {
+                Some(Kind::Mobile)
+            }
+            "12" | "18" | "36" | "46" => Some(Kind::Fixed),
+            "88" => Some(Kind::TollFree),
+            town if town.starts_with('2') => Some(Kind::Fixed),
+            _ => None,
+        }
+    }
+
+    /// What numbers begin with that are dialled so: `0125` is `+994125`; `None`: nothing that a number
+    /// could begin with.
+    pub fn beginning(text: &str) -> Option<String> {
+        let bare: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+        let (international, digits) = match (bare.strip_prefix('+'), bare.strip_prefix("00")) {
+            (Some(rest), _) | (None, Some(rest)) => (true, rest),
+            (None, None) => (false, bare.strip_prefix('0')?),
+        };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(match international {
+            true => format!("+{digits}"),
+            false => format!("+{COUNTRY}{digits}"),
+        })
+    }
+
+    /// Whether it calls for help: police, fire, ambulance, rescue.
+    pub fn is_emergency(&self) -> bool {
+        EMERGENCY.contains(&self.as_str())
     }
 
     /// `116111` or `+994506802280`.

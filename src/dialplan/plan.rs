@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::fault::Place;
 use super::number::Number;
+use super::outgoing::Destination;
 use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName};
 use crate::time::Wall;
 
@@ -33,6 +34,8 @@ pub struct Plan {
     pub queues: BTreeMap<QueueName, Queue>,
     /// Times when calls go elsewhere; those that are over do nothing.
     pub closed: Vec<Closed>,
+    /// Whom operators may call, in this order.
+    pub outgoing: Vec<Destination>,
     /// The plan's own tests.
     pub expectations: Vec<Expectation>,
 }
@@ -174,6 +177,8 @@ pub struct Expectation {
     pub at: Option<Wall>,
     /// How many operators are on shift.
     pub operators: usize,
+    /// An operator dials, not a caller.
+    pub by_operator: bool,
     /// Keys pressed at once.
     pub keys: Vec<char>,
     /// Where the call ends.
@@ -192,4 +197,8 @@ pub enum Ends {
     Heard(PromptName),
     /// The line is closed and nothing was said.
     HungUp,
+    /// An operator's call goes outside, in this class.
+    Outgoing(String),
+    /// An operator's call is refused.
+    Refused,
 }

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::number::Number;
+use super::outgoing::{Destination, EMERGENCY};
 use super::plan::{Ends, Plan};
 use super::run::{Facts, Instruction, Note, Run};
-use crate::ids::Language;
+use crate::ids::{Language, PathName, TrunkName};
 use crate::time::Wall;
 
 /// What is assumed of the call and of the moment.
@@ -96,4 +97,63 @@ pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
         language: run.language(),
         circles: run.is_circling(),
     }
+}
+
+/// What becomes of a number that an operator dials: the helpline itself, a call outside, or a refusal.
+/// What was spent today is not looked at.
+pub fn route_of_operator(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
+    let number = Number::parse(dialled);
+    if number.as_ref().is_some_and(|one| plan.has_number(one)) {
+        return route(plan, dialled, assumed);
+    }
+    let found = number.as_ref().and_then(|one| plan.destination(one));
+    let help = number.as_ref().is_some_and(Number::is_emergency);
+    let (ends, reason) = match (found, &number) {
+        (_, Some(number)) if help => (
+            Ends::Outgoing(EMERGENCY.to_owned()),
+            format!("{number} calls for help: always allowed, by any trunk, and no cap counts it"),
+        ),
+        (Some(one), _) => (Ends::Outgoing(one.name.clone()), allowance(one)),
+        (None, Some(_)) => (
+            Ends::Refused,
+            "no outgoing holds this number: the operator hears a refusal (403)".to_owned(),
+        ),
+        (None, None) => (Ends::Refused, "this is no number (404)".to_owned()),
+    };
+    let place = found.map(|one| one.place.to_string()).unwrap_or_default();
+    let path = PathName::from("outgoing");
+    Route {
+        dialled: number,
+        plan: plan.hash.clone(),
+        steps: vec![Note {
+            path,
+            place,
+            reason,
+        }],
+        ends,
+        language: plan.first_language(),
+        circles: false,
+    }
+}
+
+fn allowance(one: &Destination) -> String {
+    let trunks = one.trunks.iter().map(TrunkName::as_str);
+    let trunks = match one.trunks.is_empty() {
+        true => "trunks by their priority and weight".to_owned(),
+        false => format!("trunks {}", trunks.collect::<Vec<_>>().join(", ")),
+    };
+    let caps = [
+        one.calls_a_day.map(|cap| format!("{cap} calls a day")),
+        one.minutes_a_day.map(|cap| format!("{cap} minutes a day")),
+        one.spend_a_day.map(|cap| format!("{cap} of money a day")),
+    ];
+    let caps: Vec<_> = caps.into_iter().flatten().collect();
+    let caps = match caps.is_empty() {
+        true => "no cap".to_owned(),
+        false => format!("at most {}", caps.join(", ")),
+    };
+    format!(
+        "{} is allowed: {trunks}, {} a minute, {caps}",
+        one.name, one.per_minute
+    )
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{CallRecord, Event, Side, What};
+use crate::event::{CallRecord, Direction, Event, Side, What};
 use crate::ids::CallId;
 use crate::time::Wall;
 
@@ -111,6 +111,8 @@ fn begun(call: CallId, event: &Event) -> Option<CallRecord> {
         trunk,
         plan,
         language,
+        direction,
+        operator,
     } = &event.what
     else {
         return None;
@@ -120,8 +122,9 @@ fn begun(call: CallId, event: &Event) -> Option<CallRecord> {
         caller: caller.clone(),
         dialled: dialled.clone(),
         trunk: trunk.clone(),
+        direction: *direction,
         queue: None,
-        operator: None,
+        operator: operator.clone(),
         language: *language,
         plan: plan.clone(),
         arrived: event.at,
@@ -147,6 +150,10 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
             last(&mut record.queue, Some(queue.clone())) || moment
         }
         What::Ringing { .. } => first(&mut record.rung, at),
+        What::Dialling { trunk, .. } if record.direction == Direction::Out => {
+            last(&mut record.trunk, trunk.clone())
+        }
+        What::Dialling { .. } => false,
         What::Connected { operator } => {
             let moment = first(&mut record.connected, at);
             last(&mut record.operator, Some(operator.clone())) || moment
@@ -164,6 +171,8 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Parted { .. }
         | What::Transfer { .. }
         | What::TransferFailed { .. }
+        | What::Refused { .. }
+        | What::DialFailed { .. }
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
         | What::Operator { .. }
@@ -220,6 +229,8 @@ pub(crate) mod samples {
             trunk: "loopback".into(),
             plan: "p1".into(),
             language: Language::Az,
+            direction: Direction::In,
+            operator: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The task that owns the switch: inputs in, outputs out, journal first.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
@@ -13,6 +13,7 @@ use super::dialplans::Loaded;
 use super::keeper::{Keeper, News, Order};
 use super::known::Known;
 use super::media::Threads;
+use super::resolve::Resolver;
 use super::stream::Streams;
 use crate::event::{Entry, Event, What};
 use crate::ids::{CallId, OperatorId};
@@ -25,7 +26,7 @@ use crate::store::journal::Journal;
 use crate::store::seal::Sealer;
 use crate::store::shared::Shared;
 use crate::store::writer::Writer;
-use crate::switch::{CallSnapshot, Command, Counts, Input, Output, Route, Switch};
+use crate::switch::{CallSnapshot, Command, Counts, Input, Output, Switch};
 use crate::time::{Instant, Now};
 
 /// How many inputs are taken before their outputs go out together.
@@ -34,8 +35,6 @@ const BATCH: usize = 64;
 const PUBLISH: std::time::Duration = std::time::Duration::from_millis(200);
 /// A decision above it is an alarm: everybody waits meanwhile.
 const SLOW: std::time::Duration = std::time::Duration::from_millis(1);
-/// A host's addresses beyond these are not looked at.
-const MAX_ROUTES: usize = 8;
 /// How long the last BYE of a drain may wait for its answer, and media for its last figures.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -63,6 +62,8 @@ pub struct Shell {
     pub known: Known,
     /// Media threads.
     pub media: Threads,
+    /// Asks DNS.
+    pub resolver: Resolver,
     /// Reads accounts and dialplans.
     pub keeper: Keeper,
     /// The hash of the dialplans' folder, as the keeper saw it last.
@@ -208,11 +209,8 @@ impl Shell {
             match output {
                 Output::Send { flow, bytes } => self.send(flow, bytes),
                 Output::Media(command) => self.media.send(command),
-                Output::Resolve {
-                    question,
-                    host,
-                    port,
-                } => self.resolve(question, host, port),
+                Output::Resolve { question, ask } => self.resolver.ask(question, ask),
+                Output::Expect { remote, host } => self.streams.expect(remote, &host),
                 Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
                 Output::Event(_) | Output::Snapshot { .. } => {}
             }
@@ -228,7 +226,6 @@ impl Shell {
 
     fn send(&mut self, flow: Flow, bytes: Arc<[u8]>) {
         match flow.transport {
-            Transport::Tcp => self.streams.send(flow, bytes),
             Transport::Udp => {
                 let socket = self.udp.get(&flow.local).or_else(|| {
                     self.udp.values().find(|socket| {
@@ -248,19 +245,8 @@ impl Shell {
                     }
                 }
             }
+            _ => self.streams.send(flow, bytes),
         }
-    }
-
-    fn resolve(&self, question: u64, host: String, port: u16) {
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            // An IPv6 address is written in brackets in URIs alone.
-            let host = host.trim_matches(['[', ']']);
-            let found = tokio::net::lookup_host((host, port)).await;
-            let routes = found.map(|all| all.take(MAX_ROUTES).map(route).collect());
-            let routes = routes.unwrap_or_default();
-            let _ = inputs.send(Input::Resolved { question, routes }).await;
-        });
     }
 
     fn keep(&self, operator: OperatorId, bindings: &[Binding]) {
@@ -416,22 +402,6 @@ impl Pace {
     }
 }
 
-/// Which of our addresses the system would send to `remote` from. Nothing is sent.
-fn route(remote: SocketAddr) -> Route {
-    let any = match remote {
-        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-    };
-    let local = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect(remote)?;
-        socket.local_addr()
-    });
-    Route {
-        remote,
-        local: local.ok().map(|local| local.ip()),
-    }
-}
-
 /// One line an event, the call's id on each.
 fn log(event: &Event) {
     let call = event.call.map(|call| call.to_string()).unwrap_or_default();
@@ -446,17 +416,5 @@ fn log(event: &Event) {
             tracing::info!(call, "{text}");
         }
         _ => tracing::debug!(call, "{text}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_system_tells_the_address_that_leads_to_a_place() {
-        let remote: SocketAddr = "127.0.0.1:9".parse().unwrap();
-        let local = Some(IpAddr::from(Ipv4Addr::LOCALHOST));
-        assert_eq!(route(remote), Route { remote, local });
     }
 }

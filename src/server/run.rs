@@ -19,15 +19,18 @@ use super::drive::{Orders, Pace, Shell, short};
 use super::keeper::{Keeper, Kept};
 use super::known::Known;
 use super::media::Threads;
+use super::resolve::Resolver;
 use super::stream::Streams;
+use super::tls::{Tls, TlsStartError};
 use super::udp;
 use crate::config::Settings;
-use crate::event::{Entry, Event, OperatorState};
+use crate::event::{Direction, Entry, Event, OperatorState};
 use crate::ids::OperatorId;
 use crate::queue::OperatorSnapshot;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
 use crate::store::bindings::BindingRow;
+use crate::store::calls::calls;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
@@ -37,7 +40,7 @@ use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
-use crate::switch::{CallSnapshot, Command, Counts, Input, Switch};
+use crate::switch::{CallSnapshot, Command, Counts, Input, PastCall, Switch};
 use crate::time::Wall;
 
 /// Inputs that may wait for the switch.
@@ -48,6 +51,10 @@ const HEARD: usize = 4_096;
 const NEWS: usize = 16;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
+/// Caps begin anew each day.
+const A_DAY: Duration = Duration::from_secs(25 * 3600);
+/// The most calls that are counted anew at a start.
+const MAX_PAST: usize = 100_000;
 /// How long after a call's end its peers may still wait for a BYE that was lost.
 const STILL_WAITING: Duration = Duration::from_secs(300);
 
@@ -90,6 +97,9 @@ pub enum StartError {
     /// Redis.
     #[error(transparent)]
     Shared(#[from] SharedError),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsStartError),
     /// Commands.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -207,8 +217,20 @@ pub async fn start(
     let first = now.wall.0.unsigned_abs();
     let switch_settings = settings.switch(listeners.clone(), keys.pseudonym.clone());
     let trunks = switch_settings.clone();
-    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some());
-    let streams = Streams::new(inputs.clone(), first, known.clone());
+    let named = settings.trunks.iter();
+    let named = named.filter_map(|trunk| trunk.tls_identity.clone());
+    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some()).with_names(named);
+    let tls = Tls::start(&settings.tls, now.wall)?;
+    if let Some(warning) = tls.warning(&settings.tls, now.wall) {
+        tracing::warn!("{warning}");
+    }
+    let follow = tls
+        .clone()
+        .follow(settings.tls.clone(), clock, health.clone());
+    tokio::spawn(follow);
+    let streams = Streams::new(inputs.clone(), first, known.clone())
+        .with_tls(Some(tls.clone()))
+        .with_origins(&settings.sip.origins);
     // A way of their own: a flood of SIP must not keep the media threads waiting.
     let (told, heard) = mpsc::channel(HEARD);
     let media = Threads::start(
@@ -234,6 +256,8 @@ pub async fn start(
     let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.operator_states());
     let states = states_of(rows.unwrap_or_default(), &recovered);
     switch.handle(Input::Command(Command::OperatorStates(states)), now);
+    let past = past_calls(settings, now.wall);
+    switch.handle(Input::Command(Command::PastCalls(past)), now);
     let sealer = Sealer::new(&keys.snapshot)?;
     interrupt_former(&recovered, &sealer, &journal, &mut switch, clock);
 
@@ -243,8 +267,8 @@ pub async fn start(
             tokio::spawn(udp::receive(socket, local, inputs.clone(), known));
         }
     }
-    for (listener, local) in tcp {
-        tokio::spawn(streams.clone().accept(listener, local));
+    for (listener, local, transport) in tcp {
+        accept(&streams, &tls, listener, (local, transport));
     }
     let (ask, asked) = mpsc::channel(16);
     let control_task = tokio::spawn(control::serve(socket, ask));
@@ -273,6 +297,7 @@ pub async fn start(
         known,
         media,
         on_disk: Some(loaded.plan.hash.clone()),
+        resolver: Resolver::new(&settings.dns, inputs.clone()),
         keeper,
         inputs: inputs.clone(),
         pace: Pace::default(),
@@ -289,6 +314,7 @@ pub async fn start(
     let done = tokio::spawn(async move {
         shell.drive(receiver, orders).await;
         tokio::time::sleep(LINGER).await;
+        tls.stop();
         journal.flush();
         control_task.abort();
         let _ = std::fs::remove_file(path);
@@ -307,8 +333,29 @@ type Sockets = BTreeMap<SocketAddr, Arc<tokio::net::UdpSocket>>;
 type Listening = (
     Vec<(Transport, SocketAddr)>,
     Sockets,
-    Vec<(TcpListener, SocketAddr)>,
+    Vec<(TcpListener, SocketAddr, Transport)>,
 );
+
+/// Takes connections from now on; those by TLS on its thread.
+fn accept(
+    streams: &Streams,
+    tls: &Tls,
+    listener: TcpListener,
+    (local, transport): (SocketAddr, Transport),
+) {
+    let streams = streams.clone();
+    if !transport.is_secure() {
+        tokio::spawn(streams.accept(listener, local, transport));
+        return;
+    }
+    tls.spawn(async move {
+        // Its octets are read where it was registered.
+        match listener.into_std().and_then(TcpListener::from_std) {
+            Ok(listener) => streams.accept(listener, local, transport).await,
+            Err(error) => tracing::error!(%local, %error, "tls cannot be listened to"),
+        }
+    });
+}
 
 /// Binds all that is configured; port 0 takes any free one.
 async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartError> {
@@ -328,10 +375,10 @@ async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartEr
                     sockets.insert(bound, socket);
                     bound
                 }
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                     let listener = TcpListener::bind(address).await.map_err(fault)?;
                     let bound = listener.local_addr().map_err(fault)?;
-                    tcp.push((listener, bound));
+                    tcp.push((listener, bound, transport));
                     bound
                 }
             };
@@ -354,6 +401,31 @@ async fn kept_bindings(settings: &Settings, shared: Option<&Shared>) -> Vec<(Ope
     }
     let read = |row: BindingRow| Some((row.operator, serde_json::from_str(&row.body).ok()?));
     rows.into_iter().filter_map(read).collect()
+}
+
+/// The calls of operators to numbers outside that today's caps count.
+fn past_calls(settings: &Settings, now: Wall) -> Vec<PastCall> {
+    let (database, journal) = (&settings.storage.database, settings.storage.journal());
+    let day = i64::try_from(A_DAY.as_micros()).unwrap_or(0);
+    let from = Some(Wall(now.0.saturating_sub(day)));
+    let records = match calls(database, &journal, from, None, MAX_PAST) {
+        Ok(records) => records,
+        Err(error) => {
+            tracing::error!(%error, "what was spent today on calls outside is not known");
+            Vec::new()
+        }
+    };
+    let out = records
+        .into_iter()
+        .filter(|one| one.direction == Direction::Out);
+    out.filter_map(|one| {
+        Some(PastCall {
+            class: one.dialled,
+            connected: one.connected?,
+            ended: one.ended?,
+        })
+    })
+    .collect()
 }
 
 /// The last states of the database, or of the journal where that is ahead, as the queue wants them.

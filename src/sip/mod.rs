@@ -8,6 +8,7 @@ pub mod digest;
 pub mod fault;
 pub mod flow;
 pub mod headers;
+pub mod locate;
 pub mod message;
 pub mod parse;
 pub mod refer;

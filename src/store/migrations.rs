@@ -39,6 +39,8 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (operator, contact)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 2: calls of operators to numbers outside.
+    "ALTER TABLE calls ADD COLUMN direction TEXT NOT NULL DEFAULT 'in';",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

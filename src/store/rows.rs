@@ -10,13 +10,13 @@ use crate::ids::{CallId, OperatorId, Pseudonym, QueueName};
 use crate::time::Wall;
 
 const COLUMNS: &str = "call, caller, dialled, trunk, queue, operator, language, plan, arrived, answered, queued, \
-     rung, connected, ended, ended_by, cause, caller_quality, operator_quality";
+     rung, connected, ended, ended_by, cause, caller_quality, operator_quality, direction";
 
 /// Writes the record, whether or not there is one of this call.
 pub(crate) fn upsert(connection: &Connection, record: &CallRecord) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&format!(
         "INSERT OR REPLACE INTO calls ({COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
     ))?;
     let wall = |moment: Option<Wall>| moment.map(|moment| moment.0);
     statement.execute(params![
@@ -38,6 +38,7 @@ pub(crate) fn upsert(connection: &Connection, record: &CallRecord) -> rusqlite::
         record.cause.as_ref().map(word).transpose()?,
         record.caller_quality.as_ref().map(json).transpose()?,
         record.operator_quality.as_ref().map(json).transpose()?,
+        word(&record.direction)?,
     ])?;
     Ok(())
 }
@@ -112,6 +113,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
         cause: optional(row, 15)?,
         caller_quality: from_json(row, 16)?,
         operator_quality: from_json(row, 17)?,
+        direction: text(row, 18)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::early::EARLY_GAP;
 use super::legs::COMPLETED_ELSEWHERE;
 use super::outgoing::{Pending, Purpose};
-use super::pbx::Switch;
+use super::pbx::{Switch, Timer};
 use super::refresh::RETRY;
 use crate::call::Progress;
 use crate::ids::LegId;
@@ -23,6 +23,9 @@ impl Switch {
         let Some(pending) = self.clients.get(&id).cloned() else {
             return;
         };
+        if let Purpose::Invite(leg) = pending.purpose {
+            self.timers.clear(&Timer::Unheard(leg));
+        }
         if matches!(response.status, 401 | 407)
             && self.is_wanted(id, &pending)
             && let Some(again) = self.answer_challenge(&pending, response, now)
@@ -58,7 +61,7 @@ impl Switch {
 
     /// Whether a request is still the one that its purpose waits for. An INVITE that was cancelled is
     /// not asked again: nobody would cancel the second.
-    fn is_wanted(&self, id: ClientId, pending: &Pending) -> bool {
+    pub(super) fn is_wanted(&self, id: ClientId, pending: &Pending) -> bool {
         let leg = match pending.purpose {
             Purpose::Invite(leg) => leg,
             Purpose::Refresh(leg) => {
@@ -79,7 +82,7 @@ impl Switch {
     }
 
     /// A request is repeated with credentials or a longer interval: the leg follows its new transaction.
-    fn asked_again(&mut self, pending: &Pending, old: ClientId, again: ClientId) {
+    pub(super) fn asked_again(&mut self, pending: &Pending, old: ClientId, again: ClientId) {
         if let Purpose::Refresh(leg) = pending.purpose
             && let Some(leg) = self.legs.get_mut(&leg)
         {
@@ -172,6 +175,7 @@ impl Switch {
                     if first {
                         self.phone_rings(id, now);
                     }
+                    self.tell_progress(id, response, first, now);
                 } else if response.is_success() && *cancelled {
                     // CANCEL and 2xx crossed (§9.1): the call stands for a moment.
                     let why = leg.elsewhere.then_some(COMPLETED_ELSEWHERE);
@@ -180,6 +184,7 @@ impl Switch {
                 } else if response.is_success() {
                     self.phone_answered(id, &pending.request, response, flow, now);
                 } else {
+                    self.note_retry_after(id, response);
                     self.ring_refused(id, response.status, now);
                 }
             }
@@ -287,7 +292,7 @@ impl Switch {
             self.send_ack(&ack, flow);
             return;
         }
-        if self.settings.trunk_of(flow.remote.ip()).is_none() && !self.is_phone(flow) {
+        if self.trunk_behind(flow).is_none() && !self.is_phone(flow) {
             return;
         }
         let mut headers = Headers::default();

@@ -7,7 +7,7 @@ use super::pbx::{PlannedCall, Switch};
 use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::{Number, Run};
-use crate::event::{Cause, Side, What};
+use crate::event::{Cause, Direction, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, TrunkName};
 use crate::private::Private;
 use crate::records::pseudonym;
@@ -38,7 +38,7 @@ impl Switch {
         let user = request.uri.user().unwrap_or_default();
         let colleague = OperatorId(user.clone());
         let known = || dialled(&request).is_some_and(|number| self.plan.has_number(&number));
-        match (operator, self.settings.trunk_of(flow.remote.ip())) {
+        match (operator, self.trunk_behind(flow)) {
             (Some(operator), _) if request.headers.has(Name::Replaces) => {
                 self.replace(id, &request, operator, flow, now);
             }
@@ -55,6 +55,7 @@ impl Switch {
             (Some(operator), _) if known() => {
                 self.take_call(id, request, flow, Origin::Operator(operator), now);
             }
+            (Some(operator), _) => self.place(id, &request, operator, flow, now),
             (None, Some(trunk)) => self.take_call(id, request, flow, Origin::Trunk(trunk), now),
             _ => self.respond_status(id, &request, 404, now),
         }
@@ -154,6 +155,8 @@ impl Switch {
             trunk: trunk.clone(),
             plan: plan.hash.clone(),
             language: run.language(),
+            direction: Direction::In,
+            operator: None,
         };
         self.emit(Some(call), what, now);
         if !known && colleague.is_none() {
@@ -182,6 +185,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            outgoing: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
         };
         self.calls.insert(call, planned);
@@ -198,7 +202,7 @@ impl Switch {
         now: Now,
     ) -> Option<LegId> {
         let tag = self.token();
-        let contact = self.our_contact(flow);
+        let contact = self.our_contact_as(wants_sips(request), flow);
         let dialog = match Dialog::as_uas(request, &tag, contact, flow) {
             Ok(dialog) => dialog,
             Err(fault) => {
@@ -210,7 +214,11 @@ impl Switch {
             Owner::Call(call) => shard_of(*call),
             Owner::Errand(_) => 0,
         };
-        let Some(media) = self.open_media(flow, shard, now) else {
+        let Some(place) = self.audio_place(flow, &request.body) else {
+            self.respond_status(id, request, 488, now);
+            return None;
+        };
+        let Some(media) = self.open_media(place, shard, now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(None, "ports-exhausted", text, now);
             self.refuse_for_load(id, request, now);
@@ -355,6 +363,19 @@ fn must_ring_reliably(request: &Request) -> bool {
     request.headers.lists(Name::Require, "100rel") && !request.body.is_empty()
 }
 
+/// Whether a dialog is one of `sips`: its request asks for it, or the first hop that recorded itself, or
+/// where there is none, the peer (RFC 3261 §12.1.1).
+pub(super) fn wants_sips(request: &Request) -> bool {
+    let routes = request.headers.all(Name::RecordRoute).next();
+    let first = routes.and_then(|text| NameAddr::parse(&text).ok());
+    let peer = || {
+        let contact = request.headers.all(Name::Contact).next();
+        let contact = contact.and_then(|text| NameAddr::parse(&text).ok());
+        contact.is_some_and(|contact| contact.uri.is_sips())
+    };
+    request.uri.is_sips() || first.map_or_else(peer, |route| route.uri.is_sips())
+}
+
 /// The number that was dialled, in its one form.
 fn dialled(request: &Request) -> Option<Number> {
     number_of(&request.uri)
@@ -374,7 +395,7 @@ fn as_dialled(request: &Request) -> String {
 
 /// The telephone number of a `tel:` URI, or of a `sip:` one that carries one in its user part with its
 /// parameters: `sip:0506802280;phone-context=+994@host;user=phone` (RFC 3261 §19.1.6).
-fn number_of(uri: &Uri) -> Option<Number> {
+pub(super) fn number_of(uri: &Uri) -> Option<Number> {
     let user = uri.user()?;
     let (number, parameters) = user.split_once(';').unwrap_or((&user, ""));
     let inner = parameters

@@ -309,7 +309,7 @@ impl Switch {
             .get(&id)
             .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
         if ringing {
-            self.resolving.retain(|_, (waiting, _)| *waiting != id);
+            self.stop_dialling(id);
             self.stop_rings(id, None, &RingEnd::NoAnswer, now);
             self.ring_step_over(id, 408, now);
         }
@@ -424,7 +424,7 @@ impl Switch {
             return;
         };
         self.timers.clear(&Timer::Call(id));
-        self.resolving.retain(|_, (waiting, _)| *waiting != id);
+        self.stop_dialling(id);
         if let Some((_, Some(claim))) = call.operator {
             self.claims.remove(&claim);
             self.tell_queue(Input::TalkEnded(claim), now);
@@ -445,6 +445,7 @@ impl Switch {
         for leg in legs.into_iter().flatten() {
             self.hang_up(leg, now);
         }
+        self.book(call.outgoing, now);
         self.emit(Some(id), What::Ended { by, cause }, now);
         self.outputs.push_back(Output::Snapshot {
             call: id,

@@ -1,6 +1,7 @@
 //! What is answered without a transaction (RFC 3261 §8.2.7): a stranger who has proved nothing costs
 //! us one datagram of about the size of his own, and no memory.
 
+use super::arrive::number_of;
 use super::dispatch::{ALLOW, capabilities, refusal_for_all};
 use super::pbx::Switch;
 use super::register::Gate;
@@ -63,9 +64,10 @@ impl Switch {
         let inside = || {
             request.headers.has(Name::Replaces)
                 || self.accounts.contains_key(&OperatorId(user.clone()))
+                || number_of(&request.uri).is_some_and(|one| !self.plan.has_number(&one))
         };
         user.starts_with('*')
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_behind(flow).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
             || (self.is_phone(flow) && inside())
     }
@@ -81,7 +83,7 @@ impl Switch {
             || via.parameter("rport").is_some()
             || via.host.address() != Some(flow.remote.ip())
             || request.method == Method::Register
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_behind(flow).is_none()
             || self.is_phone(flow);
         let mut flow = flow;
         if !stays {

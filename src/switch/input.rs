@@ -9,11 +9,13 @@ use crate::ids::{CallId, OperatorId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::locate;
 use crate::sip::message::Message;
 use crate::sip::parse::{Malformed, parse_datagram};
 
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
+use super::spending::PastCall;
 
 /// One thing that the shell tells the switch.
 #[derive(Debug, Clone)]
@@ -37,17 +39,24 @@ pub enum Input {
         /// Which way.
         flow: Flow,
     },
+    /// The certificate of a connection's peer was verified; comes before what the peer says.
+    Proved {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Whom it names, in lower case (RFC 5922 §7.1).
+        names: Vec<String>,
+    },
     /// A connection is gone.
     FlowClosed {
         /// Which.
         connection: ConnectionId,
     },
-    /// The answer to [`Output::Resolve`]; empty: no such host.
+    /// The answer to [`Output::Resolve`].
     Resolved {
         /// Of which question.
         question: u64,
-        /// In the order to try.
-        routes: Vec<Route>,
+        /// What DNS says.
+        answer: locate::Answer,
     },
     /// Media tells something.
     Media(media::Event),
@@ -87,6 +96,8 @@ pub enum Command {
     Operators(Vec<Account>),
     /// Registrations that a store kept; those that have expired are left out.
     Bindings(Vec<(OperatorId, Binding)>),
+    /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
+    PastCalls(Vec<PastCall>),
     /// States of operators that a store kept.
     OperatorStates(crate::queue::Snapshot),
     /// This dialplan from now on; calls in progress finish on theirs.
@@ -119,14 +130,19 @@ pub enum Output {
     },
     /// Tell media.
     Media(media::Command),
-    /// Find a host's addresses (RFC 3263 §4), and ours towards them; [`Input::Resolved`] answers.
+    /// Ask DNS (RFC 3263 §4), and the system for our address towards a host; [`Input::Resolved`] answers.
     Resolve {
         /// Comes back.
         question: u64,
-        /// The host's name, or its address where only ours is wanted.
+        /// What to ask.
+        ask: locate::Question,
+    },
+    /// By TLS, whoever is at this address must prove to be this host (RFC 5922 §7.2).
+    Expect {
+        /// Where.
+        remote: SocketAddr,
+        /// Who.
         host: String,
-        /// Its port.
-        port: u16,
     },
     /// An operator's contacts, to be kept for the next start.
     Bindings {

@@ -21,7 +21,8 @@ impl Switch {
         let Some(one) = self.calls.get(&call) else {
             return false;
         };
-        if one.partner != Some(leg) || one.stage != Stage::Talking {
+        let alone = one.outgoing.is_some();
+        if alone || one.partner != Some(leg) || one.stage != Stage::Talking {
             return false;
         }
         let talked = one.operator.clone();

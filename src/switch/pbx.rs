@@ -7,20 +7,24 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use super::dial::{Dialling, Troubled};
 use super::input::{Command, Counts, Input, Output};
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
+use super::spending::Spending;
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
-use crate::ids::{CallId, LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media;
 use crate::queue::{ClaimId, Domain, QueueSettings};
 use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
+use crate::sip::flow::ConnectionId;
+use crate::sip::locate::{Question, Target};
 use crate::sip::transaction::layer::{self, ClientId, Id, Layer, ServerId};
 use crate::time::{Instant, Now, TimerTable};
 
@@ -39,6 +43,8 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// A trunk's server that has not said a word.
+    Unheard(LegId),
 }
 
 /// The exchange.
@@ -65,11 +71,22 @@ pub struct Switch {
     pub(super) last_leg: u64,
     pub(super) last_playback: u64,
     pub(super) last_question: u64,
-    pub(super) resolving: BTreeMap<u64, (CallId, crate::dialplan::Number)>,
+    /// Questions to DNS that are open.
+    pub(super) resolving: BTreeMap<u64, (CallId, Question)>,
+    /// Numbers outside that are being called.
+    pub(super) dialling: BTreeMap<CallId, Dialling>,
+    /// What operators' calls outside have cost today.
+    pub(super) spending: Spending,
+    /// Trunks' servers that failed lately.
+    pub(super) troubled: Troubled,
+    /// Where each trunk's servers were the last time.
+    pub(super) last_targets: BTreeMap<TrunkName, Vec<Target>>,
     /// Legs whose media was told to close: whose they were, and the port that comes back.
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// Connections whose peers proved by certificate to be a trunk.
+    pub(super) proved: BTreeMap<ConnectionId, TrunkName>,
     pub(super) draining: bool,
 }
 
@@ -104,8 +121,13 @@ impl Switch {
             last_playback: 0,
             last_question: 0,
             resolving: BTreeMap::new(),
+            dialling: BTreeMap::new(),
+            spending: Spending::default(),
+            troubled: Troubled::default(),
+            last_targets: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            proved: BTreeMap::new(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -126,12 +148,14 @@ impl Switch {
             Input::Message { flow, message } => self.receive(*message, flow, now),
             Input::Malformed { flow, malformed } => self.refuse_malformed(&malformed, flow),
             Input::SendFailed { flow } => self.layer.transport_error(flow, now.at),
+            Input::Proved { connection, names } => self.proved(connection, &names),
             Input::FlowClosed { connection } => {
+                self.proved.remove(&connection);
                 let changes = self.registrar.drop_connection(connection, now);
                 self.contacts_changed(changes, now);
                 self.reroute(connection);
             }
-            Input::Resolved { question, routes } => self.resolved(question, &routes, now),
+            Input::Resolved { question, answer } => self.resolved(question, answer, now),
             Input::Media(event) => self.heard(event, now),
             Input::Command(command) => self.obey(command, now),
         }
@@ -149,6 +173,7 @@ impl Switch {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Unheard(leg) => self.dial_unheard(leg, now),
             }
         }
         self.settle(now);
@@ -196,7 +221,11 @@ impl Switch {
                 self.outputs.push_back(Output::Send { flow, bytes });
             }
             layer::Output::Timeout(id) => self.unanswered(id, 408, now),
-            layer::Output::TransportError(Id::Client(id)) => self.unanswered(id, 503, now),
+            layer::Output::TransportError(Id::Client(id)) => {
+                if !self.falls_back(id, now) {
+                    self.unanswered(id, 503, now);
+                }
+            }
             // The peer's side of an INVITE vanished before our answer: its leg is found dead by its
             // own timers, which also serve a peer who comes back by another connection.
             layer::Output::TransportError(Id::Server(_)) | layer::Output::NotAcknowledged(_) => {}
@@ -226,6 +255,9 @@ impl Switch {
                 self.contacts_changed(changes, now);
             }
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::PastCalls(calls) => {
+                calls.iter().for_each(|past| self.book_past(past, now));
+            }
             Command::Apply(plan) => {
                 self.emit(
                     None,

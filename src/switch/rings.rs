@@ -1,17 +1,14 @@
 //! Ringing operators' phones and outside numbers, and what becomes of it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP, SUPPORTED};
-use super::input::{Output, Route};
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
-use crate::dialplan::Number;
 use crate::event::{RingEnd, Side, What};
-use crate::ids::{CallId, LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
@@ -21,19 +18,26 @@ use crate::sip::flow::Flow;
 use crate::sip::headers::quote;
 use crate::sip::message::{Headers, Method, Name, Request};
 use crate::sip::session_timer::{Proposal, Settings};
-use crate::sip::uri::{Host, Uri};
+use crate::sip::uri::Uri;
 use crate::time::Now;
 
+/// Call-ID and From tag.
+pub(super) type Identity = (String, String);
+
 /// What an INVITE of ours names.
-struct Invitation {
-    uri: Uri,
-    to: String,
-    from: String,
-    flow: Flow,
-    operator: Option<OperatorId>,
-    credentials: Option<Credentials>,
-    /// The proxies on the way.
-    path: Vec<String>,
+pub(super) struct Invitation {
+    pub(super) uri: Uri,
+    pub(super) to: String,
+    pub(super) from: String,
+    pub(super) flow: Flow,
+    pub(super) operator: Option<OperatorId>,
+    pub(super) credentials: Option<Credentials>,
+    /// By which trunk it goes out.
+    pub(super) trunk: Option<TrunkName>,
+    /// `None`: a new one.
+    pub(super) identity: Option<Identity>,
+    /// The proxies on the way (RFC 3327).
+    pub(super) path: Vec<String>,
 }
 
 impl Switch {
@@ -194,20 +198,29 @@ impl Switch {
             operator: Some(operator.clone()),
             credentials: None,
             path: binding.path.clone(),
+            trunk: None,
+            identity: None,
         };
         self.invite(call, invitation, now);
     }
 
     /// Sends an INVITE as a new leg of a call.
-    fn invite(&mut self, call: CallId, invitation: Invitation, now: Now) -> Option<LegId> {
+    pub(super) fn invite(
+        &mut self,
+        call: CallId,
+        invitation: Invitation,
+        now: Now,
+    ) -> Option<LegId> {
         let flow = invitation.flow;
-        let Some(media) = self.open_media(flow, shard_of(call), now) else {
+        let place = self.audio_place(flow, &[])?;
+        let Some(media) = self.open_media(place, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
             return None;
         };
         let id = media.0;
-        let (tag, call_id) = (self.token(), self.token());
+        let new = (self.token(), self.token());
+        let (call_id, tag) = invitation.identity.unwrap_or(new);
         let proposal = Proposal::new(&Settings::default());
         let mut headers = Headers::with_capacity(14);
         let hops = match (&invitation.operator, self.calls.get(&call)) {
@@ -222,7 +235,8 @@ impl Switch {
         headers.push(Name::To, invitation.to);
         headers.push(Name::CallId, call_id);
         headers.push(Name::CSeq, "1 INVITE");
-        headers.push(Name::Contact, self.our_contact(flow));
+        let secure = invitation.uri.is_sips();
+        headers.push(Name::Contact, self.our_contact_as(secure, flow));
         headers.push(Name::Allow, ALLOW);
         headers.push(Name::Supported, SUPPORTED);
         headers.push(
@@ -246,7 +260,8 @@ impl Switch {
             body: body.clone(),
         };
         let purpose = Purpose::Invite(id);
-        let sent = self.send_request(request.clone(), flow, purpose, invitation.credentials, now);
+        let credentials = invitation.credentials;
+        let sent = self.send_request(request.clone(), flow, purpose, credentials.clone(), now);
         let Some(client) = sent else {
             self.closing
                 .insert(id, (None, Side::Operator, media.1.port));
@@ -272,6 +287,10 @@ impl Switch {
             flow,
         );
         self.described(id, &body);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.credentials = credentials;
+            leg.trunk = invitation.trunk;
+        }
         if let Some(call) = self.calls.get_mut(&call) {
             call.rings.insert(id);
         }
@@ -310,88 +329,6 @@ impl Switch {
         false
     }
 
-    /// A `ring` step for a number outside; `false`: no trunk takes calls.
-    pub(super) fn ring_outside(&mut self, call: CallId, number: &Number, now: Now) -> bool {
-        let host = self
-            .settings
-            .trunks
-            .iter()
-            .find_map(|trunk| trunk.host.clone());
-        let Some(host) = host else {
-            let text = "a ring step names a number outside, but no trunk has a host".to_owned();
-            self.alarm(Some(call), "no-outgoing-trunk", text, now);
-            return false;
-        };
-        let address = Host::parse(&host.host).ok().and_then(|host| host.address());
-        let remote = address.map(|address| SocketAddr::new(address, host.port));
-        // With several addresses of our own the system has to say which one leads there.
-        if let Some(remote) = remote
-            && self.ways_out(remote, host.transport).count() < 2
-        {
-            let route = Route {
-                remote,
-                local: None,
-            };
-            return self.ring_number(call, number, route, now);
-        }
-        self.last_question += 1;
-        let question = self.last_question;
-        self.resolving.insert(question, (call, number.clone()));
-        self.outputs.push_back(Output::Resolve {
-            question,
-            host: host.host,
-            port: host.port,
-        });
-        true
-    }
-
-    /// The trunk's addresses are known.
-    pub(super) fn resolved(&mut self, question: u64, routes: &[Route], now: Now) {
-        let Some((call, number)) = self.resolving.remove(&question) else {
-            return;
-        };
-        let waits = self
-            .calls
-            .get(&call)
-            .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
-        if !waits {
-            return;
-        }
-        let first = routes.first().copied();
-        if !first.is_some_and(|route| self.ring_number(call, &number, route, now)) {
-            self.timers.clear(&Timer::Call(call));
-            self.ring_step_over(call, 480, now);
-        }
-    }
-
-    fn ring_number(&mut self, call: CallId, number: &Number, route: Route, now: Now) -> bool {
-        let trunk = self
-            .settings
-            .trunks
-            .iter()
-            .find(|trunk| trunk.host.is_some())
-            .cloned();
-        let Some((trunk, host)) = trunk.and_then(|trunk| Some((trunk.clone(), trunk.host?))) else {
-            return false;
-        };
-        let Some(flow) = self.flow_to(route, host.transport) else {
-            return false;
-        };
-        let own = trunk.from.as_deref().unwrap_or("116111");
-        let (place, port) = (&host.host, host.port);
-        let invitation = Invitation {
-            uri: Uri::parse_lenient(&format!("sip:{number}@{place}:{port}")),
-            to: format!("<sip:{number}@{place}>"),
-            // On outside legs our own number is shown, never the caller's.
-            from: format!("<sip:{own}@{}>", self.settings.domain),
-            flow,
-            operator: None,
-            credentials: trunk.credentials,
-            path: Vec::new(),
-        };
-        self.invite(call, invitation, now).is_some()
-    }
-
     /// A phone of a ring rings.
     pub(super) fn phone_rings(&mut self, leg: LegId, now: Now) {
         let call = self.legs.get(&leg).and_then(|leg| leg.call());
@@ -405,6 +342,9 @@ impl Switch {
 
     /// A phone refused or was not reached: the others ring on; with the last one the ring is over.
     pub(super) fn ring_refused(&mut self, id: LegId, status: u16, now: Now) {
+        if self.dial_goes_on(id, status, now) {
+            return;
+        }
         let Some(leg) = self.legs.get(&id) else {
             return;
         };
@@ -433,7 +373,7 @@ impl Switch {
     }
 
     /// No phone rings any more, and nobody answered.
-    fn ring_over(&mut self, call: CallId, why: &RingEnd, now: Now) {
+    pub(super) fn ring_over(&mut self, call: CallId, why: &RingEnd, now: Now) {
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };
@@ -517,15 +457,22 @@ impl Switch {
         if one.stage == Stage::Talking || !one.rings.remove(&id) {
             return self.hang_up_loser(id, now);
         }
+        if !self.answer_operator(call, now) {
+            return self.hang_up(id, now);
+        }
+        let Some(one) = self.calls.get_mut(&call) else {
+            return;
+        };
         one.stage = Stage::Talking;
         one.partner = Some(id);
         let others = std::mem::take(&mut one.rings);
         let rung = one.operator.clone();
+        self.dialling.remove(&call);
         self.timers.clear(&Timer::Call(call));
         self.connect_media(id);
-        let who = rung
-            .as_ref()
-            .map_or_else(|| "outside".into(), |(operator, _)| operator.clone());
+        let placed = self.operator_outside(call);
+        let who = rung.as_ref().map(|(operator, _)| operator.clone());
+        let who = who.or(placed).unwrap_or_else(|| "outside".into());
         self.emit(Some(call), What::Connected { operator: who }, now);
         if let Some((_, Some(claim))) = rung {
             self.tell_queue(Input::Answered(claim), now);

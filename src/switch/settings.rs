@@ -2,15 +2,18 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::dialplan::Number;
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
 pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
+use crate::sip::uri::Uri;
 
 /// A carrier's line to us.
 #[derive(Debug, Clone)]
@@ -19,6 +22,9 @@ pub struct Trunk {
     pub name: TrunkName,
     /// Addresses that its calls come from; these are trusted to assert identities (RFC 3325).
     pub sources: Vec<IpNet>,
+    /// Its name in the certificate that it shows us: calls by such a connection are its own, wherever
+    /// they come from (RFC 5922 §7.1).
+    pub tls_identity: Option<String>,
     /// Where outgoing calls go; `None`: it only brings calls.
     pub host: Option<TrunkHost>,
     /// Who we are to the carrier, where it challenges us.
@@ -27,15 +33,56 @@ pub struct Trunk {
     pub from: Option<String>,
 }
 
+impl Trunk {
+    /// Where its servers are looked for; `None`: it takes no calls.
+    pub fn uri(&self) -> Option<Uri> {
+        let transport = self.host.as_ref()?.transport;
+        let transport = transport.map(|one| format!(";transport={}", one.parameter()));
+        let text = format!("sip:{}{}", self.place()?, transport.unwrap_or_default());
+        Some(Uri::parse_lenient(&text))
+    }
+
+    /// The URI of a number at the trunk.
+    pub fn uri_of(&self, number: &Number) -> Option<String> {
+        Some(format!("sip:{number}@{}", self.place()?))
+    }
+
+    /// Host and port, as they stand in a URI.
+    fn place(&self) -> Option<String> {
+        let host = self.host.as_ref()?;
+        let name = match host.host.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) => host.host.clone(),
+        };
+        let port = host.port.map(|port| format!(":{port}"));
+        Some(format!("{name}{}", port.unwrap_or_default()))
+    }
+
+    /// The number of ours that whoever we call sees.
+    pub fn shown(&self) -> &str {
+        self.from.as_deref().unwrap_or("116111")
+    }
+
+    /// Its priority and weight among the trunks that take calls.
+    pub fn choice(&self) -> (u16, u16) {
+        (0, 0)
+    }
+
+    /// How long one of its servers may be silent before the next is tried.
+    pub fn failover_after(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+}
+
 /// Where a trunk takes our calls.
 #[derive(Debug, Clone)]
 pub struct TrunkHost {
     /// A name or an address.
     pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// By which transport.
-    pub transport: Transport,
+    /// Its port; `None`: DNS says (RFC 3263 §4.2).
+    pub port: Option<u16>,
+    /// By which transport; `None`: DNS says (RFC 3263 §4.1).
+    pub transport: Option<Transport>,
 }
 
 /// Short codes that operators dial; each is spoken back.
@@ -102,9 +149,22 @@ impl Settings {
                 .iter()
                 .any(|network| network.contains(&remote));
         match self.advertise {
-            Some(outside) if !near => outside,
+            // It is of one family; IPv6 has no such NAT.
+            Some(outside) if !near && outside.is_ipv4() == local.is_ipv4() => outside,
             _ => local,
         }
+    }
+
+    /// The trunk that a certificate of these names belongs to.
+    pub fn trunk_named(&self, names: &[String]) -> Option<TrunkName> {
+        let is_own = |trunk: &&Trunk| {
+            let identity = trunk.tls_identity.as_ref();
+            identity.is_some_and(|identity| names.contains(identity))
+        };
+        self.trunks
+            .iter()
+            .find(is_own)
+            .map(|trunk| trunk.name.clone())
     }
 
     /// The trunk whose sources hold `remote`. Without any configured trunk, loopback is one.
@@ -181,6 +241,7 @@ mod tests {
         settings.trunks.push(Trunk {
             name: "azercell".into(),
             sources: vec!["198.51.100.0/24".parse().unwrap()],
+            tls_identity: None,
             host: None,
             credentials: None,
             from: None,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
-use crate::call::{Leg, Media, Owner, Progress, Said, Stage};
+use crate::call::{Leg, Media, Outgoing, Owner, Progress, Said, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
@@ -31,6 +31,8 @@ pub struct LegSnapshot {
     /// Holds the peer's address, which is the caller's number.
     dialog: Private<Dialog>,
     flow: Flow,
+    #[serde(default)]
+    trunk: Option<TrunkName>,
     contact: String,
     media: Media,
     agreement: Option<Agreement>,
@@ -78,6 +80,8 @@ pub struct CallSnapshot {
     queue: Option<QueueName>,
     #[serde(default = "most_hops")]
     hops: u8,
+    #[serde(default)]
+    outgoing: Option<Outgoing>,
 }
 
 fn most_hops() -> u8 {
@@ -88,6 +92,9 @@ impl Switch {
     /// The call's latest stable state; `None`: it has none yet, since it is not answered.
     pub(super) fn snapshot_of(&self, id: CallId) -> Option<CallSnapshot> {
         let call = self.calls.get(&id)?;
+        if !self.legs.get(&call.caller_leg)?.is_up() {
+            return None;
+        }
         let caller_leg = self.leg_snapshot(call.caller_leg)?;
         // Until somebody takes the caller who is handed on, a restart gives the call back.
         let hands_on = call.transfer.as_ref().and_then(|transfer| transfer.leg);
@@ -127,6 +134,7 @@ impl Switch {
                     .queue_of(call.operator.as_ref().and_then(|(_, claim)| *claim)),
             },
             hops: call.hops,
+            outgoing: call.outgoing.clone(),
         })
     }
 
@@ -150,6 +158,7 @@ impl Switch {
             operator: leg.operator.clone(),
             dialog: Private::new(leg.dialog.clone()?),
             flow: leg.flow,
+            trunk: leg.trunk.clone(),
             contact: leg.contact.clone(),
             media: leg.media.clone(),
             agreement: leg.timer.agreement().copied(),
@@ -262,6 +271,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            outgoing: snapshot.outgoing,
             hops: snapshot.hops,
         };
         self.calls.insert(id, call);
@@ -328,7 +338,10 @@ impl Switch {
             flow: kept.flow.closed(),
             contact: kept.contact.clone(),
             media: kept.media.clone(),
-            credentials: self.credentials_for(kept.flow, side, kept.operator.is_some()),
+            trunk: kept.trunk.clone(),
+            credentials: self
+                .credentials_of(kept.trunk.as_ref())
+                .or_else(|| self.credentials_for(kept.flow, side, kept.operator.is_some())),
             timer,
             ending: false,
             referral: None,

@@ -212,6 +212,13 @@ impl Switch {
 
     /// A `ring` step or a transfer came to nothing.
     pub(super) fn ring_step_over(&mut self, call: CallId, status: u16, now: Now) {
+        if self
+            .calls
+            .get(&call)
+            .is_some_and(|one| one.outgoing.is_some())
+        {
+            return self.outgoing_failed(call, status, now);
+        }
         match self
             .calls
             .get(&call)

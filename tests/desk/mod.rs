@@ -12,6 +12,7 @@ use qaynar::event::{Event, What};
 use qaynar::private::Private;
 use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::{Flow, Transport};
+use qaynar::sip::locate::Question;
 use qaynar::sip::message::{Headers, Message, Request, Response};
 use qaynar::sip::parse::parse_datagram;
 use qaynar::switch::{Account, Command, FeatureCodes, Input, Output, Settings, Switch};
@@ -66,8 +67,8 @@ pub(crate) struct Desk {
     pub(crate) now: Now,
     /// All that was sent and not picked up.
     pub(crate) sent: Vec<(Flow, Message)>,
-    /// Questions to the resolver, with their hosts.
-    pub(crate) questions: Vec<(u64, String)>,
+    /// Questions to DNS.
+    pub(crate) questions: Vec<(u64, Question)>,
     /// All that happened and was not picked up.
     pub(crate) events: Vec<Event>,
 }
@@ -174,7 +175,7 @@ impl Desk {
                     };
                     self.sent.push((flow, message));
                 }
-                Output::Resolve { question, host, .. } => self.questions.push((question, host)),
+                Output::Resolve { question, ask } => self.questions.push((question, ask)),
                 Output::Event(event) => self.events.push(event),
                 Output::Media(qaynar::media::Command::Close { leg }) => {
                     let quality = qaynar::media::Quality::default();

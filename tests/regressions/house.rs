@@ -70,10 +70,11 @@ pub(crate) fn settings() -> Settings {
         trunks: vec![Trunk {
             name: "azercell".into(),
             sources: vec!["198.51.100.0/24".parse().unwrap()],
+            tls_identity: None,
             host: Some(TrunkHost {
                 host: "198.51.100.7".into(),
-                port: 5060,
-                transport: Transport::Udp,
+                port: Some(5060),
+                transport: Some(Transport::Udp),
             }),
             credentials: Some(Credentials {
                 user: "line".into(),

@@ -100,6 +100,7 @@ pub(crate) fn settings() -> Settings {
         trunks: vec![Trunk {
             name: "azercell".into(),
             sources: vec!["203.0.113.0/24".parse().expect("a network")],
+            tls_identity: None,
             host: None,
             credentials: None,
             from: None,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::event::{Event, OperatorState, RingEnd, What};
+use crate::event::{Direction, Event, OperatorState, RingEnd, What};
 
 /// The line for an event; `None`: nothing that one would watch.
 pub(super) fn line(event: &Event) -> Option<String> {
@@ -23,6 +23,11 @@ pub(super) fn line(event: &Event) -> Option<String> {
 
 fn words(what: &What) -> Option<String> {
     Some(match what {
+        What::Arrived {
+            dialled,
+            direction: Direction::Out,
+            ..
+        } => format!("an operator calls outside: {dialled}"),
         What::Arrived {
             caller, dialled, ..
         } => {

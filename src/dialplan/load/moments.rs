@@ -47,6 +47,15 @@ impl Draft {
             .text("keys")
             .map(|(keys, _)| keys.chars().collect())
             .unwrap_or_default();
+        let by_operator = expect.text("by").is_some_and(|(by, span)| {
+            let known = by == "operator" || by == "caller";
+            if !known {
+                let what = format!("{by:?} is nobody who dials");
+                let remedy = "write by = \"operator\", or leave it out: a caller dials";
+                expect.source.fault(span, what, remedy);
+            }
+            by == "operator"
+        });
         let ends = expect.table("ends");
         let place = expect.place();
         let read = ends.and_then(read_ends);
@@ -62,6 +71,7 @@ impl Draft {
                 dial,
                 at: None,
                 operators,
+                by_operator,
                 keys,
                 ends,
                 language,
@@ -125,9 +135,17 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let said = ends
         .text("language")
         .and_then(|(code, span)| language(ends.source, &code, &span));
-    let found = queue.or(heard).or(hung_up);
+    let outgoing = ends.text("outgoing").map(|(name, _)| Ends::Outgoing(name));
+    let refused = ends
+        .flag("refused")
+        .filter(|flag| *flag)
+        .map(|_| Ends::Refused);
+    let found = queue.or(heard).or(hung_up).or(outgoing).or(refused);
     if found.is_none() {
-        ends.fault("ends says nowhere", "give it queue, heard or hung_up");
+        ends.fault(
+            "ends says nowhere",
+            "give it queue, heard or hung_up, or with by = \"operator\": outgoing or refused",
+        );
     }
     ends.finish();
     found.map(|ends| (ends, said))
