@@ -7,10 +7,11 @@ mod desk;
 use std::time::Duration;
 
 use desk::{Desk, PASSWORD, from, settings};
+use qaynar::queue::{OperatorSnapshot, Snapshot};
 use qaynar::sip::digest::Challenge;
 use qaynar::sip::flow::{ConnectionId, Flow, Transport};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
-use qaynar::switch::Input;
+use qaynar::switch::{Command, Input};
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
 /// A Contact of one device.
@@ -51,6 +52,20 @@ fn texts(response: &Response, name: Name) -> Vec<String> {
     all.map(|text| text.into_owned()).collect()
 }
 
+/// Operator 101 takes calls from now on.
+fn on_shift(desk: &mut Desk) {
+    let operators = vec![OperatorSnapshot {
+        operator: "101".into(),
+        logged_in: true,
+        paused: false,
+        idle_since: desk.now.wall,
+        wrap_up_until: None,
+    }];
+    desk.input(Input::Command(Command::OperatorStates(Snapshot {
+        operators,
+    })));
+}
+
 /// A caller of the trunk comes; the INVITEs that went out since, and by which way.
 fn rung(desk: &mut Desk) -> Vec<(Flow, Request)> {
     let invite = format!(
@@ -88,18 +103,18 @@ fn a_phone_with_two_flows_rings_once_and_by_the_other_where_the_first_fails() {
         assert_eq!(contacts.len(), number);
         assert!(contacts[number - 1].contains(&format!(";reg-id={number}")));
     }
-    desk.on_shift("101");
+    on_shift(&mut desk);
     let out = rung(&mut desk);
     assert_eq!(out.len(), 1, "one phone rings once");
     assert_eq!(out[0].0, stream(12));
     assert_eq!(out[0].1.uri.to_string(), "sip:101@x.invalid");
     let connection = ConnectionId(12);
-    desk.tell(Input::FlowClosed { connection });
-    desk.tell(Input::SendFailed { flow: stream(12) });
+    desk.input(Input::FlowClosed { connection });
+    desk.input(Input::SendFailed { flow: stream(12) });
     let out = invites(&desk);
     assert_eq!(out.last().unwrap().0, stream(11), "by the other flow");
     assert_eq!(out.len(), 2);
-    assert_eq!(desk.counts().contacts, 1);
+    assert_eq!(desk.switch.counts().contacts, 1);
 }
 
 #[test]
@@ -116,7 +131,7 @@ fn proxies_are_the_way_to_the_phone_and_the_first_must_keep_flows() {
     assert_eq!(granted.status, 200);
     let named = ["<sip:192.0.2.7;lr>", "<sip:192.0.2.8;lr;ob>"];
     assert_eq!(texts(&granted, Name::Path), named);
-    desk.on_shift("101");
+    on_shift(&mut desk);
     let out = rung(&mut desk);
     assert_eq!(out.len(), 1);
     assert_eq!(out[0].0, proxy);

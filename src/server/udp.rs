@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::known::Known;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::stun;
 use crate::switch::Input;
 
 /// The kernel's buffer: 10,000 REGISTERs at once must not push out an INVITE.
@@ -91,6 +92,13 @@ pub async fn receive(
         let bytes = &buffer[..length];
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             continue; // Keep-alive of a NAT (RFC 5626 §4.4.2 has CRLF for streams; phones send it here too).
+        }
+        if stun::is_stun(bytes) {
+            // A keep-alive is no message; the answer is hardly longer than the question.
+            if let Some(answer) = stun::answer(bytes, remote) {
+                let _ = socket.try_send_to(&answer, remote);
+            }
+            continue;
         }
         if !known.lets_in(remote, length, &inputs) {
             continue;
