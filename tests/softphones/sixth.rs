@@ -1,13 +1,13 @@
 //! Calls by IPv6.
 
-use crate::pjsua;
+use crate::baresip;
 use crate::server::{SOON, Setup};
 use crate::sipp::Phone;
 
 const CALLER: u32 = 350;
 const OPERATOR: u32 = 480;
 
-/// A caller of the trunk by SIPp and an operator's pjsua2, both on `::1`, by this transport.
+/// A caller of the trunk by SIPp and an operator's baresip, both on `::1`, by this transport.
 fn by_ipv6(transport: &'static str) {
     let server = Setup::new()
         .operator("101")
