@@ -83,12 +83,6 @@ impl Setup {
         self
     }
 
-    /// At `::1`.
-    pub(crate) fn by_ipv6(mut self) -> Self {
-        self.address = "::1".into();
-        self
-    }
-
     /// Over this transport.
     pub(crate) fn over(mut self, transport: &'static str) -> Self {
         self.transport = transport;
@@ -184,14 +178,9 @@ impl Setup {
 
 fn config(control: u16, folder: &Path, voice: &Path, address: &str) -> String {
     let (folder, voice) = (folder.display(), voice.display());
-    let (listen, by_ipv6) = match address.contains(':') {
-        true => (format!("[{address}]"), "yes"),
-        false => (address.to_owned(), "no"),
-    };
     format!(
         "poll_method epoll
-sip_listen {listen}:0
-prefer_ipv6 {by_ipv6}
+sip_listen {address}:0
 net_interface {address}
 call_local_timeout 120
 call_max_calls 4

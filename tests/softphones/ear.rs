@@ -58,11 +58,6 @@ impl Ear {
         Self::with_packets_of(20, tone, payload_type)
     }
 
-    /// The same, at an address.
-    pub(crate) fn open_at(ip: IpAddr, tone: u32, payload_type: u8) -> Self {
-        Self::with(ip, 20, Some(tone), payload_type)
-    }
-
     /// The same, with packets of so many milliseconds.
     pub(crate) fn with_packets_of(
         packet_time: u32,

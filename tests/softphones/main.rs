@@ -33,7 +33,6 @@ mod operators;
 mod outside;
 mod registration;
 mod secure;
-mod sixth;
 mod starting;
 mod stopping;
 mod trace;

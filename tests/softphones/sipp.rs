@@ -306,21 +306,6 @@ impl Phone {
         Self { sipp, ear }
     }
 
-    /// The same by "udp" or "tcp", at the address family of the server.
-    pub(crate) fn caller_over(server: &Server, transport: &str, tone: u32) -> Self {
-        let ip = server.udp.ip();
-        let ear = Ear::open_at(ip, tone, ULAW);
-        let sdp = audio_at(ip, ear.port(), &[ULAW, ALAW]);
-        let address = if ip.is_ipv6() { "::1" } else { "127.0.0.1" };
-        let scenario = Scenario::caller("0501234567", "116111", &sdp).at_address(address);
-        let scenario = match transport {
-            "tcp" => scenario.over_tcp(),
-            _ => scenario,
-        };
-        let sipp = scenario.run(server);
-        Self { sipp, ear }
-    }
-
     /// An operator's phone, registered and on shift: rings, and answers when nudged.
     pub(crate) fn operator(server: &Server, id: &str, tone: u32) -> Self {
         let port = free_port();
