@@ -43,6 +43,7 @@ fn open(engine: &mut Engine, number: u64, codec: Codec) {
                 event_type_in: None,
                 packet_time: FRAME,
                 direction: Direction::SendRecv,
+                crypto: None,
             },
         },
     ];

@@ -153,6 +153,13 @@ pub enum What {
         /// The figures.
         quality: Quality,
     },
+    /// All SIP messages of the call, once its last leg is gone: mostly after `Ended`.
+    Messages {
+        /// In the order in which they came and went.
+        messages: Vec<Traced>,
+        /// How many of the middle of a very long call were left out.
+        skipped: u32,
+    },
     /// The call is over; exactly once a call.
     Ended {
         /// Who ended it.
@@ -197,6 +204,28 @@ pub enum What {
         /// Its hash.
         plan: String,
     },
+}
+
+/// A SIP message of a call, pseudonymised at capture: nothing in it names anybody but operators by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// When.
+    pub at: Wall,
+    /// Whether the peer sent it.
+    pub received: bool,
+    /// Whose leg it belongs to.
+    pub side: Side,
+    /// Whose phone, on an operator's leg.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operator: Option<OperatorId>,
+    /// `udp`, `tcp`, ….
+    pub transport: String,
+    /// `INVITE`, or `180 Ringing`.
+    pub line: String,
+    /// `1 INVITE`.
+    pub cseq: String,
+    /// What it meant further: `Require: 100rel`, `SDP: audio PCMA sendrecv`.
+    pub details: Vec<String>,
 }
 
 /// Why an operator's phones stopped ringing.
@@ -382,6 +411,19 @@ mod tests {
         "because".into()
     }
 
+    fn message() -> Traced {
+        Traced {
+            at: Wall(1_795_000_000_000_000),
+            received: true,
+            side: Side::Operator,
+            operator: Some(operator()),
+            transport: "udp".into(),
+            line: "180 Ringing".into(),
+            cseq: "1 INVITE".into(),
+            details: vec!["Require: 100rel".into()],
+        }
+    }
+
     /// What happens to a call.
     fn of_a_call() -> Vec<What> {
         let queue = || QueueName::from("children");
@@ -443,6 +485,10 @@ mod tests {
             What::Ended {
                 by: Side::Caller,
                 cause: Cause::HungUp,
+            },
+            What::Messages {
+                messages: vec![message()],
+                skipped: 0,
             },
         ]
     }
@@ -526,6 +572,7 @@ mod tests {
             What::Dialling { .. } => 21,
             What::DialFailed { .. } => 22,
             What::Refused { .. } => 23,
+            What::Messages { .. } => 24,
         }
     }
 

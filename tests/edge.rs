@@ -245,7 +245,7 @@ fn strangers_are_refused_once_and_keep_no_room() {
         ("INVITE", &["To: <sip:116111@qaynar>;tag=forged"], 481),
         ("CANCEL", &known, 481),
         ("PRACK", &known, 481),
-        ("SUBSCRIBE", &known, 405),
+        ("SUBSCRIBE", &known, 489),
         ("FROBNICATE", &known, 501),
         ("REGISTER", &["To: <sip:a@b>", "Require: magic"], 420),
     ];

@@ -176,7 +176,8 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
     Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
 }
 
-fn ask(settings: &Settings, question: &Question) -> Result<Answer, ControlError> {
+/// Asks the running server.
+pub(super) fn ask(settings: &Settings, question: &Question) -> Result<Answer, ControlError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -1,5 +1,6 @@
 //! Text to settings. Every mistake becomes a fault with its line and remedy; none hides another.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -9,10 +10,11 @@ use ipnet::IpNet;
 use super::settings::{Apply, Dialplans, Dns, LogFormat, MAX_THREADS, Media, Settings, Sip};
 use crate::dialplan::Fault;
 use crate::dialplan::read::{Source, Table};
+use crate::ids::OperatorId;
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
-use crate::switch::settings::FeatureCodes;
+use crate::switch::settings::{FeatureCodes, Srtp, SrtpSettings};
 
 /// The port of SIP where none is said (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
@@ -195,6 +197,7 @@ fn media(table: &Table<'_, '_>, media: &mut Media) {
         &mut media.ports,
         one(table, "ports", "range of ports", remedy, ports),
     );
+    phones_srtp(table, &mut media.srtp);
     if let Some(threads) = table.count("threads") {
         let threads = u32::try_from(threads)
             .ok()
@@ -207,6 +210,47 @@ fn media(table: &Table<'_, '_>, media: &mut Media) {
             ),
         }
     }
+}
+
+pub(super) const SRTP: &str = "write \"off\", \"optional\" or \"required\"";
+
+pub(super) fn srtp(text: &str) -> Option<Srtp> {
+    match text {
+        "off" => Some(Srtp::Off),
+        "optional" => Some(Srtp::Optional),
+        "required" => Some(Srtp::Required),
+        _ => None,
+    }
+}
+
+/// Whose audio is encrypted: all operators alike, but for some.
+fn phones_srtp(table: &Table<'_, '_>, settings: &mut SrtpSettings) {
+    set(
+        &mut settings.phones,
+        one(table, "srtp", "way to encrypt audio", SRTP, srtp),
+    );
+    let remedy = "write operators' ids: [\"101\", \"102\"]";
+    let operators = |key| {
+        let ids = each(table, key, "operator id", remedy, |text| {
+            name(text).map(OperatorId::from)
+        });
+        ids.map(|ids| ids.into_iter().collect::<BTreeSet<_>>())
+    };
+    set(&mut settings.required, operators("srtp_required"));
+    set(&mut settings.off, operators("srtp_off"));
+    if let Some(both) = settings.required.intersection(&settings.off).next() {
+        table.fault(
+            format!(
+                "[media] srtp_required and srtp_off both name {:?}",
+                both.as_str()
+            ),
+            "take the operator out of one of them",
+        );
+    }
+    set(
+        &mut settings.keys_in_clear,
+        table.flag("srtp_keys_in_clear"),
+    );
 }
 
 fn ports(text: &str) -> Option<(u16, u16)> {

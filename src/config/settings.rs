@@ -11,7 +11,7 @@ use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch;
-use crate::switch::settings::{FeatureCodes, Trunk};
+use crate::switch::settings::{FeatureCodes, SrtpSettings, Trunk};
 
 /// Everything of `qaynar.toml`. Paths are as they are to be opened.
 #[derive(Debug, Clone)]
@@ -62,6 +62,8 @@ pub struct Media {
     pub ports: (u16, u16),
     /// How many threads.
     pub threads: NonZeroU32,
+    /// Whose audio is encrypted; trunks have their own.
+    pub srtp: SrtpSettings,
 }
 
 /// Where dialplans are.
@@ -163,6 +165,7 @@ impl Settings {
             media: Media {
                 ports: (20_000, 29_999),
                 threads: threads.unwrap_or(NonZeroU32::MIN),
+                srtp: SrtpSettings::default(),
             },
             dialplans: Dialplans {
                 folder: base.join("dialplans"),
@@ -209,6 +212,7 @@ impl Settings {
             pseudonym_key,
             codes: self.codes.clone(),
             max_calls: self.sip.max_calls,
+            srtp: self.media.srtp.clone(),
             digest: self.sip.digest.clone(),
         }
     }

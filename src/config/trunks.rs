@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::check::{each, name, networks, one};
+use super::check::{SRTP, each, name, networks, one, srtp};
 use crate::dialplan::read::Table;
 use crate::ids::TrunkName;
 use crate::private::Private;
@@ -105,6 +105,7 @@ fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
         from,
         number_format: number_format(table).unwrap_or_default(),
         codecs: codecs(table).unwrap_or(nameless.codecs),
+        srtp: one(table, "srtp", "way to encrypt audio", SRTP, srtp).unwrap_or_default(),
         did_from: did_from(table).unwrap_or_default(),
         limits: limits(table),
         priority: whole("priority", 0).unwrap_or(nameless.priority),

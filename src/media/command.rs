@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::event::Quality;
 use crate::ids::{Language, LegId, PromptName};
 use crate::rtp::codec::{Codec, Direction};
+pub use crate::rtp::srtp::Crypto;
 
 /// How a leg's RTP stream is to be written and read, from its offer and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Stream {
     pub packet_time: Duration,
     /// Who may send.
     pub direction: Direction,
+    /// The keys of both directions; `None`: in the clear.
+    #[serde(default)]
+    pub crypto: Option<Crypto>,
 }
 
 impl Stream {

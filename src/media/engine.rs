@@ -180,6 +180,11 @@ impl Engine {
         // RFC 5761 §4: with multiplexing the second octet tells them apart.
         let is_report =
             channel == Channel::Rtcp || bytes.get(1).is_some_and(|kind| (192..224).contains(kind));
+        let mut room = Vec::new();
+        let Some(bytes) = leg.incoming.open(is_report, bytes, &mut room) else {
+            leg.incoming.refused += 1;
+            return;
+        };
         if is_report {
             if !leg.receive_report(bytes, source, now) {
                 leg.incoming.refused += 1;

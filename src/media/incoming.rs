@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::rtp::dtmf;
 use crate::rtp::packet::Header;
 use crate::rtp::quality::Incoming as Figures;
+use crate::rtp::srtp::{Keys, Opener};
 use crate::time::Instant;
 
 /// Another port is believed only when the old one has been silent for so long.
@@ -100,6 +101,7 @@ pub(super) struct Incoming {
     pub(super) figures: Figures,
     pub(super) events: dtmf::Reader,
     pub(super) refused: u64,
+    opener: Option<Opener>,
     last_sequence: Option<u16>,
 }
 
@@ -117,6 +119,30 @@ pub(super) enum Taken {
 }
 
 impl Incoming {
+    /// What comes is under this key from now on, or in the clear.
+    pub(super) fn key(&mut self, keys: Option<&Keys>) {
+        if self.opener.as_ref().map(Opener::keys) != keys {
+            self.opener = keys.and_then(Opener::new);
+        }
+    }
+
+    /// The packet without its seal; `None`: it is not genuine. `room` is for what has to be opened.
+    pub(super) fn open<'a>(
+        &mut self,
+        is_report: bool,
+        bytes: &'a [u8],
+        room: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        let Some(opener) = &mut self.opener else {
+            return Some(bytes);
+        };
+        room.extend_from_slice(bytes);
+        match is_report {
+            true => opener.rtcp(room),
+            false => opener.rtp(room),
+        }
+    }
+
     /// Judges the source, then counts the packet; `timed`: its timestamp is that of its sending.
     pub(super) fn take(
         &mut self,

@@ -136,6 +136,9 @@ impl Leg {
     /// The stream was negotiated, perhaps anew.
     pub(super) fn configure(&mut self, stream: Stream, now: Instant) {
         self.settle(&stream, now);
+        let crypto = stream.crypto.as_ref();
+        self.out.key(crypto.map(|keys| &keys.ours));
+        self.incoming.key(crypto.map(|keys| &keys.theirs));
         let grid = Instant(now.0.div_ceil(GRID) * GRID);
         self.out.start(grid);
         self.next_frame.get_or_insert(grid);
@@ -470,7 +473,8 @@ impl Leg {
                     .map_or(0, |(_, heard)| rtcp::delay_since(heard, now.at)),
             }
         });
-        Some((to, rtcp::write(self.out.ssrc(), sender, block, bye)))
+        let report = rtcp::write(self.out.ssrc(), sender, block, bye);
+        Some((to, self.out.seal_report(report)?))
     }
 
     /// The leg's figures.

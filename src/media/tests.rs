@@ -1,5 +1,7 @@
 //! The engine as its peers hear it, in virtual time.
 
+mod srtp;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +65,7 @@ fn stream(remote: &str) -> Stream {
         event_type_in: Some(101),
         packet_time: FRAME,
         direction: Direction::SendRecv,
+        crypto: None,
     }
 }
 

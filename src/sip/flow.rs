@@ -21,6 +21,13 @@ impl Transport {
         matches!(self, Self::Tcp)
     }
 
+    /// Whether nobody on the way can read what goes by it.
+    pub fn is_secure(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp => false,
+        }
+    }
+
     /// As in a Via header: `UDP`.
     pub fn via_name(self) -> &'static str {
         match self {

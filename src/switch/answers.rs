@@ -42,7 +42,12 @@ impl Switch {
             Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Notify(..) if response.is_provisional() => {}
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
+            Purpose::Summary(number) => self.summary_answered(number, response.status),
             Purpose::Ask(number) => self.phone_spoke(number, now),
+            Purpose::Qualify(at) => self.trunk_answered(at, id, response.status, now),
+            Purpose::Register(at) => {
+                self.register_answered(at, &pending.request, response, pending.flow, now);
+            }
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
             Purpose::Probe(leg) => {
@@ -74,6 +79,9 @@ impl Switch {
             | Purpose::Bye
             | Purpose::Ask(_)
             | Purpose::Prack(_)
+            | Purpose::Summary(_)
+            | Purpose::Register(_)
+            | Purpose::Qualify(_)
             | Purpose::Notify(..) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
@@ -107,7 +115,12 @@ impl Switch {
         match pending.purpose {
             Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
+            Purpose::Summary(number) => self.summary_answered(number, status),
             Purpose::Ask(number) => self.ask_later(number, now),
+            Purpose::Qualify(at) if status == 503 => self.trunk_unreachable(at, id, now),
+            // Its silence was counted when the patience was over.
+            Purpose::Qualify(_) => {}
+            Purpose::Register(at) => self.register_unanswered(at, status, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(
                     |leg| matches!(leg.progress, Progress::Calling { client, .. } if client == id),
@@ -292,7 +305,7 @@ impl Switch {
             self.send_ack(&ack, flow);
             return;
         }
-        if self.settings.trunk_of(flow.remote.ip()).is_none() && !self.is_phone(flow) {
+        if self.trunk_at(flow.remote.ip()).is_none() && !self.is_phone(flow) {
             return;
         }
         let mut headers = Headers::default();

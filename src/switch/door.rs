@@ -2,7 +2,9 @@
 //! us one datagram of about the size of his own, and no memory.
 
 use super::arrive::number_of;
+use super::dialogs::dialog_id;
 use super::dispatch::{ALLOW, capabilities, refusal_for_all};
+use super::mailbox::known_package;
 use super::pbx::Switch;
 use super::register::Gate;
 use crate::ids::OperatorId;
@@ -39,9 +41,11 @@ impl Switch {
             return Err(Box::new(refusal));
         }
         if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
-            return match self.leg_of(request) {
-                Some(_) => Ok(None),
-                None => refuse(481),
+            let known = self.leg_of(request).is_some()
+                || dialog_id(request).is_some_and(|id| self.mailboxes.has(&id));
+            return match known {
+                true => Ok(None),
+                false => refuse(481),
             };
         }
         match &request.method {
@@ -54,6 +58,10 @@ impl Switch {
                 refuse(400)
             }
             Method::Register => self.authenticate(request, Gate::Registrar, now).map(Some),
+            Method::Subscribe => {
+                known_package(request)?;
+                self.authenticate(request, Gate::Registrar, now).map(Some)
+            }
             _ => Err(Box::new(without_state(request))),
         }
     }
@@ -67,9 +75,9 @@ impl Switch {
                 || number_of(&request.uri).is_some_and(|one| !self.plan.has_number(&one))
         };
         user.starts_with('*')
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_of_request(request, flow).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
-            || (self.is_phone(flow) && inside())
+            || (inside() && self.is_phone(flow))
     }
 
     /// The way of our replies (§18.2.2, RFC 3581 §4). A trunk that does not ask for its source port
@@ -83,7 +91,7 @@ impl Switch {
             || via.parameter("rport").is_some()
             || via.host.address() != Some(flow.remote.ip())
             || request.method == Method::Register
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_at(flow.remote.ip()).is_none()
             || self.is_phone(flow);
         let mut flow = flow;
         if !stays {

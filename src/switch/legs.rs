@@ -6,6 +6,7 @@ use crate::call::{Leg, Media, Owner, Progress};
 use crate::event::{Side, What};
 use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Command, Direction, Stream};
+use crate::private::Private;
 use crate::queue::Input;
 use crate::sdp::{Local, Negotiated};
 use crate::sip::flow::Flow;
@@ -39,7 +40,7 @@ impl Switch {
             port,
             description_id: u64::from(self.random.next_u32()),
             description_version: 1,
-            described: String::new(),
+            described: Private::default(),
             stream: None,
             held: false,
         };
@@ -87,6 +88,7 @@ impl Switch {
             credentials,
             timer: SessionTimer::default(),
             ending: false,
+            keys_by_info: false,
             referral: None,
             referrals: 0,
             elsewhere: false,
@@ -101,28 +103,33 @@ impl Switch {
     }
 
     /// Our end of a leg's stream for its next description.
-    fn local(&self, id: LegId) -> Option<Local> {
-        let media = &self.legs.get(&id)?.media;
+    fn local(&mut self, id: LegId) -> Option<Local> {
+        let keying = self.keying_of(id);
+        let leg = self.legs.get(&id)?;
+        let codecs = self.codecs_of(leg.flow, leg.trunk.as_ref(), leg.operator.is_some());
+        let media = &leg.media;
         Some(Local {
             address: media.advertised,
             port: media.port,
             id: media.description_id,
             version: media.description_version,
             direction: Direction::SendRecv,
+            keying,
+            codecs,
         })
     }
 
     /// A description of ours goes out; the next one has the next version.
     pub(super) fn described(&mut self, id: LegId, body: &[u8]) {
         if let Some(leg) = self.legs.get_mut(&id) {
-            leg.media.described = String::from_utf8_lossy(body).into_owned();
+            leg.media.described = Private::new(String::from_utf8_lossy(body).into_owned());
             leg.media.description_version += 1;
         }
     }
 
     /// What the peer's answer to our last offer comes to; `None`: nothing to talk by.
     pub(super) fn read_answer(&self, id: LegId, answer: &[u8]) -> Option<Negotiated> {
-        let offered = self.legs.get(&id)?.media.described.as_bytes();
+        let offered = self.legs.get(&id)?.media.described.reveal().as_bytes();
         let offered = crate::sdp::Description::parse(offered).ok()?;
         let answer = crate::sdp::Description::parse(answer).ok()?;
         crate::sdp::read_answer(&answer, &offered).ok()
@@ -144,6 +151,7 @@ impl Switch {
             event_type_in: agreed.event_type_in,
             packet_time: agreed.packet_time,
             direction: agreed.direction,
+            crypto: agreed.crypto,
         };
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
@@ -330,6 +338,7 @@ impl Switch {
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
+        self.trace_ends(id, now);
         if let Some(dialog) = &leg.dialog {
             self.dialogs.remove(&dialog.id);
         }
@@ -348,7 +357,11 @@ impl Switch {
     pub(super) fn heard(&mut self, event: media::Event, now: Now) {
         match event {
             media::Event::Played { leg, playback } => self.played(leg, playback, now),
-            media::Event::Digit { leg, digit } => self.pressed(leg, digit, now),
+            media::Event::Digit { leg, digit } => {
+                if !self.legs.get(&leg).is_some_and(|leg| leg.keys_by_info) {
+                    self.pressed(leg, digit, now);
+                }
+            }
             media::Event::Heard { .. } => {}
             media::Event::Absent { leg, silent_for } => {
                 if let Some((call, side)) = self.party(leg) {
@@ -467,7 +480,7 @@ impl Switch {
     fn early_answer(&self, id: LegId, invite: &Request) -> Option<Vec<u8>> {
         let media = &self.legs.get(&id)?.media;
         let given = media.stream.is_some() && !invite.body.is_empty();
-        given.then(|| media.described.clone().into_bytes())
+        given.then(|| media.described.reveal().clone().into_bytes())
     }
 
     /// The description for our 2xx: an answer, or an offer where the INVITE brought none.
@@ -479,7 +492,10 @@ impl Switch {
     ) -> Result<Vec<u8>, u16> {
         let local = self.local(id).ok_or(500_u16)?;
         if request.body.is_empty() {
-            let last = self.legs.get(&id).map(|leg| leg.media.described.as_bytes());
+            let last = self
+                .legs
+                .get(&id)
+                .map(|leg| leg.media.described.reveal().as_bytes());
             let last = last.and_then(|last| crate::sdp::Description::parse(last).ok());
             let body = match last {
                 Some(last) => crate::sdp::offer_again(&last, &local),

@@ -33,8 +33,14 @@ pub(super) enum Purpose {
     Ask(u64),
     /// How a transfer goes (RFC 3515 §2.4.4); `true`: that was the last word, and the leg ends with it.
     Notify(LegId, bool),
+    /// What is in a mailbox (RFC 3842).
+    Summary(u64),
     /// A provisional response is acknowledged (RFC 3262 §4).
     Prack(LegId),
+    /// A carrier learns where our calls go; the trunk's place in the settings.
+    Register(usize),
+    /// Does a carrier live?
+    Qualify(usize),
 }
 
 /// A request of ours that is under way.
@@ -201,7 +207,12 @@ impl Switch {
                 self.legs.get_mut(leg).and_then(|leg| leg.dialog.as_mut())
             }
             Purpose::Prack(leg) => self.early_dialog(*leg, request),
-            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) => None,
+            Purpose::Invite(_)
+            | Purpose::Bye
+            | Purpose::Ask(_)
+            | Purpose::Summary(_)
+            | Purpose::Register(_)
+            | Purpose::Qualify(_) => None,
         };
         match dialog {
             Some(dialog) => {
@@ -263,7 +274,7 @@ impl Switch {
             _ if operator => None,
             Side::Operator => trunks.iter().find(|trunk| trunk.peer.is_some()),
             Side::Caller | Side::Server => {
-                let name = self.settings.trunk_of(flow.remote.ip())?;
+                let name = self.trunk_at(flow.remote.ip())?;
                 trunks.iter().find(|trunk| trunk.name == name)
             }
         };

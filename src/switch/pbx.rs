@@ -9,12 +9,14 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::dial::{Dialling, Troubled};
 use super::input::{Command, Counts, Input, Output};
+use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
+use super::trunks::{Lines, TrunkTimer};
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
@@ -44,6 +46,10 @@ pub(super) enum Timer {
     Call(CallId),
     /// A trunk's server that has not said a word.
     Unheard(LegId),
+    /// A trunk's registration, or whether it lives.
+    Trunk(TrunkTimer),
+    /// A trace that waits for the last answers.
+    Trace(CallId),
 }
 
 /// The exchange.
@@ -76,6 +82,8 @@ pub struct Switch {
     pub(super) dialling: BTreeMap<CallId, Dialling>,
     /// What operators' calls outside have cost today.
     pub(super) spending: Spending,
+    /// What is known of each trunk.
+    pub(super) lines: Lines,
     /// Trunks' servers that failed lately.
     pub(super) troubled: Troubled,
     /// Where each trunk's servers were the last time.
@@ -84,6 +92,10 @@ pub struct Switch {
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// The messages of the calls in progress.
+    pub(super) traces: super::traces::Traces,
+    /// Phones that want to hear of their mailboxes.
+    pub(super) mailboxes: Mailboxes,
     pub(super) draining: bool,
 }
 
@@ -97,6 +109,7 @@ impl Switch {
         let (first, last) = settings.media_ports;
         let mut switch = Self {
             ports: PortPool::new(first, last).beginning_at(random.next_u32()),
+            lines: Lines::new(&settings.trunks),
             settings,
             random,
             nonce_key,
@@ -124,6 +137,8 @@ impl Switch {
             last_targets: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            traces: super::traces::Traces::default(),
+            mailboxes: Mailboxes::default(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -135,6 +150,7 @@ impl Switch {
             now,
         );
         switch.configure_queues(now);
+        switch.begin_trunks(now);
         switch
     }
 
@@ -149,11 +165,16 @@ impl Switch {
                 self.contacts_changed(changes, now);
                 self.reroute(connection);
             }
-            Input::Resolved { question, answer } => self.resolved(question, answer, now),
+            Input::Resolved { question, answer } => {
+                if !self.trunk_resolved(question, &answer, now) {
+                    self.resolved(question, answer, now);
+                }
+            }
             Input::Media(event) => self.heard(event, now),
             Input::Command(command) => self.obey(command, now),
         }
         self.settle(now);
+        self.leave_when_done(now);
     }
 
     /// Lets all timers fire whose time has come.
@@ -163,14 +184,18 @@ impl Switch {
         let changes = self.registrar.handle_timeout(now);
         self.contacts_changed(changes, now);
         self.ask_silent(now);
+        self.expire_subscriptions(now);
         while let Some(timer) = self.timers.pop_due(now.at) {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
                 Timer::Unheard(leg) => self.dial_unheard(leg, now),
+                Timer::Trunk(timer) => self.trunk_due(timer, now),
+                Timer::Trace(call) => self.trace_due(call, now),
             }
         }
         self.settle(now);
+        self.leave_when_done(now);
     }
 
     /// When [`Switch::handle_timeout`] is due; `None`: not before the next input.
@@ -181,6 +206,7 @@ impl Switch {
             self.registrar.next_timeout(),
             self.timers.next(),
             self.silent.timers.next(),
+            self.mailboxes.timers.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -212,6 +238,7 @@ impl Switch {
     fn transaction_says(&mut self, output: layer::Output, now: Now) {
         match output {
             layer::Output::Send { flow, bytes } => {
+                self.trace_sent(&bytes, flow, now);
                 self.outputs.push_back(Output::Send { flow, bytes });
             }
             layer::Output::Timeout(id) => self.unanswered(id, 408, now),
@@ -264,6 +291,14 @@ impl Switch {
         }
     }
 
+    /// The last call of a drain is over: no carrier need try us any more.
+    fn leave_when_done(&mut self, now: Now) {
+        if self.draining && self.is_idle() {
+            self.leave_trunks(now);
+            self.settle(now);
+        }
+    }
+
     fn end_all(&mut self, cause: Cause, now: Now) {
         let all: Vec<CallId> = self.calls.keys().copied().collect();
         for call in all {
@@ -288,6 +323,7 @@ impl Switch {
             .collect();
         for operator in gone {
             self.registrar.drop_operator(&operator);
+            self.end_subscriptions_of(&operator, "rejected", now);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
         self.forget_silent();
@@ -321,6 +357,9 @@ impl Switch {
             reason,
         } in changes
         {
+            if contacts == 0 {
+                self.end_subscriptions_of(&operator, "deactivated", now);
+            }
             let reachable = !self.phones_of(&operator).is_empty();
             self.tell_queue(
                 crate::queue::Input::Reachable(operator.clone(), reachable),
@@ -389,6 +428,8 @@ impl Switch {
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
             silent: self.silent.len(),
+            traces: self.traces.len(),
+            subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),
@@ -430,9 +471,13 @@ impl Switch {
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 }
 
-/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+/// Whether a request asks a silent phone for a word or tells one of its mailbox: nothing else waits for its
+/// answer.
 fn is_ask(pending: &Pending) -> bool {
-    matches!(pending.purpose, Purpose::Ask(_))
+    matches!(
+        pending.purpose,
+        Purpose::Ask(_) | Purpose::Qualify(_) | Purpose::Summary(_)
+    )
 }
 
 /// What the queue needs to know of the dialplan's.

@@ -240,7 +240,7 @@ impl Switch {
             progress
                 .headers
                 .push(Name::ContentType, super::dispatch::SDP);
-            progress.body = one.media.described.clone().into_bytes();
+            progress.body = one.media.described.reveal().clone().into_bytes();
             self.configure(leg, agreed, now);
             self.media(Command::Bridge { a: own, b: leg });
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP, SUPPORTED};
+use super::legs::session_expires;
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
@@ -12,6 +13,7 @@ use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
+use crate::sdp::Srtp;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
@@ -34,6 +36,8 @@ pub(super) struct Invitation {
     pub(super) credentials: Option<Credentials>,
     /// By which trunk it goes out.
     pub(super) trunk: Option<TrunkName>,
+    /// Route values.
+    pub(super) routes: Vec<String>,
     /// `None`: a new one.
     pub(super) identity: Option<Identity>,
 }
@@ -190,6 +194,7 @@ impl Switch {
             operator: Some(operator.clone()),
             credentials: None,
             trunk: None,
+            routes: Vec::new(),
             identity: None,
         };
         self.invite(call, invitation, now);
@@ -204,6 +209,9 @@ impl Switch {
             _ => MAX_FORWARDS,
         };
         headers.push(Name::MaxForwards, hops.to_string());
+        for route in &to.routes {
+            headers.push(Name::Route, route.clone());
+        }
         headers.push(Name::From, format!("{};tag={tag}", to.from));
         headers.push(Name::To, to.to.clone());
         headers.push(Name::CallId, call_id);
@@ -211,10 +219,7 @@ impl Switch {
         headers.push(Name::Contact, self.our_contact(to.flow));
         headers.push(Name::Allow, ALLOW);
         headers.push(Name::Supported, SUPPORTED);
-        headers.push(
-            Name::SessionExpires,
-            super::legs::session_expires(&proposal.header()),
-        );
+        headers.push(Name::SessionExpires, session_expires(&proposal.header()));
         headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
         headers.push(Name::ContentType, SDP);
         headers
@@ -228,6 +233,15 @@ impl Switch {
         now: Now,
     ) -> Option<LegId> {
         let flow = invitation.flow;
+        let keying = self.keying(flow, invitation.operator.as_ref(), None);
+        if keying.wish == Srtp::Required && keying.secret.is_none() {
+            let text = format!(
+                "audio to {flow} must be encrypted, but the way there is not: let the phone register by \
+                 TLS, or set srtp to \"optional\""
+            );
+            self.alarm(Some(call), "srtp-without-tls", text, now);
+            return None;
+        }
         let Some(media) = self.open_media(flow, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
@@ -236,13 +250,18 @@ impl Switch {
         let id = media.0;
         let new = (self.token(), self.token());
         let identity = invitation.identity.clone().unwrap_or(new);
+        let call_id = identity.0.clone();
         let headers = self.headers_of(call, &invitation, identity);
+        let operator = invitation.operator.is_some();
+        let codecs = self.codecs_of(flow, invitation.trunk.as_ref(), operator);
         let local = crate::sdp::Local {
             address: media.1.advertised,
             port: media.1.port,
             id: media.1.description_id,
             version: media.1.description_version,
             direction: crate::media::Direction::SendRecv,
+            keying,
+            codecs,
         };
         let body = crate::sdp::offer(&local);
         let request = Request {
@@ -278,6 +297,7 @@ impl Switch {
             progress,
             flow,
         );
+        self.trace(id, &call_id);
         self.described(id, &body);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.credentials = credentials;

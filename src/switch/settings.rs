@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use super::keying::SrtpSettings;
 pub use super::trunks::settings::{DidFrom, Limits, NumberFormat, Trunk};
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
+pub use crate::sdp::Srtp;
 use crate::sip::digest::Algorithm;
 pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub codes: FeatureCodes,
     /// The most calls at once; above it new ones get 503 with Retry-After.
     pub max_calls: usize,
+    /// Whose audio is encrypted.
+    pub srtp: SrtpSettings,
 }
 
 impl Settings {
@@ -82,7 +86,19 @@ impl Settings {
         }
     }
 
-    /// The trunk whose sources hold `remote` most closely: a network within another's is its own. Without any configured trunk, loopback is one.
+    /// What the trunk at `remote` wants of audio.
+    pub fn trunk_srtp(&self, remote: IpAddr) -> Srtp {
+        let trunk = self.trunk_of(remote).and_then(|name| self.trunk(&name));
+        trunk.map_or(Srtp::default(), |trunk| trunk.srtp)
+    }
+
+    /// The trunk of this name.
+    pub fn trunk(&self, name: &TrunkName) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| trunk.name == *name)
+    }
+
+    /// The trunk whose sources hold `remote` most closely: a network within another's is its own.
+    /// Without any configured trunk, loopback is one.
     pub fn trunk_of(&self, remote: IpAddr) -> Option<TrunkName> {
         if self.trunks.is_empty() {
             return remote.is_loopback().then(|| TrunkName::from("loopback"));
@@ -132,6 +148,7 @@ mod tests {
             digest: vec![Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,
+            srtp: SrtpSettings::default(),
         }
     }
 

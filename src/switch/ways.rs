@@ -30,7 +30,7 @@ impl Switch {
     /// A trunk is reached as its route or its Contact says, where that is an address; whoever sits
     /// behind a NAT by `flow`. What cannot be better than `flow` leaves it.
     pub(super) fn next_hop(&self, dialog: &Dialog, flow: Flow) -> Flow {
-        let trunk = self.settings.trunk_of(flow.remote.ip()).is_some() && !self.is_phone(flow);
+        let trunk = self.trunk_at(flow.remote.ip()).is_some() && !self.is_phone(flow);
         if !trunk && !flow.is_closed() {
             return flow;
         }

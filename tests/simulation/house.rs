@@ -112,6 +112,7 @@ pub(crate) fn settings() -> Settings {
         digest: vec![Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 200,
+        srtp: Default::default(),
     }
 }
 

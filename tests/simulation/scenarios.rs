@@ -469,6 +469,15 @@ fn a_caller_is_handed_to_another_operator_and_the_two_hear_each_other() {
     }
     assert_eq!(world.players[first].phone.stage(), None);
     world.deed(caller, Deed::HangUp);
+    world.run(SECOND);
+    let rests = |event: &qaynar::event::Event| {
+        matches!(&event.what, What::Operator { operator, state, .. }
+            if operator.as_str() == "102" && *state == qaynar::event::OperatorState::WrapUp)
+    };
+    assert!(
+        world.books.events.iter().any(rests),
+        "as after any call of the line"
+    );
     ends_well(&mut world);
     let record = record(&world, caller);
     assert_eq!(record.operator, Some("102".into()));

@@ -22,6 +22,7 @@ mod tone;
 
 mod calls;
 mod codes;
+mod extensions;
 mod leaving;
 mod media;
 mod operators;
@@ -29,4 +30,6 @@ mod outside;
 mod registration;
 mod starting;
 mod stopping;
+mod trace;
+mod transfers;
 mod trunks;

@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     transport: &'static str,
     tone: u32,
     answers: bool,
+    reliable: bool,
+    mailbox: bool,
 }
 
 impl Setup {
@@ -28,6 +30,8 @@ impl Setup {
             transport: "udp",
             tone,
             answers: true,
+            reliable: false,
+            mailbox: false,
         }
     }
 
@@ -40,6 +44,18 @@ impl Setup {
     /// Rings until it is told what to do.
     pub(crate) fn by_hand(mut self) -> Self {
         self.answers = false;
+        self
+    }
+
+    /// Its provisional responses want to be acknowledged.
+    pub(crate) fn reliable(mut self) -> Self {
+        self.reliable = true;
+        self
+    }
+
+    /// Wants to hear of its mailbox.
+    pub(crate) fn with_mailbox(mut self) -> Self {
+        self.mailbox = true;
         self
     }
 
@@ -64,6 +80,8 @@ impl Setup {
             "voice": voice,
             "ear": ear,
             "answers": self.answers,
+            "reliable": self.reliable,
+            "mailbox": self.mailbox,
             "codecs": ["PCMU", "PCMA"],
         });
         let mut command = Command::new(root.join(PYTHON));

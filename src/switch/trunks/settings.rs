@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::dialplan::Number;
 use crate::ids::TrunkName;
 use crate::rtp::codec::Codec;
+use crate::sdp::Srtp;
 use crate::sip::digest::Credentials;
 use crate::sip::uri::Uri;
 
@@ -29,8 +30,10 @@ pub struct Trunk {
     pub from: Option<String>,
     /// How numbers are written to it.
     pub number_format: NumberFormat,
-    /// What we talk by, the first preferred.
+    /// What we talk by, the first preferred; none: what the carrier prefers.
     pub codecs: Vec<Codec>,
+    /// Whether its calls' audio is encrypted.
+    pub srtp: Srtp,
     /// Where it writes the number that was dialled.
     pub did_from: DidFrom,
     /// How much it may bring and take at once.
@@ -132,7 +135,8 @@ impl Trunk {
             register: None,
             from: None,
             number_format: NumberFormat::default(),
-            codecs: Codec::ALL.to_vec(),
+            codecs: Vec::new(),
+            srtp: Srtp::default(),
             did_from: DidFrom::default(),
             limits: Limits::default(),
             priority: 1,

@@ -2,7 +2,8 @@
 
 Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), transport ("udp" or "tcp"),
 voice (a WAV file to speak), ear (a WAV file of what is heard), answers (whether it answers by itself),
-codecs (the ones to offer, by name).
+codecs (the ones to offer, by name), and where they are wanted: reliable (requires 100rel, RFC 3262),
+mailbox (subscribes to message-summary, RFC 3842).
 """
 
 import json
@@ -40,6 +41,9 @@ class Call(pj.Call):
     def onDtmfDigit(self, parameter):
         tell("key", parameter.digit)
 
+    def onCallTransferStatus(self, parameter):
+        tell("transfer", parameter.statusCode, "last" if parameter.finalNotify else "early")
+
 
 class Phone(pj.Account):
     """One account with its calls."""
@@ -55,6 +59,10 @@ class Phone(pj.Account):
 
     def onRegState(self, parameter):
         tell("registration", parameter.code, parameter.expiration)
+
+    def onMwiInfo(self, parameter):
+        for line in parameter.rdata.wholeMsg.splitlines():
+            tell("mailbox", line)
 
     def onIncomingCall(self, parameter):
         call = Call(self, parameter.callId)
@@ -77,6 +85,13 @@ class Phone(pj.Account):
 
     def hold(self):
         self.calls[-1].setHold(pj.CallOpParam())
+
+    def transfer(self, uri):
+        self.calls[-1].xfer(uri, pj.CallOpParam(True))
+
+    def attend(self):
+        """Puts the first call and the last one together (RFC 3891)."""
+        self.calls[0].xferReplaces(self.calls[-1], pj.CallOpParam(True))
 
     def resume(self):
         option = pj.CallOpParam(True)
@@ -108,6 +123,9 @@ def start(settings):
     proof = pj.AuthCredInfo("digest", "*", settings["user"], 0, settings["password"])
     account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
     account.sipConfig.authCreds.append(proof)
+    if settings.get("reliable"):
+        account.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
+    account.mwiConfig.enabled = bool(settings.get("mailbox"))
     phone = Phone(settings)
     phone.create(account)
     return endpoint, phone
@@ -129,6 +147,9 @@ def main():
             "answer": lambda: phone.answer(int(*rest)),
             "hangup": lambda: phone.calls[-1].hangup(pj.CallOpParam(True)),
             "register": lambda: phone.setRegistration(True),
+            "ring": lambda: phone.answer(180),
+            "transfer": lambda: phone.transfer(*rest),
+            "attend": phone.attend,
             "hold": phone.hold,
             "resume": phone.resume,
             "press": lambda: phone.calls[-1].dialDtmf(*rest),
