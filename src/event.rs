@@ -569,10 +569,10 @@ mod tests {
             What::Parted { .. } => 18,
             What::Transfer { .. } => 19,
             What::TransferFailed { .. } => 20,
+            What::Messages { .. } => 24,
             What::Dialling { .. } => 21,
             What::DialFailed { .. } => 22,
             What::Refused { .. } => 23,
-            What::Messages { .. } => 24,
         }
     }
 

@@ -11,6 +11,8 @@ mod extensions;
 mod house;
 #[path = "regressions/keys.rs"]
 mod keys;
+#[path = "regressions/nat.rs"]
+mod nat;
 #[path = "regressions/races.rs"]
 mod races;
 #[path = "regressions/transfers.rs"]

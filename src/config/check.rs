@@ -198,6 +198,7 @@ fn media(table: &Table<'_, '_>, media: &mut Media) {
         one(table, "ports", "range of ports", remedy, ports),
     );
     phones_srtp(table, &mut media.srtp);
+    set(&mut media.early_strangers, table.flag("early_strangers"));
     if let Some(threads) = table.count("threads") {
         let threads = u32::try_from(threads)
             .ok()

@@ -64,6 +64,8 @@ pub struct Media {
     pub threads: NonZeroU32,
     /// Whose audio is encrypted; trunks have their own.
     pub srtp: SrtpSettings,
+    /// Audio of phones behind a NAT may come from an address that nobody named.
+    pub early_strangers: bool,
 }
 
 /// Where dialplans are.
@@ -166,6 +168,7 @@ impl Settings {
                 ports: (20_000, 29_999),
                 threads: threads.unwrap_or(NonZeroU32::MIN),
                 srtp: SrtpSettings::default(),
+                early_strangers: false,
             },
             dialplans: Dialplans {
                 folder: base.join("dialplans"),
@@ -213,6 +216,7 @@ impl Settings {
             codes: self.codes.clone(),
             max_calls: self.sip.max_calls,
             srtp: self.media.srtp.clone(),
+            early_strangers: self.media.early_strangers,
             digest: self.sip.digest.clone(),
         }
     }

@@ -36,6 +36,9 @@ pub struct Stream {
     /// The keys of both directions; `None`: in the clear.
     #[serde(default)]
     pub crypto: Option<Crypto>,
+    /// A stranger may be heard early, where the peer is behind a NAT and its audio is in the clear.
+    #[serde(default)]
+    pub strangers: bool,
 }
 
 impl Stream {
@@ -136,7 +139,8 @@ pub enum Event {
         /// Of which `Play`.
         playback: u64,
     },
-    /// A telephone-event began: `0`–`9`, `*`, `#`, `A`–`D`. Once a key press, keyed on the RTP timestamp.
+    /// A key was pressed: `0`–`9`, `*`, `#`, `A`–`D`, once a press. A telephone-event began, keyed on the
+    /// RTP timestamp; or a tone is heard, where telephone-events were not negotiated.
     Digit {
         /// The leg.
         leg: LegId,

@@ -217,7 +217,12 @@ impl Engine {
         if leg.end_absence(now.at) {
             note(&mut self.events, Event::Returned { leg: id });
         }
-        if is_event && let Some(digit) = leg.incoming.events.packet(header.timestamp, payload) {
+        let digit = match codec {
+            _ if is_event => leg.incoming.events.packet(header.timestamp, payload),
+            Some(codec) => leg.incoming.tone(codec, payload),
+            None => None,
+        };
+        if let Some(digit) = digit {
             note(&mut self.events, Event::Digit { leg: id, digit });
         }
         let receives = leg
@@ -262,6 +267,7 @@ impl Engine {
         for (id, leg) in &mut self.legs {
             if let Some((to, bytes)) = leg.report(now, false) {
                 sink.send(*id, leg.report_channel(), to, &bytes);
+                leg.keep_alive(now.at, |to, bytes| sink.send(*id, Channel::Rtp, to, bytes));
             }
             if leg.next_timeout().is_none_or(|due| due > now.at) {
                 continue;

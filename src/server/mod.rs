@@ -8,6 +8,7 @@ pub mod files;
 pub mod keeper;
 pub mod known;
 pub mod media;
+pub mod probe;
 mod resolve;
 pub mod run;
 pub mod stream;

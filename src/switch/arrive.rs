@@ -342,7 +342,10 @@ impl Switch {
         }
         // There may be two, a sip and a tel one (RFC 3325 §9.1): the first that can be read.
         let mut asserted = headers.all(Name::PAssertedIdentity).take(2);
-        let asserted = asserted.find_map(|text| NameAddr::parse(&text).ok());
+        let asserted = asserted.find_map(|text| {
+            let who = NameAddr::parse(&text).ok()?;
+            (!matches!(who.uri, Uri::Other(_))).then_some(who)
+        });
         let who = asserted.filter(|_| trusted).unwrap_or(from);
         let user = who.uri.user().filter(|user| !is_anonymous(user))?;
         let identity = match number_of(&who.uri) {

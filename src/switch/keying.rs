@@ -7,12 +7,13 @@ use rand_chacha::rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use super::pbx::Switch;
-use crate::ids::{LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::Crypto;
 use crate::private::Private;
 use crate::rtp::srtp::MAX_SECRET;
 use crate::sdp::{Keying, Srtp};
 use crate::sip::flow::Flow;
+use crate::time::Now;
 
 /// What `[media]` says about operators' phones; each trunk has its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -65,6 +66,26 @@ impl Switch {
             secret,
             current,
         }
+    }
+
+    /// The same for an INVITE of ours; `None`: nobody can be rung this way, and an alarm says why.
+    pub(super) fn keying_to_ring(
+        &mut self,
+        call: CallId,
+        flow: Flow,
+        operator: Option<&OperatorId>,
+        now: Now,
+    ) -> Option<Keying> {
+        let keying = self.keying(flow, operator, None);
+        if keying.wish != Srtp::Required || keying.secret.is_some() {
+            return Some(keying);
+        }
+        let text = format!(
+            "audio to {flow} must be encrypted, but the way there is not: let the phone register by \
+             TLS, or set srtp to \"optional\""
+        );
+        self.alarm(Some(call), "srtp-without-tls", text, now);
+        None
     }
 
     /// The same for a leg's next description.

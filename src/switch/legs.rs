@@ -8,7 +8,8 @@ use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Command, Direction, Stream};
 use crate::private::Private;
 use crate::queue::Input;
-use crate::sdp::{Local, Negotiated};
+use crate::rtp::codec::Codec;
+use crate::sdp::{Keying, Local, Negotiated};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name};
 use crate::sip::reliable;
@@ -107,16 +108,7 @@ impl Switch {
         let keying = self.keying_of(id);
         let leg = self.legs.get(&id)?;
         let codecs = self.codecs_of(leg.flow, leg.trunk.as_ref(), leg.operator.is_some());
-        let media = &leg.media;
-        Some(Local {
-            address: media.advertised,
-            port: media.port,
-            id: media.description_id,
-            version: media.description_version,
-            direction: Direction::SendRecv,
-            keying,
-            codecs,
-        })
+        Some(local_end(&leg.media, keying, codecs))
     }
 
     /// A description of ours goes out; the next one has the next version.
@@ -152,6 +144,7 @@ impl Switch {
             packet_time: agreed.packet_time,
             direction: agreed.direction,
             crypto: agreed.crypto,
+            strangers: self.settings.early_strangers,
         };
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
@@ -509,6 +502,19 @@ impl Switch {
         self.described(id, &body);
         self.configure(id, agreed, now);
         Ok(body)
+    }
+}
+
+/// Our end as its next description has it.
+pub(super) fn local_end(media: &Media, keying: Keying, codecs: Vec<Codec>) -> Local {
+    Local {
+        address: media.advertised,
+        port: media.port,
+        id: media.description_id,
+        version: media.description_version,
+        direction: Direction::SendRecv,
+        keying,
+        codecs,
     }
 }
 

@@ -22,6 +22,7 @@ mod mailbox;
 mod outgoing;
 mod parting;
 mod pbx;
+mod pinhole;
 mod place;
 mod ports;
 mod refresh;

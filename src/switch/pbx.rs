@@ -44,12 +44,14 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// A trace that waits for the last answers.
+    Trace(CallId),
     /// A trunk's server that has not said a word.
     Unheard(LegId),
     /// A trunk's registration, or whether it lives.
     Trunk(TrunkTimer),
-    /// A trace that waits for the last answers.
-    Trace(CallId),
+    /// Phones behind a NAT.
+    Pinholes,
 }
 
 /// The exchange.
@@ -189,9 +191,10 @@ impl Switch {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Trace(call) => self.trace_due(call, now),
                 Timer::Unheard(leg) => self.dial_unheard(leg, now),
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
-                Timer::Trace(call) => self.trace_due(call, now),
+                Timer::Pinholes => self.keep_pinholes(now),
             }
         }
         self.settle(now);
@@ -350,6 +353,7 @@ impl Switch {
     pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
         if !changes.is_empty() {
             self.forget_silent();
+            self.watch_pinholes(now);
         }
         for Change {
             operator,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP, SUPPORTED};
-use super::legs::session_expires;
+use super::legs::{local_end, session_expires};
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
@@ -13,7 +13,6 @@ use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
-use crate::sdp::Srtp;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::digest::Credentials;
 use crate::sip::flow::Flow;
@@ -233,15 +232,7 @@ impl Switch {
         now: Now,
     ) -> Option<LegId> {
         let flow = invitation.flow;
-        let keying = self.keying(flow, invitation.operator.as_ref(), None);
-        if keying.wish == Srtp::Required && keying.secret.is_none() {
-            let text = format!(
-                "audio to {flow} must be encrypted, but the way there is not: let the phone register by \
-                 TLS, or set srtp to \"optional\""
-            );
-            self.alarm(Some(call), "srtp-without-tls", text, now);
-            return None;
-        }
+        let keying = self.keying_to_ring(call, flow, invitation.operator.as_ref(), now)?;
         let Some(media) = self.open_media(flow, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
@@ -254,16 +245,7 @@ impl Switch {
         let headers = self.headers_of(call, &invitation, identity);
         let operator = invitation.operator.is_some();
         let codecs = self.codecs_of(flow, invitation.trunk.as_ref(), operator);
-        let local = crate::sdp::Local {
-            address: media.1.advertised,
-            port: media.1.port,
-            id: media.1.description_id,
-            version: media.1.description_version,
-            direction: crate::media::Direction::SendRecv,
-            keying,
-            codecs,
-        };
-        let body = crate::sdp::offer(&local);
+        let body = crate::sdp::offer(&local_end(&media.1, keying, codecs));
         let request = Request {
             method: Method::Invite,
             uri: invitation.uri,

@@ -69,6 +69,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// Whose audio is encrypted.
     pub srtp: SrtpSettings,
+    /// Audio in the clear of a phone behind a NAT may come from an address that nobody named.
+    pub early_strangers: bool,
 }
 
 impl Settings {
@@ -149,6 +151,7 @@ mod tests {
             codes: FeatureCodes::default(),
             max_calls: 10,
             srtp: SrtpSettings::default(),
+            early_strangers: false,
         }
     }
 

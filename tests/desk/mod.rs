@@ -48,6 +48,8 @@ pub(crate) fn settings() -> Settings {
         listeners: vec![(Transport::Udp, local), (Transport::Tcp, local)],
         pseudonym_key: Private::new([7; 32]),
         digest: vec![Algorithm::Md5],
+        srtp: Default::default(),
+        early_strangers: false,
         codes: FeatureCodes::default(),
         max_calls: 100,
     }

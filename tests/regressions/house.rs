@@ -23,7 +23,7 @@ use qaynar::switch::{
 use qaynar::time::{Instant, Now, Wall};
 
 /// 2026-11-18, a working day.
-const EPOCH: i64 = 1_795_000_000_000_000;
+pub(crate) const EPOCH: i64 = 1_795_000_000_000_000;
 /// Where the trunk's calls come from.
 pub(crate) const CARRIER: &str = "198.51.100.7:5060";
 /// Where operator 101 has a phone, if [`House::with_phone`] registered it.
@@ -44,7 +44,7 @@ pub(crate) const RINGS_OUTSIDE: &str =
 pub(crate) struct House {
     pub(crate) switch: Switch,
     at: Duration,
-    sent: VecDeque<(Flow, Message)>,
+    pub(crate) sent: VecDeque<(Flow, Message)>,
     pub(crate) events: Vec<What>,
     pub(crate) media: Vec<media::Command>,
     /// What is in the journal, as text.
@@ -91,6 +91,7 @@ pub(crate) fn settings() -> Settings {
         codes: FeatureCodes::default(),
         max_calls: 10,
         srtp: Default::default(),
+        early_strangers: false,
     }
 }
 

@@ -105,8 +105,8 @@ fn keys_are_not_taken_where_others_can_read_them() {
 #[test]
 fn phones_are_offered_keys_as_a_choice_or_as_a_must() {
     for (wish, line) in [
-        (Srtp::Optional, "m=audio 20002 RTP/AVP 8 0 101\r\n"),
-        (Srtp::Required, "m=audio 20002 RTP/SAVP 8 0 101\r\n"),
+        (Srtp::Optional, " RTP/AVP 8 0 101\r\n"),
+        (Srtp::Required, " RTP/SAVP 8 0 101\r\n"),
     ] {
         let mut wanted = wanting(Srtp::Optional, true);
         wanted.srtp.phones = wish;

@@ -90,9 +90,11 @@ fn operators(world: &mut World, dice: &mut Dice, size: Size) {
             let manner = operator_manner(dice);
             let laws = laws(dice);
             let timer = dice.chance(30).then_some(SECOND * 90);
+            let reliable = dice.chance(25);
             let role = Role::Operator(id.as_str().into());
             let player = world.player(role, manner, |settings| {
                 settings.laws = laws;
+                settings.rings_reliably = reliable;
                 settings.timer = timer;
             });
             let after = dice.between(Duration::ZERO, SECOND * 5);

@@ -113,6 +113,7 @@ pub(crate) fn settings() -> Settings {
         codes: FeatureCodes::default(),
         max_calls: 200,
         srtp: Default::default(),
+        early_strangers: false,
     }
 }
 

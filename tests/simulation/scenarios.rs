@@ -500,3 +500,30 @@ fn a_crash_while_a_caller_is_handed_on_gives_the_call_back() {
     ends_well(&mut world);
     assert_eq!(record(&world, caller).operator, Some("101".into()));
 }
+
+#[test]
+fn a_phone_whose_ringing_wants_to_be_acknowledged_gets_it_though_the_first_two_are_lost() {
+    let mut world = world();
+    let role = Role::Operator("101".into());
+    let phone = world.player(role, answers(SECOND * 4), |settings| {
+        settings.rings_reliably = true;
+    });
+    world.deed(phone, Deed::Register(SECOND * 3_600));
+    world.run(SECOND);
+    world.deed(phone, Deed::Code("*11"));
+    world.run(SECOND * 3);
+    let caller = caller(&mut world);
+    let seen: Rc<RefCell<usize>> = Rc::default();
+    let count = Rc::clone(&seen);
+    world.network.filter = Some(Box::new(move |one: &Datagram| {
+        let hit = !one.is_audio && one.line().starts_with("PRACK");
+        *count.borrow_mut() += usize::from(hit);
+        hit && *count.borrow() < 3
+    }));
+    dial(&mut world, caller);
+    world.run(SECOND * 6);
+    assert_eq!(*seen.borrow(), 3, "0, 0.5 and 1.5 s");
+    assert_eq!(world.switch.counts().talking, 1);
+    world.deed(caller, Deed::HangUp);
+    ends_well(&mut world);
+}

@@ -311,6 +311,26 @@ fn send(
     let _ = socket.send_to(&packet, remote);
 }
 
+/// One packet of a stranger's stream of a tone.
+pub(crate) fn packet_of(frequency: u32, number: u32) -> Vec<u8> {
+    let second = second_of(frequency, ULAW);
+    let from = number as usize * 160 % second.len();
+    let payload: Vec<u8> = second
+        .iter()
+        .cycle()
+        .skip(from)
+        .take(160)
+        .copied()
+        .collect();
+    let packet = RtpPacketBuilder::new()
+        .payload_type(ULAW)
+        .sequence((number as u16).into())
+        .timestamp(number.wrapping_mul(160))
+        .ssrc(0xBAD)
+        .payload(&payload);
+    packet.build().unwrap()
+}
+
 /// A short event whose last packet comes three times (RFC 4733 §2.5.1.4).
 fn press(socket: &UdpSocket, remote: SocketAddr, digit: u8, sequence: &mut u16, timestamp: u32) {
     for (number, ends) in [false, false, true, true, true].into_iter().enumerate() {

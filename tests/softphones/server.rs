@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::moment::eventually;
+use crate::netns::Host;
 use crate::process::Process;
 use crate::record::Record;
 use crate::tone;
@@ -55,9 +56,11 @@ pub(crate) fn tone_of(language: &str, prompt: &str) -> u32 {
 pub(crate) struct Setup {
     plan: String,
     config: String,
+    media: String,
     listen: String,
     operators: Vec<&'static str>,
     shipped_words: bool,
+    host: Option<Host>,
 }
 
 impl Setup {
@@ -71,9 +74,11 @@ impl Setup {
         Self {
             plan,
             config: String::new(),
+            media: String::new(),
             listen: "\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"".into(),
             operators: Vec::new(),
             shipped_words: false,
+            host: None,
         }
     }
 
@@ -91,9 +96,22 @@ impl Setup {
         self
     }
 
+    /// Adds to the section `[media]`.
+    pub(crate) fn media(mut self, text: &str) -> Self {
+        self.media.push_str(text);
+        self.media.push('\n');
+        self
+    }
+
     /// Hears there alone: "udp://…", in quotes.
     pub(crate) fn listen(mut self, at: &str) -> Self {
         self.listen = at.into();
+        self
+    }
+
+    /// Runs on this host alone.
+    pub(crate) fn on(mut self, host: &Host) -> Self {
+        self.host = Some(host.clone());
         self
     }
 
@@ -136,7 +154,9 @@ impl Setup {
             folder,
             listen: self.listen,
             config: self.config,
+            media: self.media,
             ports,
+            host: self.host,
             _media: media,
         };
         place.write_config();
@@ -180,7 +200,9 @@ pub(crate) struct Place {
     folder: tempfile::TempDir,
     listen: String,
     config: String,
+    media: String,
     ports: (u16, u16),
+    host: Option<Host>,
     _media: UdpSocket,
 }
 
@@ -188,8 +210,8 @@ impl Place {
     fn write_config(&self) {
         let (low, high) = self.ports;
         let text = format!(
-            "[log]\nfilter = \"debug\"\n[media]\nports = \"{low}-{high}\"\n[sip]\nlisten = [{}]\n{}",
-            self.listen, self.config
+            "[log]\nfilter = \"debug\"\n[media]\nports = \"{low}-{high}\"\n{}[sip]\nlisten = [{}]\n{}",
+            self.media, self.listen, self.config
         );
         std::fs::write(self.config_file(), text).unwrap();
     }
@@ -206,6 +228,11 @@ impl Place {
     /// The dialplan.
     pub(crate) fn plan_file(&self) -> PathBuf {
         self.path().join("dialplans/helpline.toml")
+    }
+
+    /// First and last port of its media.
+    pub(crate) fn media_ports(&self) -> (u16, u16) {
+        self.ports
     }
 
     /// `qaynar …` with the folder's configuration.
@@ -226,7 +253,11 @@ impl Place {
 
     /// Starts the server and waits until it is ready.
     pub(crate) fn start(mut self) -> Server {
-        let mut process = Process::start("cargo build", &mut self.command(&["serve"]));
+        let mut command = self.command(&["serve"]);
+        if let Some(host) = &self.host {
+            command = host.command(&command);
+        }
+        let mut process = Process::start("cargo build", &mut command);
         process.says("; ready", SOON);
         let address = |said: &str, transport: &str| -> SocketAddr {
             let begin = format!("SIP on {transport} ");
