@@ -5,9 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use qaynar::ids::LegId;
-use qaynar::media::{Channel, Clip, Clips, Codec, Command, Direction, Engine, Sound, Stream};
+use qaynar::media::{
+    Channel, Clip, Clips, Codec, Command, Crypto, Direction, Engine, Sound, Stream,
+};
+use qaynar::rtp::srtp::{Keys, Sealer, Suite};
 use qaynar::time::{Instant, Now, Wall};
 
 const FRAME: Duration = Duration::from_millis(20);
@@ -16,7 +19,7 @@ fn address(number: u64) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 30_000 + 2 * number as u16))
 }
 
-fn open(engine: &mut Engine, number: u64, codec: Codec) {
+fn open(engine: &mut Engine, number: u64, codec: Codec, crypto: Option<Crypto>) {
     let here = IpAddr::from([127, 0, 0, 1]);
     let payload_type = if codec == Codec::Pcma { 8 } else { 0 };
     let leg = LegId(number);
@@ -43,6 +46,8 @@ fn open(engine: &mut Engine, number: u64, codec: Codec) {
                 event_type_in: None,
                 packet_time: FRAME,
                 direction: Direction::SendRecv,
+                crypto: crypto.clone(),
+                strangers: false,
             },
         },
     ];
@@ -76,8 +81,8 @@ fn relayed(criterion: &mut Criterion) {
         ("transcode a packet", Codec::Pcmu),
     ] {
         let mut engine = Engine::new(Arc::new(Clips::default()));
-        open(&mut engine, 0, Codec::Pcma);
-        open(&mut engine, 1, other);
+        open(&mut engine, 0, Codec::Pcma, None);
+        open(&mut engine, 1, other, None);
         let bridge = Command::Bridge {
             a: LegId(0),
             b: LegId(1),
@@ -102,6 +107,53 @@ fn relayed(criterion: &mut Criterion) {
     }
 }
 
+/// From one leg under keys to another: opened, and sealed anew.
+fn relayed_under_keys(criterion: &mut Criterion) {
+    for suite in [Suite::Aes128Tag80, Suite::Aes256Tag80] {
+        let keys = Keys::new(suite, &vec![7; suite.secret_length()], 0).expect("keys");
+        let crypto = Crypto {
+            ours: keys.clone(),
+            theirs: keys.clone(),
+        };
+        let mut engine = Engine::new(Arc::new(Clips::default()));
+        for number in 0..2 {
+            open(&mut engine, number, Codec::Pcma, Some(crypto.clone()));
+        }
+        let bridge = Command::Bridge {
+            a: LegId(0),
+            b: LegId(1),
+        };
+        engine.handle(bridge, now(0), &mut nowhere);
+        let mut phone = Sealer::new(&keys).expect("keys");
+        let mut at = 0;
+        let name = format!("relay a packet, {}", suite.name());
+        criterion.bench_function(&name, |bencher| {
+            bencher.iter_batched(
+                || {
+                    at += 1;
+                    let mut bytes = packet(8, at);
+                    let length = bytes.len();
+                    bytes.resize(length + 10, 0);
+                    phone.rtp(&mut bytes, length);
+                    (at, bytes)
+                },
+                |(at, bytes)| {
+                    let when = now(u64::from(at) * 20_000);
+                    engine.packet(
+                        LegId(0),
+                        Channel::Rtp,
+                        address(0),
+                        &bytes,
+                        when,
+                        &mut nowhere,
+                    );
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
 fn played(criterion: &mut Criterion) {
     let clip = Clip {
         language: None,
@@ -111,7 +163,7 @@ fn played(criterion: &mut Criterion) {
     clips.insert(clip.clone(), Sound::from_samples(&[1_000; 80_000]));
     let mut engine = Engine::new(Arc::new(clips));
     for number in 0..100 {
-        open(&mut engine, number, Codec::Pcma);
+        open(&mut engine, number, Codec::Pcma, None);
         let music = Command::Music {
             leg: LegId(number),
             clip: clip.clone(),
@@ -127,5 +179,5 @@ fn played(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, relayed, played);
+criterion_group!(benches, relayed, relayed_under_keys, played);
 criterion_main!(benches);

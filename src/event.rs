@@ -153,6 +153,13 @@ pub enum What {
         /// The figures.
         quality: Quality,
     },
+    /// All SIP messages of the call, once its last leg is gone: mostly after `Ended`.
+    Messages {
+        /// In the order in which they came and went.
+        messages: Vec<Traced>,
+        /// How many of the middle of a very long call were left out.
+        skipped: u32,
+    },
     /// The call is over; exactly once a call.
     Ended {
         /// Who ended it.
@@ -197,6 +204,28 @@ pub enum What {
         /// Its hash.
         plan: String,
     },
+}
+
+/// A SIP message of a call, pseudonymised at capture: nothing in it names anybody but operators by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// When.
+    pub at: Wall,
+    /// Whether the peer sent it.
+    pub received: bool,
+    /// Whose leg it belongs to.
+    pub side: Side,
+    /// Whose phone, on an operator's leg.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operator: Option<OperatorId>,
+    /// `udp`, `tcp`, ….
+    pub transport: String,
+    /// `INVITE`, or `180 Ringing`.
+    pub line: String,
+    /// `1 INVITE`.
+    pub cseq: String,
+    /// What it meant further: `Require: 100rel`, `SDP: audio PCMA sendrecv`.
+    pub details: Vec<String>,
 }
 
 /// Why an operator's phones stopped ringing.
@@ -382,6 +411,19 @@ mod tests {
         "because".into()
     }
 
+    fn message() -> Traced {
+        Traced {
+            at: Wall(1_795_000_000_000_000),
+            received: true,
+            side: Side::Operator,
+            operator: Some(operator()),
+            transport: "udp".into(),
+            line: "180 Ringing".into(),
+            cseq: "1 INVITE".into(),
+            details: vec!["Require: 100rel".into()],
+        }
+    }
+
     /// What happens to a call.
     fn of_a_call() -> Vec<What> {
         let queue = || QueueName::from("children");
@@ -419,18 +461,6 @@ mod tests {
             What::Connected {
                 operator: operator(),
             },
-            What::Refused {
-                operator: operator(),
-                why: reason(),
-            },
-            What::Dialling {
-                trunk: "delta".into(),
-                server: "udp:192.0.2.1:5060".into(),
-            },
-            What::DialFailed {
-                trunk: "delta".into(),
-                reason: reason(),
-            },
             What::Transfer {
                 operator: operator(),
                 to: "102".into(),
@@ -455,6 +485,28 @@ mod tests {
             What::Ended {
                 by: Side::Caller,
                 cause: Cause::HungUp,
+            },
+            What::Messages {
+                messages: vec![message()],
+                skipped: 0,
+            },
+        ]
+    }
+
+    /// What happens on the way outside.
+    fn of_the_way_out() -> Vec<What> {
+        vec![
+            What::Refused {
+                operator: operator(),
+                why: reason(),
+            },
+            What::Dialling {
+                trunk: "delta".into(),
+                server: "udp:192.0.2.1:5060".into(),
+            },
+            What::DialFailed {
+                trunk: "delta".into(),
+                reason: reason(),
             },
         ]
     }
@@ -487,7 +539,7 @@ mod tests {
 
     /// One of each kind; a kind that is added must be added above too.
     fn one_of_each() -> Vec<What> {
-        let all = [of_a_call(), of_the_exchange()].concat();
+        let all = [of_a_call(), of_the_way_out(), of_the_exchange()].concat();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
         assert_eq!(kinds.len(), all.len());
         all
@@ -517,6 +569,7 @@ mod tests {
             What::Parted { .. } => 18,
             What::Transfer { .. } => 19,
             What::TransferFailed { .. } => 20,
+            What::Messages { .. } => 24,
             What::Dialling { .. } => 21,
             What::DialFailed { .. } => 22,
             What::Refused { .. } => 23,

@@ -307,3 +307,53 @@ fn an_expectation_without_a_moment_holds_also_during_a_closure() {
     );
     assert_eq!(found.len(), 6);
 }
+
+/// The shipped plan with a class of numbers that operators may call, and a test of it.
+fn with_outgoing(more: &str) -> String {
+    format!(
+        "{SHIPPED}\n[[outgoing]]\nname = \"mobile\"\nnumbers = [\"mobile\", \"0125…\"]\ntrunks = [\"azercell\"]\n\
+         per_minute = 0.05\nspend_a_day = 25\n{more}"
+    )
+}
+
+#[test]
+fn what_operators_may_call_is_tested_by_the_plan_itself() {
+    let expect = |dial: &str, ends: &str| {
+        format!("[[expect]]\ndial = \"{dial}\"\nby = \"operator\"\nends = {{ {ends} }}\n")
+    };
+    let well = [
+        expect("0506802299", "outgoing = \"mobile\""),
+        expect("0125551234", "outgoing = \"mobile\""),
+        expect("0124551234", "refused = true"),
+        expect("112", "outgoing = \"emergency\""),
+        expect("116111", "queue = \"children\""),
+    ];
+    let plan = loaded(&with_outgoing(&well.concat())).unwrap();
+    assert!(expect::run(&plan).is_ok());
+    let wrong = expect("00902125551234", "outgoing = \"mobile\"");
+    let plan = loaded(&with_outgoing(&wrong)).unwrap();
+    let told = expect::run(&plan).unwrap_err();
+    let told = told[0].to_string();
+    assert!(
+        told.contains("a refusal") && told.contains("--as-operator"),
+        "{told}"
+    );
+}
+
+#[test]
+fn mistakes_of_outgoing_are_found_with_their_lines() {
+    let text = with_outgoing(
+        "[[outgoing]]\nname = \"mobile\"\nnumbers = \"moblie\"\nper_minute = \"much\"\n[[outgoing]]\nspend_a_day = 1\n",
+    );
+    let found = faults(&text).join("\n");
+    for part in [
+        "\"moblie\" names no numbers",
+        "per_minute is no amount of money",
+        "two outgoing called \"mobile\"",
+        "outgoing without a name",
+        "outgoing names no numbers",
+        "spend_a_day without a price",
+    ] {
+        assert!(found.contains(part), "{part} in\n{found}");
+    }
+}

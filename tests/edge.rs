@@ -14,7 +14,8 @@ use qaynar::sip::locate::{Address, Answer, Question};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::transaction::key::{MergeKey, OldFacts, ServerKey, TopVia};
 use qaynar::sip::transaction::layer::{Incoming, Kind, Layer, MAX_BYTES, RESERVED_BYTES, Received};
-use qaynar::switch::{Input, Settings, Trunk, TrunkHost};
+use qaynar::sip::uri::Uri;
+use qaynar::switch::{Input, Settings, Trunk};
 use qaynar::time::Instant;
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
@@ -27,18 +28,10 @@ const STRANGER: &str = "203.0.113.66:5060";
 
 /// The desk's settings with one trunk, so that loopback is nobody.
 fn with_trunk() -> Settings {
-    let host = TrunkHost {
-        host: "198.51.100.7".into(),
-        port: Some(5060),
-        transport: Some(Transport::Udp),
-    };
     let trunk = Trunk {
-        name: "azercell".into(),
         sources: vec!["198.51.100.0/24".parse().unwrap()],
-        tls_identity: None,
-        host: Some(host),
-        credentials: None,
-        from: None,
+        peer: Some(Uri::parse("sip:198.51.100.7:5060;transport=udp").unwrap()),
+        ..Trunk::named("azercell")
     };
     Settings {
         trunks: vec![trunk],
@@ -252,7 +245,7 @@ fn strangers_are_refused_once_and_keep_no_room() {
         ("INVITE", &["To: <sip:116111@qaynar>;tag=forged"], 481),
         ("CANCEL", &known, 481),
         ("PRACK", &known, 481),
-        ("SUBSCRIBE", &known, 405),
+        ("SUBSCRIBE", &known, 489),
         ("FROBNICATE", &known, 501),
         ("REGISTER", &["To: <sip:a@b>", "Require: magic"], 420),
     ];

@@ -414,6 +414,7 @@ fn descriptions_are_read_or_refused() {
         id: 1,
         version: 1,
         direction: Direction::SendRecv,
+        keying: qaynar::sdp::Keying::OFF,
     };
     each(&corpus, 8_000, |bytes| {
         let Ok(description) = Description::parse(bytes) else {

@@ -137,7 +137,13 @@ const AT_ONCE: &[Row<'static>] = &[
         Some((Name::WwwAuthenticate, "realm=\"qaynar\"")),
     ),
     (405, "MESSAGE", &[], "", Some((Name::Allow, "INVITE"))),
-    (405, "SUBSCRIBE", &[], "", Some((Name::Allow, "REGISTER"))),
+    (
+        489,
+        "SUBSCRIBE",
+        &["Event: presence"],
+        "",
+        Some((Name::AllowEvents, "message-summary")),
+    ),
     (406, "INVITE", &["Accept: text/poem"], SDP, None),
     (
         415,

@@ -9,6 +9,10 @@ mod dialogs;
 mod extensions;
 #[path = "regressions/house.rs"]
 mod house;
+#[path = "regressions/keys.rs"]
+mod keys;
+#[path = "regressions/nat.rs"]
+mod nat;
 #[path = "regressions/races.rs"]
 mod races;
 #[path = "regressions/transfers.rs"]

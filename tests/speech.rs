@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use qaynar::ids::{Language, PromptName};
+use qaynar::rtp::codec::Codec;
+use qaynar::rtp::g711;
+use qaynar::rtp::tones::Listener;
 use qaynar::speech::number::{MOST, cardinal, cardinal_clips};
 use qaynar::speech::position::position_clips;
 use qaynar::speech::{errand, position};
@@ -289,4 +292,30 @@ fn the_music_is_quiet_and_its_end_runs_on_into_its_beginning() {
         seam <= steepest / 4,
         "{seam} at the seam, {steepest} at most elsewhere"
     );
+}
+
+/// Tones are keys (Q.24) only where nobody speaks: our own prompts are the speech that we have most of.
+#[test]
+fn no_prompt_talks_a_key_off() {
+    let mut seconds = 0;
+    for language in Language::ALL {
+        for entry in std::fs::read_dir(prompts().join(language.code())).unwrap() {
+            let path = entry.unwrap().path();
+            let mut reader = hound::WavReader::open(&path).unwrap();
+            assert_eq!(reader.spec().sample_rate, 8_000, "{}", path.display());
+            let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+            // Near and far from the microphone, too.
+            for (louder, codec) in [(1, Codec::Pcma), (2, Codec::Pcmu), (4, Codec::Pcma)] {
+                seconds += samples.len() / 8_000;
+                let loud = |sample: &i16| g711::encode(codec, (sample / 2).saturating_mul(louder));
+                let octets: Vec<u8> = samples.iter().map(loud).collect();
+                let mut listener = Listener::default();
+                let mut keys = octets
+                    .chunks(160)
+                    .filter_map(|one| listener.packet(codec, one));
+                assert_eq!(keys.next(), None, "{}", path.display());
+            }
+        }
+    }
+    assert!(seconds > 300, "only {seconds} s of speech were heard");
 }

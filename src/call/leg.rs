@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Side;
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Stream;
+use crate::private::Private;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Credentials;
@@ -98,9 +99,9 @@ pub struct Media {
     /// `o=` version of our next description.
     pub description_version: u64,
     /// Our last description as it went out, offer or answer; empty: none yet. The next one keeps its
-    /// lines (RFC 3264 §8).
+    /// lines (RFC 3264 §8). It may hold our key.
     #[serde(default)]
-    pub described: String,
+    pub described: Private<String>,
     /// As negotiated; `None`: not yet.
     pub stream: Option<Stream>,
     /// The peer holds us: who it is connected with hears music.
@@ -136,6 +137,8 @@ pub struct Leg {
     pub timer: SessionTimer,
     /// It has ended for us and its media is closed; BYE follows as soon as it may.
     pub ending: bool,
+    /// The peer's keys come by INFO: what media makes of its tones would double them.
+    pub keys_by_info: bool,
     /// The peer asked to hand the caller on and hears how it goes.
     pub referral: Option<Referral>,
     /// How many times it asked.

@@ -44,6 +44,8 @@ pub enum Command {
     Operator(Operator),
     /// Print call records, by arrival.
     Calls(Calls),
+    /// Draw the ladder of a call: its SIP messages, and between them the decisions.
+    Trace(Trace),
     /// Tell how the running server is.
     Status(Status),
 }
@@ -197,6 +199,31 @@ pub struct Calls {
     /// The same as --format json.
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
+}
+
+/// `qaynar trace`
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// Which call; `qaynar calls` lists them.
+    #[arg(value_name = "CALL")]
+    pub call: CallId,
+    /// How.
+    #[arg(long, value_enum, default_value_t = Drawing::Text)]
+    pub format: Drawing,
+    /// Tell also what each message required, offered and answered.
+    #[arg(long)]
+    pub details: bool,
+}
+
+/// How a ladder is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// For a terminal.
+    Text,
+    /// A picture for a browser.
+    Svg,
+    /// Its rows, for programs.
+    Json,
 }
 
 fn operator_id(text: &str) -> Result<OperatorId, std::convert::Infallible> {

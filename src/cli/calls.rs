@@ -74,7 +74,7 @@ pub fn run(arguments: &Calls, settings: &Settings, out: &mut dyn Write) -> Resul
 
 /// The time zone that the dialplans of a folder name. Found also where they have mistakes: records must
 /// be readable then too.
-fn zone_of(folder: &Path) -> TimeZone {
+pub(super) fn zone_of(folder: &Path) -> TimeZone {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let toml = files.filter(|file| {
         file.path()

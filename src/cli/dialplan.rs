@@ -9,10 +9,11 @@ use jiff::tz::TimeZone;
 use super::CliError;
 use super::args::{Apply, Check, Dialplan, Route, Status};
 use crate::config::Settings;
-use crate::dialplan::Plan;
+use crate::dialplan::fault::suggest;
 use crate::dialplan::load::moment_of;
 use crate::dialplan::plan::Ends;
 use crate::dialplan::route::{self, Assumed};
+use crate::dialplan::{Fault, Plan};
 use crate::server::clock::Clock;
 use crate::server::control::{self, Answer, ControlError, Question};
 use crate::server::dialplans::Dialplans;
@@ -29,7 +30,32 @@ fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
 
 fn loaded(settings: &Settings, folder: Option<&Path>) -> Result<(Plan, Vec<String>), PlansError> {
     let (loaded, _) = dialplans(settings, folder).check()?;
+    let unknown = unknown_trunks(&loaded.plan, settings);
+    if !unknown.is_empty() {
+        return Err(PlansError::Faulty(unknown));
+    }
     Ok(((*loaded.plan).clone(), loaded.warnings))
+}
+
+/// Trunks that the dialplan names and the configuration does not.
+fn unknown_trunks(plan: &Plan, settings: &Settings) -> Vec<Fault> {
+    let known: Vec<&str> = settings
+        .trunks
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    let named = plan.outgoing.iter().flat_map(|one| {
+        let names = one.trunks.iter();
+        names.map(move |name| (one, name.as_str()))
+    });
+    named
+        .filter(|(_, name)| !known.contains(name))
+        .map(|(one, name)| Fault {
+            place: one.place.clone(),
+            what: format!("outgoing {:?}: no trunk is called {name:?}", one.name),
+            remedy: suggest(name, known.iter().copied()),
+        })
+        .collect()
 }
 
 /// `qaynar check`: exit 1 with every mistake.
@@ -150,7 +176,8 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
     Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
 }
 
-fn ask(settings: &Settings, question: &Question) -> Result<Answer, ControlError> {
+/// Asks the running server.
+pub(super) fn ask(settings: &Settings, question: &Question) -> Result<Answer, ControlError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -9,6 +9,8 @@ pub mod dialplan;
 pub mod operator;
 pub mod serve;
 mod timeline;
+mod trace;
+mod words;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -90,6 +92,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Route(asked) => dialplan::route(asked, &settings()?, out)?,
         Command::Apply(asked) => return dialplan::apply(asked, &settings()?, out),
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
+        Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

@@ -8,8 +8,9 @@ use super::CliError;
 use super::args::{Calls, Form};
 use super::calls::{escaped, rfc3339};
 use crate::config::Settings;
-use crate::event::Event;
+use crate::event::{Event, What};
 use crate::ids::CallId;
+use crate::records::segments::segments;
 use crate::store::calls::timeline;
 
 /// Does it.
@@ -51,6 +52,15 @@ pub(super) fn run(
             )?,
         }
     }
+    if arguments.format == Form::Text {
+        for part in segments(&events) {
+            let lasted = part.lasted().map_or_else(
+                || "and still does".to_owned(),
+                |time| format!("for {} s", time.as_secs()),
+            );
+            writeln!(out, "talked with {} {lasted}", part.operator)?;
+        }
+    }
     Ok(())
 }
 
@@ -66,6 +76,10 @@ fn json(events: &[Event], zone: &TimeZone) -> Result<Vec<serde_json::Value>, std
 
 /// The kind, and `name: value` of each field that is there.
 fn words(event: &Event) -> Result<(String, String), std::io::Error> {
+    if let What::Messages { messages, .. } = &event.what {
+        let details = format!("count: {}; `qaynar trace` draws them", messages.len());
+        return Ok(("messages".to_owned(), details));
+    }
     let value = serde_json::to_value(&event.what)?;
     let kind = value["event"].as_str().unwrap_or_default().to_owned();
     let fields = value
@@ -131,6 +145,7 @@ mod tests {
             .collect();
         assert_eq!(kinds.first(), Some(&"arrived"), "{text}");
         assert!(kinds.contains(&"connected") && kinds.contains(&"ended"));
+        assert!(text.ends_with("talked with 101 for 60 s\n"), "{text}");
         assert_eq!(kinds.iter().filter(|kind| **kind == "ended").count(), 1);
         let nobody = run(
             CallId(9),

@@ -1,8 +1,8 @@
 //! Text to settings. Every mistake becomes a fault with its line and remedy; none hides another.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::ops::Range;
 use std::path::Path;
 
 use ipnet::IpNet;
@@ -10,11 +10,11 @@ use ipnet::IpNet;
 use super::settings::{Apply, Dialplans, Dns, LogFormat, MAX_THREADS, Media, Settings, Sip, Tls};
 use crate::dialplan::Fault;
 use crate::dialplan::read::{Source, Table};
-use crate::ids::TrunkName;
+use crate::ids::OperatorId;
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
-use crate::switch::settings::{Credentials, FeatureCodes, Trunk, TrunkHost};
+use crate::switch::settings::{FeatureCodes, Srtp, SrtpSettings};
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
@@ -52,7 +52,7 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     section(&top, "log", |table| log(table, &mut settings));
     section(&top, "dns", |table| dns(table, &mut settings.dns));
     section(&top, "codes", |table| codes(table, &mut settings.codes));
-    settings.trunks = trunks(&top);
+    settings.trunks = super::trunks::trunks(&top);
     top.finish();
     let faults = source.into_faults();
     if faults.is_empty() {
@@ -76,7 +76,7 @@ fn set<T>(setting: &mut T, value: Option<T>) {
 }
 
 /// Reads each text of a key with `read`; what it does not understand is a fault.
-fn each<T>(
+pub(super) fn each<T>(
     table: &Table<'_, '_>,
     key: &'static str,
     what: &str,
@@ -97,7 +97,7 @@ fn each<T>(
 }
 
 /// Reads the text of a key with `read`; what it does not understand is a fault.
-fn one<T>(
+pub(super) fn one<T>(
     table: &Table<'_, '_>,
     key: &'static str,
     what: &str,
@@ -203,7 +203,7 @@ fn tls(table: &Table<'_, '_>, base: &Path, tls: &mut Tls) {
     }
 }
 
-fn host(text: &str) -> Option<&str> {
+pub(super) fn host(text: &str) -> Option<&str> {
     let allowed = |letter: u8| letter.is_ascii_alphanumeric() || b"-.".contains(&letter);
     let address = text.parse::<IpAddr>().is_ok();
     let name = (1..=253).contains(&text.len())
@@ -212,12 +212,7 @@ fn host(text: &str) -> Option<&str> {
     (address || name).then_some(text)
 }
 
-fn domain_name(text: &str) -> Option<String> {
-    let name = host(text).filter(|name| name.parse::<IpAddr>().is_err());
-    name.map(str::to_ascii_lowercase)
-}
-
-fn networks(table: &Table<'_, '_>, key: &'static str) -> Option<Vec<IpNet>> {
+pub(super) fn networks(table: &Table<'_, '_>, key: &'static str) -> Option<Vec<IpNet>> {
     let read = |text: &str| {
         let address = |_| text.parse::<IpAddr>().map(IpNet::from);
         text.parse::<IpNet>().or_else(address).ok()
@@ -237,6 +232,8 @@ fn media(table: &Table<'_, '_>, media: &mut Media) {
         &mut media.ports,
         one(table, "ports", "range of ports", remedy, ports),
     );
+    phones_srtp(table, &mut media.srtp);
+    set(&mut media.early_strangers, table.flag("early_strangers"));
     if let Some(threads) = table.count("threads") {
         let threads = u32::try_from(threads)
             .ok()
@@ -249,6 +246,47 @@ fn media(table: &Table<'_, '_>, media: &mut Media) {
             ),
         }
     }
+}
+
+pub(super) const SRTP: &str = "write \"off\", \"optional\" or \"required\"";
+
+pub(super) fn srtp(text: &str) -> Option<Srtp> {
+    match text {
+        "off" => Some(Srtp::Off),
+        "optional" => Some(Srtp::Optional),
+        "required" => Some(Srtp::Required),
+        _ => None,
+    }
+}
+
+/// Whose audio is encrypted: all operators alike, but for some.
+fn phones_srtp(table: &Table<'_, '_>, settings: &mut SrtpSettings) {
+    set(
+        &mut settings.phones,
+        one(table, "srtp", "way to encrypt audio", SRTP, srtp),
+    );
+    let remedy = "write operators' ids: [\"101\", \"102\"]";
+    let operators = |key| {
+        let ids = each(table, key, "operator id", remedy, |text| {
+            name(text).map(OperatorId::from)
+        });
+        ids.map(|ids| ids.into_iter().collect::<BTreeSet<_>>())
+    };
+    set(&mut settings.required, operators("srtp_required"));
+    set(&mut settings.off, operators("srtp_off"));
+    if let Some(both) = settings.required.intersection(&settings.off).next() {
+        table.fault(
+            format!(
+                "[media] srtp_required and srtp_off both name {:?}",
+                both.as_str()
+            ),
+            "take the operator out of one of them",
+        );
+    }
+    set(
+        &mut settings.keys_in_clear,
+        table.flag("srtp_keys_in_clear"),
+    );
 }
 
 fn ports(text: &str) -> Option<(u16, u16)> {
@@ -323,7 +361,7 @@ fn cluster(table: &Table<'_, '_>, settings: &mut Settings) {
     set(&mut settings.cluster.node, node);
 }
 
-fn name(text: &str) -> Option<&str> {
+pub(super) fn name(text: &str) -> Option<&str> {
     let allowed = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter);
     ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then_some(text)
 }
@@ -394,127 +432,6 @@ fn feature_code(text: &str) -> Option<&str> {
     fits.then_some(text)
 }
 
-fn trunks(top: &Table<'_, '_>) -> Vec<Trunk> {
-    let mut trunks: Vec<Trunk> = Vec::new();
-    for table in top.tables("trunks", "a trunk") {
-        if let Some(trunk) = trunk(&table) {
-            if trunks.iter().any(|other| other.name == trunk.name) {
-                table.fault(
-                    format!("there are two trunks called {:?}", trunk.name.as_str()),
-                    "give each its own name",
-                );
-            }
-            trunks.push(trunk);
-        }
-        table.finish();
-    }
-    trunks
-}
-
-fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
-    let remedy = "write 1 to 64 letters, digits, '-', '_' and '.'";
-    let named = one(table, "name", "name of a trunk", remedy, |text| {
-        name(text).map(TrunkName::from)
-    });
-    if !table.has("name") {
-        table.fault(
-            "a trunk without a name",
-            "write name = \"…\": it stands on each record",
-        );
-    }
-    let sources = networks(table, "sources");
-    let host = one(
-        table,
-        "host",
-        "host of a trunk",
-        "write a host or an address: \"sip.example.net\", \"udp://203.0.113.7:5060\", \"tls://[2001:db8::1]:5061\"",
-        trunk_host,
-    );
-    let remedy = "write the host name that the trunk's certificate bears: \"sip.example.net\"";
-    let tls_identity = one(table, "tls_identity", "host name", remedy, |text| {
-        domain_name(text)
-    });
-    let silent = sources.as_ref().is_none_or(Vec::is_empty) && !table.has("tls_identity");
-    if silent && !table.has("host") {
-        table.fault(
-            "a trunk with none of sources, tls_identity and host: no call could come or go",
-            "write sources = [\"203.0.113.0/24\"] with the addresses of the carrier",
-        );
-    }
-    let credentials = credentials(table);
-    let remedy = "write the number as the carrier knows it: \"+994501234567\"";
-    let from = one(table, "from", "number", remedy, |text| {
-        number(text).map(str::to_owned)
-    });
-    Some(Trunk {
-        name: named?,
-        sources: sources.unwrap_or_default(),
-        tls_identity,
-        host,
-        credentials,
-        from,
-    })
-}
-
-fn credentials(table: &Table<'_, '_>) -> Option<Credentials> {
-    match (table.text("user"), table.text("password")) {
-        (Some((user, _)), Some((password, _))) => Some(Credentials {
-            user,
-            password: Private::new(password),
-        }),
-        (None, None) => None,
-        (Some((_, span)), None) | (None, Some((_, span))) => {
-            missing_half(table, span);
-            None
-        }
-    }
-}
-
-fn missing_half(table: &Table<'_, '_>, span: Range<usize>) {
-    table.source.fault(
-        span,
-        "a trunk with only one of user and password",
-        "write both, or neither",
-    );
-}
-
-fn trunk_host(text: &str) -> Option<TrunkHost> {
-    let (transport, rest) = match text.contains("://") {
-        true => transport(text).map(|(one, rest)| (Some(one), rest))?,
-        false => (None, text),
-    };
-    if let Ok(address) = rest.parse::<SocketAddr>() {
-        return Some(TrunkHost {
-            host: address.ip().to_string(),
-            port: Some(address.port()),
-            transport,
-        });
-    }
-    if rest.parse::<IpAddr>().is_ok() {
-        return Some(TrunkHost {
-            host: rest.to_owned(),
-            port: None,
-            transport,
-        });
-    }
-    let (name, port) = match rest.split_once(':') {
-        Some((name, port)) => (name, Some(port.parse().ok().filter(|port| *port > 0)?)),
-        None => (rest, None),
-    };
-    Some(TrunkHost {
-        host: host(name)?.to_owned(),
-        port,
-        transport,
-    })
-}
-
-fn number(text: &str) -> Option<&str> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let fits =
-        (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
-    fits.then_some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -556,7 +473,7 @@ mod tests {
             .collect();
         let settings = checked(&open.join("\n")).unwrap();
         assert_eq!(settings.trunks.len(), 1);
-        assert!(settings.trunks[0].host.is_some() && settings.trunks[0].credentials.is_some());
+        assert!(settings.trunks[0].peer.is_some() && settings.trunks[0].credentials.is_some());
         assert!(settings.cluster.redis.is_some() && settings.sip.advertise.is_some());
     }
 
@@ -612,7 +529,7 @@ threads = 3
 url = \"sqlite:///var/lib/qaynar.db\"
 [[trunks]]
 name = \"azercell\"
-host = \"tcp://sip.example.net:5080\"
+peer = \"sip:sip.example.net:5080;transport=tcp\"
 user = \"helpline\"
 password = \"opensesame\"
 from = \"+994506802280\"
@@ -629,11 +546,8 @@ from = \"+994506802280\"
         assert_eq!(settings.sip.digest, [Algorithm::Sha256, Algorithm::Md5]);
         assert_eq!(settings.media.ports, (20_001, 20_004));
         assert_eq!(settings.storage.database, Path::new("/var/lib/qaynar.db"));
-        let host = settings.trunks[0].host.as_ref().unwrap();
-        assert_eq!(
-            (host.host.as_str(), host.port),
-            ("sip.example.net", Some(5080))
-        );
+        let peer = settings.trunks[0].peer.as_ref().unwrap();
+        assert_eq!(peer.to_string(), "sip:sip.example.net:5080;transport=tcp");
         assert!(!format!("{settings:?}").contains("opensesame"));
     }
 

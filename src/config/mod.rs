@@ -3,6 +3,7 @@
 pub mod check;
 pub mod load;
 pub mod settings;
+mod trunks;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, load};

@@ -11,7 +11,7 @@ use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch;
-use crate::switch::settings::{FeatureCodes, Trunk};
+use crate::switch::settings::{FeatureCodes, SrtpSettings, Trunk};
 
 /// Everything of `qaynar.toml`. Paths are as they are to be opened.
 #[derive(Debug, Clone)]
@@ -79,6 +79,10 @@ pub struct Media {
     pub ports: (u16, u16),
     /// How many threads.
     pub threads: NonZeroU32,
+    /// Whose audio is encrypted; trunks have their own.
+    pub srtp: SrtpSettings,
+    /// Audio of phones behind a NAT may come from an address that nobody named.
+    pub early_strangers: bool,
 }
 
 /// Where dialplans are.
@@ -182,6 +186,8 @@ impl Settings {
             media: Media {
                 ports: (20_000, 29_999),
                 threads: threads.unwrap_or(NonZeroU32::MIN),
+                srtp: SrtpSettings::default(),
+                early_strangers: false,
             },
             dialplans: Dialplans {
                 folder: base.join("dialplans"),
@@ -234,6 +240,8 @@ impl Settings {
             pseudonym_key,
             codes: self.codes.clone(),
             max_calls: self.sip.max_calls,
+            srtp: self.media.srtp.clone(),
+            early_strangers: self.media.early_strangers,
             digest: self.sip.digest.clone(),
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::event::Quality;
 use crate::ids::{Language, LegId, PromptName};
 use crate::rtp::codec::{Codec, Direction};
+pub use crate::rtp::srtp::Crypto;
 
 /// How a leg's RTP stream is to be written and read, from its offer and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,12 @@ pub struct Stream {
     pub packet_time: Duration,
     /// Who may send.
     pub direction: Direction,
+    /// The keys of both directions; `None`: in the clear.
+    #[serde(default)]
+    pub crypto: Option<Crypto>,
+    /// A stranger may be heard early, where the peer is behind a NAT and its audio is in the clear.
+    #[serde(default)]
+    pub strangers: bool,
 }
 
 impl Stream {
@@ -132,7 +139,8 @@ pub enum Event {
         /// Of which `Play`.
         playback: u64,
     },
-    /// A telephone-event began: `0`–`9`, `*`, `#`, `A`–`D`. Once a key press, keyed on the RTP timestamp.
+    /// A key was pressed: `0`–`9`, `*`, `#`, `A`–`D`, once a press. A telephone-event began, keyed on the
+    /// RTP timestamp; or a tone is heard, where telephone-events were not negotiated.
     Digit {
         /// The leg.
         leg: LegId,

@@ -180,6 +180,11 @@ impl Engine {
         // RFC 5761 §4: with multiplexing the second octet tells them apart.
         let is_report =
             channel == Channel::Rtcp || bytes.get(1).is_some_and(|kind| (192..224).contains(kind));
+        let mut room = Vec::new();
+        let Some(bytes) = leg.incoming.open(is_report, bytes, &mut room) else {
+            leg.incoming.refused += 1;
+            return;
+        };
         if is_report {
             if !leg.receive_report(bytes, source, now) {
                 leg.incoming.refused += 1;
@@ -212,7 +217,12 @@ impl Engine {
         if leg.end_absence(now.at) {
             note(&mut self.events, Event::Returned { leg: id });
         }
-        if is_event && let Some(digit) = leg.incoming.events.packet(header.timestamp, payload) {
+        let digit = match codec {
+            _ if is_event => leg.incoming.events.packet(header.timestamp, payload),
+            Some(codec) => leg.incoming.tone(codec, payload),
+            None => None,
+        };
+        if let Some(digit) = digit {
             note(&mut self.events, Event::Digit { leg: id, digit });
         }
         let receives = leg
@@ -257,6 +267,7 @@ impl Engine {
         for (id, leg) in &mut self.legs {
             if let Some((to, bytes)) = leg.report(now, false) {
                 sink.send(*id, leg.report_channel(), to, &bytes);
+                leg.keep_alive(now.at, |to, bytes| sink.send(*id, Channel::Rtp, to, bytes));
             }
             if leg.next_timeout().is_none_or(|due| due > now.at) {
                 continue;

@@ -7,16 +7,23 @@
 //! 2. any port of the described address or of the address that signals: the peer itself, behind a
 //!    NAT perhaps. Another port than the present one only with the SSRC that we know, or when the
 //!    present one has been silent for a while;
-//! 3. a stranger only where the peer is behind a NAT (it described an address that leads nowhere, and
-//!    signals from another), within ten seconds of its description, and while nobody of 1 or 2 was
-//!    heard. Whoever of 1 or 2 is heard later takes the place at once.
+//! 3. a stranger whose packets are under the peer's key: nobody else could have made them;
+//! 4. a stranger without a key never, unless the settings allow it: then only where the peer is behind a
+//!    NAT (it described an address that leads nowhere, and signals from another), within ten seconds of
+//!    its description, and while nobody of 1 or 2 was heard. Whoever of 1 or 2 is heard later takes the
+//!    place at once. Without this rule anyone who finds an open port would hear a caller who keeps silent.
+//!
+//! Who took the place of a peer that had fallen silent gives it back when that one speaks again with
+//! its own SSRC.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::rtp::dtmf;
+use crate::rtp::codec::Codec;
 use crate::rtp::packet::Header;
 use crate::rtp::quality::Incoming as Figures;
+use crate::rtp::srtp::{Keys, Opener};
+use crate::rtp::{dtmf, tones};
 use crate::time::Instant;
 
 /// Another port is believed only when the old one has been silent for so long.
@@ -35,6 +42,19 @@ pub(super) struct Home {
     pub(super) signalling: IpAddr,
     /// When it was described.
     pub(super) since: Instant,
+    /// Whether strangers are heard at all.
+    pub(super) strangers: Strangers,
+}
+
+/// Whether a stranger is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strangers {
+    /// Never.
+    Refused,
+    /// Early, where the peer is behind a NAT.
+    Early,
+    /// Their packets are genuine: under the peer's key.
+    Proven,
 }
 
 /// How good a source is; a better one takes the place of a lesser at once.
@@ -53,6 +73,16 @@ impl Home {
             Rank::Known
         } else {
             Rank::Stranger
+        }
+    }
+
+    /// Whether a stranger may be the peer, as long as nobody better was heard.
+    fn hears_stranger(&self, now: Instant) -> bool {
+        let early = self.is_behind_nat() && now.since(self.since) <= STRANGER_WINDOW;
+        match self.strangers {
+            Strangers::Refused => false,
+            Strangers::Early => early,
+            Strangers::Proven => true,
         }
     }
 
@@ -100,7 +130,12 @@ pub(super) struct Incoming {
     pub(super) figures: Figures,
     pub(super) events: dtmf::Reader,
     pub(super) refused: u64,
+    opener: Option<Opener>,
+    /// Where telephone-events were not negotiated: keys are heard as tones.
+    tones: Option<Box<tones::Listener>>,
     last_sequence: Option<u16>,
+    /// Who had the place, and with which SSRC, before another took it in silence.
+    former: Option<(SocketAddr, u32)>,
 }
 
 /// What becomes of a packet.
@@ -117,6 +152,42 @@ pub(super) enum Taken {
 }
 
 impl Incoming {
+    /// What comes is under this key from now on, or in the clear.
+    pub(super) fn key(&mut self, keys: Option<&Keys>) {
+        if self.opener.as_ref().map(Opener::keys) != keys {
+            self.opener = keys.and_then(Opener::new);
+        }
+    }
+
+    /// Keys come as tones from now on, or as telephone-events.
+    pub(super) fn listen_for_tones(&mut self, listens: bool) {
+        if listens != self.tones.is_some() {
+            self.tones = listens.then(Box::default);
+        }
+    }
+
+    /// The key that audio brings, where tones are listened for.
+    pub(super) fn tone(&mut self, codec: Codec, octets: &[u8]) -> Option<char> {
+        self.tones.as_mut()?.packet(codec, octets)
+    }
+
+    /// The packet without its seal; `None`: it is not genuine. `room` is for what has to be opened.
+    pub(super) fn open<'a>(
+        &mut self,
+        is_report: bool,
+        bytes: &'a [u8],
+        room: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        let Some(opener) = &mut self.opener else {
+            return Some(bytes);
+        };
+        room.extend_from_slice(bytes);
+        match is_report {
+            true => opener.rtcp(room),
+            false => opener.rtp(room),
+        }
+    }
+
     /// Judges the source, then counts the packet; `timed`: its timestamp is that of its sending.
     pub(super) fn take(
         &mut self,
@@ -131,6 +202,14 @@ impl Incoming {
         if !self.is_believed(header.ssrc, source, rank, home, now) {
             self.refused += 1;
             return Taken::Refused;
+        }
+        if let (Some(latch), Some(ssrc)) = (self.latch, self.ssrc)
+            && latch.source != source
+        {
+            let is_back = self.former == Some((source, header.ssrc));
+            // The same SSRC elsewhere is the peer itself, which moved.
+            let taken = rank == latch.rank && header.ssrc != ssrc && !is_back;
+            self.former = taken.then_some((latch.source, ssrc));
         }
         if self.ssrc.replace(header.ssrc) != Some(header.ssrc) {
             self.last_sequence = None;
@@ -162,15 +241,17 @@ impl Incoming {
             return match rank {
                 Rank::Described => true,
                 Rank::Known => !left,
-                Rank::Stranger => {
-                    !left && home.is_behind_nat() && now.since(home.since) <= STRANGER_WINDOW
-                }
+                Rank::Stranger => !left && home.hears_stranger(now),
             };
         };
         if source == latch.source || rank > latch.rank {
             return true;
         }
-        if rank == Rank::Stranger && source.ip() != latch.source.ip() {
+        if self.former == Some((source, ssrc)) {
+            return true;
+        }
+        let proven = home.strangers == Strangers::Proven;
+        if rank == Rank::Stranger && source.ip() != latch.source.ip() && !proven {
             return false;
         }
         let rest = self.heard.map_or(Duration::ZERO, |heard| now.since(heard));
@@ -205,6 +286,7 @@ impl Incoming {
     pub(super) fn unlatch(&mut self, now: Instant) {
         if let Some(latch) = self.latch.take() {
             self.left = Some((latch.source, now));
+            self.former = None;
         }
     }
 }
@@ -235,6 +317,7 @@ mod tests {
             described: place(described),
             signalling: signalling.parse().unwrap(),
             since: DAY,
+            strangers: Strangers::Early,
         }
     }
 
@@ -368,5 +451,59 @@ mod tests {
             Taken::Copy
         );
         assert_eq!(incoming.figures.received, 1);
+    }
+
+    #[test]
+    fn a_stranger_without_a_key_is_not_heard_where_strangers_are_refused() {
+        let home = Home {
+            strangers: Strangers::Refused,
+            ..home("10.0.0.5:4000", "198.51.100.2")
+        };
+        let mut incoming = Incoming::default();
+        let stranger = place("203.0.113.66:4000");
+        // Before the peer, early; and as long as the peer keeps silent.
+        for after in [Duration::ZERO, LONG] {
+            let taken = incoming.take(&header(1, 1), stranger, &home, true, DAY + after);
+            assert_eq!(taken, Taken::Refused);
+        }
+        assert_eq!(incoming.source(), None);
+        let peer = place("198.51.100.2:61000");
+        let taken = incoming.take(&header(1, 1), peer, &home, true, DAY + LONG);
+        assert_eq!(taken, Taken::First);
+    }
+
+    #[test]
+    fn a_genuine_packet_may_come_from_anywhere_but_does_not_move_a_running_stream() {
+        let home = Home {
+            strangers: Strangers::Proven,
+            ..home("198.51.100.1:4000", "198.51.100.2")
+        };
+        let mut incoming = Incoming::default();
+        let (third, fourth) = (place("203.0.113.7:1000"), place("203.0.113.8:1000"));
+        let mut take = |sequence, from, after| {
+            incoming.take(&header(1, sequence), from, &home, true, DAY + after)
+        };
+        let soon = Duration::from_millis(20);
+        assert_eq!(take(1, third, LONG), Taken::First);
+        assert_eq!(take(2, fourth, LONG + soon), Taken::Refused);
+        assert_eq!(take(3, fourth, LONG + LONG), Taken::Next);
+    }
+
+    #[test]
+    fn who_took_the_place_in_silence_gives_it_back() {
+        let home = home("10.0.0.5:4000", "198.51.100.2");
+        let mut incoming = Incoming::default();
+        let (peer, thief) = (place("198.51.100.2:61000"), place("198.51.100.2:7"));
+        let mut take = |ssrc, sequence, from, after| {
+            incoming.take(&header(ssrc, sequence), from, &home, true, DAY + after)
+        };
+        let soon = Duration::from_millis(20);
+        assert_eq!(take(1, 1, peer, Duration::ZERO), Taken::First);
+        assert_eq!(take(666, 1, thief, LONG), Taken::Next);
+        assert_eq!(take(666, 2, thief, LONG + soon), Taken::Next);
+        // Not to whoever asks, but to its owner at once.
+        assert_eq!(take(2, 2, peer, LONG + soon), Taken::Refused);
+        assert_eq!(take(1, 3, peer, LONG + soon), Taken::Next);
+        assert_eq!(take(666, 3, thief, LONG + soon * 2), Taken::Refused);
     }
 }

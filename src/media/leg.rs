@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clips::Sound;
 use super::command::{Quality, Stream};
 use super::engine::Channel;
-use super::incoming::{Home, Incoming};
+use super::incoming::{Home, Incoming, Strangers};
 use super::outgoing::Outgoing;
 use super::pieces::Pieces;
 use crate::ids::LegId;
@@ -22,6 +22,10 @@ pub const ABSENCE: Duration = Duration::from_secs(5);
 const ABSENCE_AGAIN: Duration = Duration::from_secs(30);
 /// RFC 3550 §6.2: five seconds, for two parties without reduction.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// RFC 6263 §7: a NAT or a firewall on the way forgets a stream of which it sees nothing; 15 s.
+const QUIET_REPORTS: u8 = 3;
+/// RFC 6263 §4.6: a packet without sound, under a number that nobody negotiated.
+const KEEP_ALIVE: u8 = 126;
 /// Frames begin on this grid, so that one wake-up serves all legs.
 const GRID: u64 = 5_000;
 /// A thread that was held up sends at most so many frames at once; older ones are let go.
@@ -105,6 +109,8 @@ pub(super) struct Leg {
     listening_since: Option<Instant>,
     absence: Absence,
     next_report: Option<Instant>,
+    /// How many packets were out at the last report, and for how many reports there were no more.
+    quiet: (u64, u8),
     rtcp_source: Option<SocketAddr>,
     last_sender_report: Option<(u32, Instant)>,
     remote_lost: Option<u32>,
@@ -125,6 +131,7 @@ impl Leg {
             listening_since: None,
             absence: Absence::default(),
             next_report: None,
+            quiet: (0, 0),
             rtcp_source: None,
             last_sender_report: None,
             remote_lost: None,
@@ -136,6 +143,11 @@ impl Leg {
     /// The stream was negotiated, perhaps anew.
     pub(super) fn configure(&mut self, stream: Stream, now: Instant) {
         self.settle(&stream, now);
+        let crypto = stream.crypto.as_ref();
+        self.out.key(crypto.map(|keys| &keys.ours));
+        self.incoming.key(crypto.map(|keys| &keys.theirs));
+        self.incoming
+            .listen_for_tones(stream.event_type_in.is_none());
         let grid = Instant(now.0.div_ceil(GRID) * GRID);
         self.out.start(grid);
         self.next_frame.get_or_insert(grid);
@@ -159,16 +171,23 @@ impl Leg {
     /// Takes note of where the peer is. A new place holds at once: what was latched is left.
     fn settle(&mut self, stream: &Stream, now: Instant) {
         let (described, signalling) = (stream.remote, stream.signalling);
+        let strangers = match (&stream.crypto, stream.strangers) {
+            (Some(_), _) => Strangers::Proven,
+            (None, true) => Strangers::Early,
+            (None, false) => Strangers::Refused,
+        };
         match &mut self.home {
             // A hold by the null address (RFC 3264 §8.4) names no new place.
             Some(home) if home.described == described || described.ip().is_unspecified() => {
                 home.signalling = signalling;
+                home.strangers = strangers;
             }
             home => {
                 *home = Some(Home {
                     described,
                     signalling,
                     since: now,
+                    strangers,
                 });
                 self.incoming.unlatch(now);
                 self.rtcp_source = None;
@@ -442,6 +461,34 @@ impl Leg {
         }
     }
 
+    /// Keeps the way of a stream open on which nothing was sent for a while, whatever its direction
+    /// (RFC 6263 §4); to be asked with each report. Where RTCP shares its port, that does it (§4.3).
+    pub(super) fn keep_alive(&mut self, now: Instant, send: impl FnOnce(SocketAddr, &[u8])) {
+        let (packets, quiet) = self.quiet;
+        self.quiet = match packets == self.out.packets {
+            true => (packets, quiet + 1),
+            false => (self.out.packets, 0),
+        };
+        let Some(stream) = self.stream.as_ref().filter(|one| !one.is_multiplexed()) else {
+            return;
+        };
+        let known = stream.accepts.iter().map(|(number, _)| *number);
+        let mut taken = known.chain(stream.event_type).chain([stream.payload_type]);
+        let number = match taken.any(|number| number == KEEP_ALIVE) {
+            true => KEEP_ALIVE - 1,
+            false => KEEP_ALIVE,
+        };
+        let Some(to) = self.destination().filter(|_| self.quiet.1 >= QUIET_REPORTS) else {
+            return;
+        };
+        let (timestamp, mut buffer) = (self.out.timestamp(now), [0; MAX_PACKET]);
+        if let Some(bytes) = self.out.packet(number, timestamp, &[], &mut buffer) {
+            send(to, bytes);
+        }
+        self.out.pause();
+        self.quiet = (self.out.packets, 0);
+    }
+
     /// Our report, when it is due, or at the end with BYE.
     pub(super) fn report(&mut self, now: Now, bye: bool) -> Option<(SocketAddr, Vec<u8>)> {
         let due = self.next_report.is_some_and(|due| due <= now.at);
@@ -461,7 +508,7 @@ impl Leg {
             rtcp::Report {
                 ssrc,
                 fraction_lost: figures.fraction_lost(),
-                lost: u32::try_from(figures.lost()).unwrap_or(u32::MAX),
+                lost: u32::try_from(figures.lost_of_stream()).unwrap_or(u32::MAX),
                 highest: figures.extended_highest(),
                 jitter: figures.jitter_samples(),
                 last_report: self.last_sender_report.map_or(0, |(middle, _)| middle),
@@ -470,7 +517,8 @@ impl Leg {
                     .map_or(0, |(_, heard)| rtcp::delay_since(heard, now.at)),
             }
         });
-        Some((to, rtcp::write(self.out.ssrc(), sender, block, bye)))
+        let report = rtcp::write(self.out.ssrc(), sender, block, bye);
+        Some((to, self.out.seal_report(report)?))
     }
 
     /// The leg's figures.

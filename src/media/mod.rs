@@ -12,5 +12,5 @@ mod tests;
 
 pub use crate::rtp::codec::{Codec, Direction};
 pub use clips::{ClipFault, Clips, Sound};
-pub use command::{Clip, Command, Event, Quality, Stream};
+pub use command::{Clip, Command, Crypto, Event, Quality, Stream};
 pub use engine::{Channel, Engine, Sink};

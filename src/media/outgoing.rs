@@ -3,6 +3,7 @@
 
 use crate::rtp::packet::{Header, MAX_PACKET, write};
 use crate::rtp::quality::samples;
+use crate::rtp::srtp::{Keys, Sealer};
 use crate::time::Instant;
 
 /// How far a relayed packet may lie from the last one before the mapping is made anew.
@@ -46,6 +47,7 @@ pub(super) struct Outgoing {
     mapping: Option<Mapping>,
     /// The last events, newest first: copies of the former may come late.
     pressed: [Option<Pressed>; 2],
+    sealer: Option<Sealer>,
     pub(super) packets: u64,
     pub(super) octets: u64,
 }
@@ -61,6 +63,7 @@ impl Outgoing {
             talking: false,
             mapping: None,
             pressed: [None; 2],
+            sealer: None,
             packets: 0,
             octets: 0,
         }
@@ -68,6 +71,35 @@ impl Outgoing {
 
     pub(super) fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// Sends under this key from now on, or in the clear. The same key goes on as it was.
+    pub(super) fn key(&mut self, keys: Option<&Keys>) {
+        if self.sealer.as_ref().map(Sealer::keys) != keys {
+            self.sealer = keys.and_then(Sealer::new);
+        }
+    }
+
+    fn seal<'a>(
+        &mut self,
+        header: &Header,
+        payload: &[u8],
+        buffer: &'a mut [u8; MAX_PACKET],
+    ) -> Option<&'a [u8]> {
+        let length = write(header, payload, buffer)?.len();
+        let sealed = match &mut self.sealer {
+            Some(sealer) => sealer.rtp(buffer, length)?,
+            None => length,
+        };
+        buffer.get(..sealed)
+    }
+
+    /// Seals a report, where there is a key.
+    pub(super) fn seal_report(&mut self, mut report: Vec<u8>) -> Option<Vec<u8>> {
+        if let Some(sealer) = &mut self.sealer {
+            sealer.rtcp(&mut report)?;
+        }
+        Some(report)
     }
 
     /// Starts the stream's clock; later calls change nothing.
@@ -120,7 +152,7 @@ impl Outgoing {
         self.next_sequence = self.next_sequence.wrapping_add(1);
         self.end = timestamp.wrapping_add(payload.len() as u32);
         self.count(payload.len());
-        write(&header, payload, buffer)
+        self.seal(&header, payload, buffer)
     }
 
     /// Passes a packet of another stream on: its gaps stay gaps, its order stays its order, the
@@ -159,7 +191,7 @@ impl Outgoing {
             self.end = end;
         }
         self.count(payload.len());
-        write(&header, payload, buffer)
+        self.seal(&header, payload, buffer)
     }
 
     /// Passes a telephone-event on. All packets of one event have one timestamp.
@@ -211,7 +243,7 @@ impl Outgoing {
             ssrc: self.ssrc,
         };
         self.count(payload.len());
-        write(&header, payload, buffer)
+        self.seal(&header, payload, buffer)
     }
 
     /// A packet of theirs that is not passed on, such as comfort noise, is no loss: what follows

@@ -1,5 +1,7 @@
 //! The engine as its peers hear it, in virtual time.
 
+mod srtp;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use super::{Channel, Clip, Clips, Codec, Command, Direction, Engine, Event, Sound, Stream};
 use crate::ids::LegId;
 use crate::rtp::packet::{self, Header, MAX_PACKET};
-use crate::rtp::{dtmf, rtcp};
+use crate::rtp::{dtmf, g711, rtcp};
 use crate::time::{Instant, Now, Wall};
 
 const A: LegId = LegId(1);
@@ -63,6 +65,8 @@ fn stream(remote: &str) -> Stream {
         event_type_in: Some(101),
         packet_time: FRAME,
         direction: Direction::SendRecv,
+        crypto: None,
+        strangers: false,
     }
 }
 
@@ -273,7 +277,12 @@ fn a_hold_by_the_null_address_does_not_lose_a_peer_behind_a_nat() {
     world.configure(A, held);
     world.heard_by(A);
     world.pass(Duration::from_secs(20));
-    assert!(world.heard_by(A).is_empty(), "nobody listens");
+    let heard = world.heard_by(A);
+    assert!(
+        heard.iter().all(|sent| sent.bytes.len() == 12),
+        "nobody listens"
+    );
+    assert!(!heard.is_empty(), "and the NAT is kept awake");
     world.configure(A, behind);
     world.pass(FRAME);
     let heard = world.heard_by(A);
@@ -571,4 +580,62 @@ fn one_stream_goes_on_through_prompt_silence_bridge_and_hold() {
         };
         assert!(wanted.contains(&step), "{step}");
     }
+}
+
+#[test]
+fn a_key_is_heard_as_a_tone_only_where_telephone_events_were_not_negotiated() {
+    let tone = |at: u32| {
+        let time = at as f32 / 8_000.0 * std::f32::consts::TAU;
+        ((697.0 * time).sin() + (1_209.0 * time).sin()) * 6_000.0
+    };
+    for (event_type_in, digits) in [(None, 1), (Some(101), 0)] {
+        let mut world = World::new();
+        let plain = Stream {
+            event_type_in,
+            ..stream("198.51.100.1:4000")
+        };
+        world.configure(A, plain);
+        for number in 0..10_u16 {
+            let from = u32::from(number) * 160;
+            let octets = (from..from + 160).map(|at| g711::encode(Codec::Pcma, tone(at) as i16));
+            let octets: Vec<u8> = octets.collect();
+            let packet = rtp(8, 1, number, from, &octets);
+            // Each comes twice, as some networks do.
+            world.arrives(A, Channel::Rtp, "198.51.100.1:4000", &packet);
+            world.arrives(A, Channel::Rtp, "198.51.100.1:4000", &packet);
+        }
+        let pressed = Event::Digit { leg: A, digit: '1' };
+        let count = world
+            .events
+            .iter()
+            .filter(|event| **event == pressed)
+            .count();
+        assert_eq!(count, digits);
+    }
+}
+
+#[test]
+fn a_stream_without_sound_keeps_its_way_open_and_one_with_sound_is_left_alone() {
+    let held = Stream {
+        direction: Direction::RecvOnly,
+        ..stream("198.51.100.1:4000")
+    };
+    let mut world = World::new();
+    world.configure(A, held);
+    world.configure(B, stream("198.51.100.2:4000"));
+    world.tell(Command::Music {
+        leg: B,
+        clip: music(),
+    });
+    world.pass(Duration::from_secs(61));
+    let heard = world.heard_by(A);
+    assert_eq!(heard.len(), 4, "one each 15 s");
+    for (at, sent) in heard.iter().enumerate() {
+        assert_eq!(sent.to, place("198.51.100.1:4000"));
+        assert_eq!(sent.bytes.len(), 12, "no sound");
+        assert_eq!(sent.header().payload_type, 126);
+        assert_eq!(sent.header().sequence, 65_530_u16.wrapping_add(at as u16));
+    }
+    let heard = world.heard_by(B);
+    assert!(heard.iter().all(|sent| sent.header().payload_type == 8));
 }

@@ -454,7 +454,11 @@ impl Phone {
             last_rseq: 0,
             hang_up_on_ack: false,
         });
-        self.respond(invite, 180, from, now);
+        let more = match self.settings.rings_reliably && invite.knows("100rel") {
+            true => vec![("Require", "100rel".to_owned()), ("RSeq", "1".to_owned())],
+            false => Vec::new(),
+        };
+        self.respond_with(invite, 180, &more, None, from, now);
         let name = invite.display_name().unwrap_or_default();
         self.tell(Event::Ringing { name });
         let after = match self.manner.on_ring {
@@ -505,6 +509,11 @@ impl Phone {
             }
             Method::Invite | Method::Update => self.renegotiated(request, from, now),
             Method::Notify => self.transfer_told(request, from, now),
+            Method::PRack => {
+                let acknowledged = request.other("RAck") == Some("1 1 INVITE");
+                let status = if acknowledged { 200 } else { 481 };
+                self.respond(request, status, from, now);
+            }
             Method::Options | Method::Info => self.respond(request, 200, from, now),
             _ => self.respond(request, 405, from, now),
         }

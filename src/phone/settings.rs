@@ -28,6 +28,8 @@ pub struct Settings {
     pub timer: Option<Duration>,
     /// Whether it insists on reliable provisional responses (RFC 3262).
     pub requires_reliable: bool,
+    /// Whether it wants its ringing acknowledged by whoever can (RFC 3262).
+    pub rings_reliably: bool,
     /// Whether its INVITE brings no offer, so that the answer goes with the ACK (RFC 3261 §13.2.1).
     pub late_offer: bool,
     /// Tags, branches and RTP's first numbers come from it.
@@ -48,6 +50,7 @@ impl Settings {
             password: None,
             timer: None,
             requires_reliable: false,
+            rings_reliably: false,
             late_offer: false,
             seed: 0,
         }

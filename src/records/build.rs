@@ -175,6 +175,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::DialFailed { .. }
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
+        | What::Messages { .. }
         | What::Operator { .. }
         | What::Binding { .. }
         | What::Alarm { .. }

@@ -6,3 +6,5 @@ pub mod g711;
 pub mod packet;
 pub mod quality;
 pub mod rtcp;
+pub mod srtp;
+pub mod tones;

@@ -4,8 +4,8 @@ use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 
 /// The longest payload that is written: 60 ms of G.711, with room for what a peer bridges.
 pub const MAX_PAYLOAD: usize = 1_400;
-/// Longest packet: header without CSRC, and the payload.
-pub const MAX_PACKET: usize = 12 + MAX_PAYLOAD;
+/// Longest packet: header without CSRC, the payload, and a tag of SRTP.
+pub const MAX_PACKET: usize = 12 + MAX_PAYLOAD + super::srtp::MAX_TAG;
 
 /// The header fields that media acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub fn write<'a>(
     payload: &[u8],
     out: &'a mut [u8; MAX_PACKET],
 ) -> Option<&'a [u8]> {
+    if payload.len() > MAX_PAYLOAD {
+        return None;
+    }
     let length = RtpPacketBuilder::new()
         .marked(header.marker)
         .payload_type(header.payload_type)

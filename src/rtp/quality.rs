@@ -25,6 +25,8 @@ pub struct Incoming {
     pub received: u64,
     /// Expected before the last reset of the sequence.
     expected_before: u64,
+    /// Lost of former streams: reports tell of the present one alone (RFC 3550 §6.4.1).
+    lost_before: u64,
     previous_expected: u64,
     previous_received: u64,
     last: Option<(Instant, u32)>,
@@ -35,8 +37,10 @@ pub struct Incoming {
 impl Incoming {
     /// The peer's stream begins anew under another SSRC: its numbers have nothing to do with the former.
     pub fn begin_anew(&mut self) {
+        self.lost_before = self.lost();
         self.expected_before = self.expected();
         self.base = None;
+        self.jitter = 0.0;
     }
 
     /// A packet came; `timestamp` is `None` where it tells nothing of the moment of sending, as in
@@ -90,6 +94,11 @@ impl Incoming {
     /// Packets that never came; copies may hide some (§6.4.1).
     pub fn lost(&self) -> u64 {
         self.expected().saturating_sub(self.received)
+    }
+
+    /// The same of the present SSRC, as reports have it.
+    pub fn lost_of_stream(&self) -> u64 {
+        self.lost().saturating_sub(self.lost_before)
     }
 
     /// Loss since the last call, in 256ths (§A.3).
@@ -178,5 +187,19 @@ mod tests {
             stream.packet(number, (!pressed).then(|| u32::from(number) * 160), at);
         }
         assert_eq!(stream.jitter_samples(), 0);
+    }
+
+    #[test]
+    fn a_report_tells_the_loss_of_the_present_stream_alone() {
+        let mut stream = Incoming::default();
+        for number in [1, 2, 5] {
+            stream.packet(number, None, Instant(0));
+        }
+        assert_eq!((stream.lost(), stream.lost_of_stream()), (2, 2));
+        stream.begin_anew();
+        for number in [900, 902] {
+            stream.packet(number, None, Instant(0));
+        }
+        assert_eq!((stream.lost(), stream.lost_of_stream()), (3, 1));
     }
 }

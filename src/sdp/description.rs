@@ -60,6 +60,13 @@ impl MediaLine {
             })
     }
 
+    /// The values of all attributes of that name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = |line: &'a String| line.split_once(':');
+        let lines = self.attributes.iter().filter_map(named);
+        lines.filter_map(move |(one, value)| (one == name).then_some(value))
+    }
+
     /// What `a=rtpmap` says of a payload type: encoding and clock rate.
     pub fn mapping(&self, payload_type: &str) -> Option<(&str, &str)> {
         self.attributes.iter().find_map(|line| {

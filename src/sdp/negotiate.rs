@@ -5,13 +5,17 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::crypto::{self, Keying, is_secure};
 use super::description::{Description, MediaLine, header};
 use crate::rtp::codec::{Codec, Direction};
+use crate::rtp::srtp::Crypto;
 
 /// Under which payload type our offers have telephone-events.
 const OFFERED_EVENTS: u8 = 101;
-/// The profile of our offers.
+/// The profile of our offers. Keys in it are a choice (`a=crypto` may be passed over); the other one
+/// wants them.
 const PROTOCOL: &str = "RTP/AVP";
+const SECURE_PROTOCOL: &str = "RTP/SAVP";
 /// RFC 4733 §2.5.1.3: keys 0–9, *, #, A–D.
 const EVENTS: &str = "0-15";
 /// What the peer gets to hear a packet of, unless it asks for another length.
@@ -30,6 +34,8 @@ pub struct Local {
     pub version: u64,
     /// Whether we want to send and to hear.
     pub direction: Direction,
+    /// Under keys, or in the clear.
+    pub keying: Keying,
 }
 
 /// What was agreed on.
@@ -55,11 +61,15 @@ pub struct Negotiated {
     pub direction: Direction,
     /// The peer holds us: it does not want to hear what we would bridge to it, or sends music.
     pub held: bool,
+    /// The keys of both directions; `None`: in the clear.
+    pub crypto: Option<Crypto>,
 }
 
 /// Nothing in the description that we can talk by: 488.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no audio stream with G.711 over RTP/AVP at a known address")]
+#[error(
+    "no audio stream with G.711 over RTP at a known address, under keys where they are required"
+)]
 pub struct NotAcceptable;
 
 /// A payload type that names a codec of ours, by rtpmap or statically.
@@ -93,7 +103,10 @@ fn event_type(line: &MediaLine) -> Option<u8> {
 fn is_usable(line: &MediaLine) -> bool {
     line.kind == "audio"
         && line.port != 0
-        && matches!(line.protocol.as_str(), "RTP/AVP" | "RTP/AVPF")
+        && matches!(
+            line.protocol.as_str(),
+            "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF"
+        )
         && line.address.is_some()
         && line
             .formats
@@ -134,6 +147,7 @@ fn agree(line: &MediaLine, wanted: Direction, mux: bool) -> Option<Negotiated> {
         packet_time: packet_time(line),
         direction,
         held: theirs != Direction::SendRecv,
+        crypto: None,
     })
 }
 
@@ -162,9 +176,17 @@ fn packet_time(line: &MediaLine) -> Duration {
     }
 }
 
-/// `protocol` is that of the offer: an answer must not change it (RFC 3264 §6).
-fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, protocol: &str, mux: bool) {
-    let _ = write!(text, "m=audio {} {protocol}", local.port);
+/// How an audio line of ours is to be written.
+struct Form<'a> {
+    /// That of the offer: an answer must not change it (RFC 3264 §6).
+    protocol: &'a str,
+    mux: bool,
+    /// `a=crypto`, whole.
+    crypto: Option<String>,
+}
+
+fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, form: &Form<'_>) {
+    let _ = write!(text, "m=audio {} {}", local.port, form.protocol);
     for (number, _) in &agreed.accepts {
         let _ = write!(text, " {number}");
     }
@@ -187,9 +209,25 @@ fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, protocol: 
         agreed.packet_time.as_millis(),
         agreed.direction.attribute()
     );
-    if mux {
+    if form.mux {
         text.push_str("a=rtcp-mux\r\n");
     }
+    text.push_str(form.crypto.as_deref().unwrap_or_default());
+}
+
+/// The line to take: the first that comes to keys, where they are wanted; else the first in the clear.
+fn choose(offer: &Description, keying: &Keying) -> Option<(usize, Option<(String, Crypto)>)> {
+    let usable = || {
+        offer
+            .media
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| is_usable(line))
+    };
+    let keyed = usable().find_map(|(at, line)| Some((at, Some(keying.answer(line)?))));
+    let mut clear =
+        usable().filter(|(_, line)| keying.allows_clear() && !is_secure(&line.protocol));
+    keyed.or_else(|| clear.next().map(|(at, _)| (at, None)))
 }
 
 /// Answers an offer: the first usable audio line is taken, each other line refused with port 0, in
@@ -198,23 +236,20 @@ fn audio_lines(text: &mut String, local: &Local, agreed: &Negotiated, protocol: 
 /// # Errors
 /// [`NotAcceptable`] where no line can be used.
 pub fn answer(offer: &Description, local: &Local) -> Result<(Vec<u8>, Negotiated), NotAcceptable> {
-    let taken = offer
-        .media
-        .iter()
-        .position(is_usable)
-        .ok_or(NotAcceptable)?;
+    let (taken, keyed) = choose(offer, &local.keying).ok_or(NotAcceptable)?;
     let line = offer.media.get(taken).ok_or(NotAcceptable)?;
-    let agreed = agree(line, local.direction, true).ok_or(NotAcceptable)?;
+    let mut agreed = agree(line, local.direction, true).ok_or(NotAcceptable)?;
+    let (crypto, keys) = keyed.unzip();
+    agreed.crypto = keys;
+    let form = Form {
+        protocol: &line.protocol,
+        mux: line.attribute("rtcp-mux").is_some(),
+        crypto,
+    };
     let mut text = header(local.address, local.id, local.version);
     for (at, line) in offer.media.iter().enumerate() {
         if at == taken {
-            audio_lines(
-                &mut text,
-                local,
-                &agreed,
-                &line.protocol,
-                line.attribute("rtcp-mux").is_some(),
-            );
+            audio_lines(&mut text, local, &agreed, &form);
         } else {
             refuse(&mut text, line);
         }
@@ -231,21 +266,25 @@ fn refuse(text: &mut String, line: &MediaLine) {
     text.push_str("\r\n");
 }
 
-/// Our offer: A-law, µ-law and telephone-events.
+/// Our offer: A-law, µ-law and telephone-events. Where keys are a choice, they stand in the plain
+/// profile: who knows no `a=crypto` passes it over, and nobody has to be asked twice.
 pub fn offer(local: &Local) -> Vec<u8> {
     let mut text = header(local.address, local.id, local.version);
-    audio_lines(
-        &mut text,
-        local,
-        &all(local, OFFERED_EVENTS),
-        PROTOCOL,
-        false,
-    );
+    let form = Form {
+        protocol: match local.keying.allows_clear() {
+            true => PROTOCOL,
+            false => SECURE_PROTOCOL,
+        },
+        mux: false,
+        crypto: local.keying.offer(),
+    };
+    audio_lines(&mut text, local, &all(local, OFFERED_EVENTS), &form);
     text.into_bytes()
 }
 
 /// Our offer in a dialog whose last description of ours is `last`: its lines stay in their places, its
-/// refused lines refused, and the number of telephone-events is what it was (RFC 3264 §8, §8.3.2).
+/// refused lines refused, our key and the number of telephone-events are what they were (RFC 3264 §8,
+/// §8.3.2).
 pub fn offer_again(last: &Description, local: &Local) -> Vec<u8> {
     let Some(ours) = last.media.iter().position(is_usable) else {
         return offer(local);
@@ -254,8 +293,13 @@ pub fn offer_again(last: &Description, local: &Local) -> Vec<u8> {
     for (at, line) in last.media.iter().enumerate() {
         if at == ours {
             let whole = all(local, event_type(line).unwrap_or(OFFERED_EVENTS));
-            let mux = line.attribute("rtcp-mux").is_some();
-            audio_lines(&mut text, local, &whole, &line.protocol, mux);
+            let crypto = line.attribute("crypto");
+            let form = Form {
+                protocol: &line.protocol,
+                mux: line.attribute("rtcp-mux").is_some(),
+                crypto: crypto.map(|value| format!("a=crypto:{value}\r\n")),
+            };
+            audio_lines(&mut text, local, &whole, &form);
         } else {
             refuse(&mut text, line);
         }
@@ -279,13 +323,15 @@ fn all(local: &Local, events: u8) -> Negotiated {
         packet_time: PACKET_TIME,
         direction: local.direction,
         held: false,
+        crypto: None,
     }
 }
 
 /// Reads the answer to an offer of ours, in the place where that has its audio line.
 ///
 /// # Errors
-/// [`NotAcceptable`] where the audio line was refused or cannot be used.
+/// [`NotAcceptable`] where the audio line was refused or cannot be used, or names no key though one is
+/// required.
 pub fn read_answer(
     answer: &Description,
     offered: &Description,
@@ -303,6 +349,12 @@ pub fn read_answer(
     // What comes to us is numbered as we offered it (RFC 3264 §6.1), whatever the answer lists.
     agreed.accepts = offered.accepts;
     agreed.event_type_in = agreed.event_type.and(offered.event_type_in);
+    let theirs = line.ok_or(NotAcceptable)?;
+    agreed.crypto = crypto::agreed(ours, theirs);
+    let keyless = agreed.crypto.is_none();
+    if keyless && (is_secure(&ours.protocol) || is_secure(&theirs.protocol)) {
+        return Err(NotAcceptable);
+    }
     Ok(agreed)
 }
 
@@ -317,6 +369,7 @@ mod tests {
             id: 7,
             version: 1,
             direction: Direction::SendRecv,
+            keying: Keying::OFF,
         }
     }
 

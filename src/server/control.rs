@@ -10,6 +10,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::ids::CallId;
+
 /// The longest question and answer.
 const LONGEST: u64 = 1024 * 1024;
 
@@ -19,6 +21,11 @@ const LONGEST: u64 = 1024 * 1024;
 pub enum Question {
     /// How is it going?
     Status,
+    /// The messages so far of a call in progress.
+    Trace {
+        /// Which.
+        call: CallId,
+    },
     /// Check the dialplans' folder and make it live.
     Apply,
     /// Make the version with this hash live.

@@ -128,6 +128,8 @@ impl Shell {
             }
             self.perform();
             if self.is_done(&mut last_call) {
+                self.switch.hand_over_traces(self.clock.now());
+                self.perform();
                 orders.counts.send_replace(self.switch.counts());
                 return;
             }
@@ -313,6 +315,15 @@ impl Shell {
                 let _ = answer.send(self.status());
                 return;
             }
+            Question::Trace { call } => {
+                let messages = self.switch.messages(call);
+                let _ = answer.send(Answer {
+                    done: true,
+                    text: format!("{} messages", messages.len()),
+                    data: serde_json::json!(messages),
+                });
+                return;
+            }
             Question::Apply => Order::Apply(answer),
             Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
@@ -403,7 +414,21 @@ impl Pace {
 }
 
 /// One line an event, the call's id on each.
+/// A line for an event; its words are put together only where the log wants them.
 fn log(event: &Event) {
+    let told = match &event.what {
+        What::Messages { .. } => return,
+        What::Alarm { .. }
+        | What::AudioAbsent { .. }
+        | What::Arrived { .. }
+        | What::Connected { .. }
+        | What::Ended { .. }
+        | What::Applied { .. } => true,
+        _ => tracing::enabled!(tracing::Level::DEBUG),
+    };
+    if !told {
+        return;
+    }
     let call = event.call.map(|call| call.to_string()).unwrap_or_default();
     let text = serde_json::to_string(&event.what).unwrap_or_default();
     match &event.what {

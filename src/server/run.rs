@@ -422,7 +422,8 @@ fn past_calls(settings: &Settings, now: Wall) -> Vec<PastCall> {
         Some(PastCall {
             class: one.dialled,
             connected: one.connected?,
-            ended: one.ended?,
+            // One that a crash ended has no end on record yet.
+            ended: one.ended.unwrap_or(now),
         })
     })
     .collect()

@@ -14,6 +14,7 @@ pub mod parse;
 pub mod refer;
 pub mod reliable;
 pub mod session_timer;
+pub mod sketch;
 pub mod stun;
 pub mod transaction;
 pub mod uri;

@@ -98,6 +98,7 @@ pub fn reason(status: u16) -> &'static str {
         486 => "Busy Here",
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
+        469 => "Bad Info Package",
         489 => "Bad Event",
         491 => "Request Pending",
         500 => "Server Internal Error",

@@ -96,17 +96,9 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
                 what: What::Ended { .. },
                 at,
             }) => {
+                ended.insert(call);
                 let snapshot = open.remove(&call).and_then(|open| open.snapshot);
-                let ended_here = ended.insert(call);
-                if let Some(snapshot) = snapshot.filter(|_| ended_here) {
-                    let ended = at;
-                    parted.push_back(PartedCall {
-                        call,
-                        ended,
-                        snapshot,
-                    });
-                }
-                forget_old(&mut parted, at);
+                keep_parted(&mut parted, call, at, snapshot);
                 continue;
             }
             Entry::Event(Event {
@@ -149,8 +141,18 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
     })
 }
 
-/// Leaves those that ended a moment before `now`.
-fn forget_old(parted: &mut VecDeque<PartedCall>, now: Wall) {
+/// A call ended `now`; those that ended long before are forgotten.
+fn keep_parted(
+    parted: &mut VecDeque<PartedCall>,
+    call: CallId,
+    now: Wall,
+    snapshot: Option<String>,
+) {
+    parted.extend(snapshot.map(|snapshot| PartedCall {
+        call,
+        ended: now,
+        snapshot,
+    }));
     let old = |one: &PartedCall| now.since(one.ended) > FAREWELL;
     while parted.front().is_some_and(old) || parted.len() > MAX_PARTED {
         parted.pop_front();

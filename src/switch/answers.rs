@@ -42,6 +42,7 @@ impl Switch {
             Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Notify(..) if response.is_provisional() => {}
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
+            Purpose::Summary(number) => self.summary_answered(number, response.status),
             Purpose::Ask(number) => self.phone_spoke(number, now),
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
@@ -74,6 +75,7 @@ impl Switch {
             | Purpose::Bye
             | Purpose::Ask(_)
             | Purpose::Prack(_)
+            | Purpose::Summary(_)
             | Purpose::Notify(..) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
@@ -107,6 +109,7 @@ impl Switch {
         match pending.purpose {
             Purpose::Bye | Purpose::Prack(_) => {}
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
+            Purpose::Summary(number) => self.summary_answered(number, status),
             Purpose::Ask(number) => self.ask_later(number, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(

@@ -232,6 +232,7 @@ impl Switch {
         };
         let leg = self.new_leg(media, owner, side, operator, progress, flow);
         self.occupy(leg, true, now);
+        self.trace(leg, &dialog.id.call_id);
         self.dialogs.insert(dialog.id.clone(), leg);
         if let Some(one) = self.legs.get_mut(&leg) {
             one.dialog = Some(dialog);

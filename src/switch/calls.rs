@@ -447,6 +447,7 @@ impl Switch {
         }
         self.book(call.outgoing, now);
         self.emit(Some(id), What::Ended { by, cause }, now);
+        self.trace_over(id, now);
         self.outputs.push_back(Output::Snapshot {
             call: id,
             snapshot: None,

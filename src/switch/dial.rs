@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::input::{Output, Route};
-use super::pbx::{Switch, Timer};
+use super::pbx::{PlannedCall, Switch, Timer};
 use super::rings::{Identity, Invitation};
 use super::settings::Trunk;
 use crate::call::{Progress, Stage};
@@ -318,7 +318,7 @@ impl Switch {
         if let Some(dialling) = self.dialling.get_mut(&call) {
             dialling.leg = Some(leg);
         }
-        let patience = now.at + trunk.failover_after();
+        let patience = now.at + trunk.failover_after;
         self.timers.set(Timer::Unheard(leg), patience);
         true
     }
@@ -427,7 +427,7 @@ impl Switch {
     pub(super) fn ring_outside(&mut self, call: CallId, number: &Number, now: Now) -> bool {
         let trunks = self.trunks_out(&[]);
         if trunks.is_empty() {
-            let text = "a ring step names a number outside, but no trunk has a host".to_owned();
+            let text = "a ring step names a number outside, but no trunk has a peer".to_owned();
             self.alarm(Some(call), "no-outgoing-trunk", text, now);
             return false;
         }
@@ -453,9 +453,17 @@ impl Switch {
         ordered.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// Whether a trunk has a channel left for a call of ours.
-    fn has_room(&self, _trunk: &Trunk, _emergency: bool) -> bool {
-        true
+    /// Whether a trunk has a channel left for a call of ours; those that it brings have theirs too.
+    fn has_room(&self, trunk: &Trunk, emergency: bool) -> bool {
+        let Some(channels) = trunk.channels(emergency) else {
+            return true;
+        };
+        let ours = self
+            .legs
+            .values()
+            .filter(|leg| leg.trunk.as_ref() == Some(&trunk.name));
+        let brought = |call: &&PlannedCall| call.outgoing.is_none() && call.trunk == trunk.name;
+        ours.count() + self.calls.values().filter(brought).count() < channels
     }
 
     /// Nobody waits for a number outside any more.

@@ -14,7 +14,7 @@ use crate::sip::transaction::layer::ServerId;
 use crate::time::Now;
 
 /// The dialog that a request of the peer names.
-fn dialog_id(request: &Request) -> Option<DialogId> {
+pub(super) fn dialog_id(request: &Request) -> Option<DialogId> {
     let headers = &request.headers;
     Some(DialogId {
         call_id: headers.call_id().ok()?.to_owned(),
@@ -36,6 +36,9 @@ impl Switch {
         flow: Flow,
         now: Now,
     ) {
+        if let Some(dialog) = dialog_id(request).filter(|id| self.mailboxes.has(id)) {
+            return self.resubscribed(id, request, &dialog, flow, now);
+        }
         let Some(leg_id) = self.leg_of(request) else {
             return self.respond_status(id, request, 481, now);
         };
@@ -68,7 +71,7 @@ impl Switch {
                 self.respond(id, request, response, now);
             }
             Method::Refer => self.referred(leg_id, id, request, now),
-            Method::Info => self.respond_status(id, request, 200, now),
+            Method::Info => self.informed(leg_id, id, request, now),
             Method::Other(_) => {
                 let response = Response::to(request, 501).with(Name::Allow, ALLOW);
                 self.respond(id, request, response, now);

@@ -8,13 +8,14 @@ use crate::sip::flow::Flow;
 use crate::sip::headers::Via;
 use crate::sip::message::{Message, Method, Name, Request, Response};
 use crate::sip::parse::Malformed;
+use crate::sip::sketch::Sketch;
 use crate::sip::transaction::key::{ClientKey, MergeKey, OldFacts, ServerKey, TopVia};
 use crate::sip::transaction::layer::{Answered, CancelTarget, Incoming, Kind, Received, ServerId};
 use crate::time::Now;
 
 /// What we understand (RFC 3261 §20.5).
 pub(super) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, SUBSCRIBE";
 /// Extensions that we have (§20.37).
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 /// What we can as a registrar (RFC 5626 §6, RFC 3327 §5.3).
@@ -30,7 +31,13 @@ impl Switch {
     pub(super) fn receive(&mut self, message: Message, flow: Flow, now: Now) {
         match message {
             Message::Request(request) => self.receive_request(request, flow, now),
-            Message::Response(response) => self.receive_response(response, flow, now),
+            Message::Response(response) => {
+                if self.is_traced(&response.headers) {
+                    let sketch = Sketch::of_response(&response);
+                    self.trace_received(&response.headers, sketch, flow, now);
+                }
+                self.receive_response(response, flow, now);
+            }
         }
     }
 
@@ -56,6 +63,30 @@ impl Switch {
             Ok(operator) => operator,
             Err(refusal) => return self.answer_without_state(&request, *refusal, flow),
         };
+        let begins = request.method == Method::Invite;
+        let sketch = (begins || self.is_traced(&request.headers)).then(|| {
+            (
+                request.headers.call_id().unwrap_or_default().to_owned(),
+                Sketch::of_request(&request),
+            )
+        });
+        self.received(incoming, request, operator, flow, now);
+        // Only now the call of a first INVITE is there; what is sent for it goes out later.
+        if let Some((call_id, sketch)) = sketch {
+            self.traces
+                .keep(&call_id, true, flow.transport, sketch, now);
+        }
+    }
+
+    /// A request that was let in finds its transaction.
+    fn received(
+        &mut self,
+        incoming: Incoming,
+        request: Request,
+        operator: Option<OperatorId>,
+        flow: Flow,
+        now: Now,
+    ) {
         match self.layer.receive_request(incoming, flow, now.at) {
             Received::New { id, merged: true } => self.respond_status(id, &request, 482, now),
             Received::New { id, merged: false } => self.serve(id, request, operator, flow, now),
@@ -92,6 +123,9 @@ impl Switch {
         match (&request.method, operator) {
             (Method::Register, Some(operator)) => {
                 self.register(id, &request, &operator, flow, now);
+            }
+            (Method::Subscribe, Some(operator)) => {
+                self.subscribed(id, &request, operator, flow, now);
             }
             (_, operator) => match self.began_by(&request) {
                 Some(leg) => self.answer_copy(id, &request, leg, now),
@@ -335,4 +369,5 @@ pub(super) fn capabilities(response: Response) -> Response {
             Name::Supported,
             format!("{SUPPORTED}, {REGISTRAR_SUPPORTED}"),
         )
+        .with(Name::AllowEvents, super::mailbox::ALLOW_EVENTS)
 }

@@ -2,7 +2,9 @@
 //! us one datagram of about the size of his own, and no memory.
 
 use super::arrive::number_of;
+use super::dialogs::dialog_id;
 use super::dispatch::{ALLOW, capabilities, refusal_for_all};
+use super::mailbox::known_package;
 use super::pbx::Switch;
 use super::register::Gate;
 use crate::ids::OperatorId;
@@ -39,9 +41,11 @@ impl Switch {
             return Err(Box::new(refusal));
         }
         if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
-            return match self.leg_of(request) {
-                Some(_) => Ok(None),
-                None => refuse(481),
+            let known = self.leg_of(request).is_some()
+                || dialog_id(request).is_some_and(|id| self.mailboxes.has(&id));
+            return match known {
+                true => Ok(None),
+                false => refuse(481),
             };
         }
         match &request.method {
@@ -54,6 +58,10 @@ impl Switch {
                 refuse(400)
             }
             Method::Register => self.authenticate(request, Gate::Registrar, now).map(Some),
+            Method::Subscribe => {
+                known_package(request)?;
+                self.authenticate(request, Gate::Registrar, now).map(Some)
+            }
             _ => Err(Box::new(without_state(request))),
         }
     }
@@ -69,7 +77,7 @@ impl Switch {
         user.starts_with('*')
             || self.trunk_behind(flow).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
-            || (self.is_phone(flow) && inside())
+            || (inside() && self.is_phone(flow))
     }
 
     /// The way of our replies (§18.2.2, RFC 3581 §4). A trunk that does not ask for its source port

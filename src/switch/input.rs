@@ -171,6 +171,12 @@ pub struct Counts {
     /// Of these, phones that do not say a word; each is asked until it does.
     #[serde(default)]
     pub silent: usize,
+    /// Calls whose messages are still kept for the record.
+    #[serde(default)]
+    pub traces: usize,
+    /// Phones that want to hear of their mailboxes.
+    #[serde(default)]
+    pub subscriptions: usize,
     /// Transactions that ask so; they end by themselves.
     #[serde(default)]
     pub asking: usize,

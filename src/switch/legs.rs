@@ -9,8 +9,9 @@ use crate::call::{Leg, Media, Owner, Progress};
 use crate::event::{Side, What};
 use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Command, Direction, Stream};
+use crate::private::Private;
 use crate::queue::Input;
-use crate::sdp::{Local, Negotiated};
+use crate::sdp::{Keying, Local, Negotiated};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name};
 use crate::sip::reliable;
@@ -41,7 +42,7 @@ impl Switch {
             port,
             description_id: u64::from(self.random.next_u32()),
             description_version: 1,
-            described: String::new(),
+            described: Private::default(),
             stream: None,
             held: false,
         };
@@ -94,6 +95,7 @@ impl Switch {
             credentials,
             timer: SessionTimer::default(),
             ending: false,
+            keys_by_info: false,
             referral: None,
             referrals: 0,
             elsewhere: false,
@@ -108,21 +110,15 @@ impl Switch {
     }
 
     /// Our end of a leg's stream for its next description.
-    fn local(&self, id: LegId) -> Option<Local> {
-        let media = &self.legs.get(&id)?.media;
-        Some(Local {
-            address: media.advertised,
-            port: media.port,
-            id: media.description_id,
-            version: media.description_version,
-            direction: Direction::SendRecv,
-        })
+    fn local(&mut self, id: LegId) -> Option<Local> {
+        let keying = self.keying_of(id);
+        Some(local_end(&self.legs.get(&id)?.media, keying))
     }
 
     /// A description of ours goes out; the next one has the next version.
     pub(super) fn described(&mut self, id: LegId, body: &[u8]) {
         if let Some(leg) = self.legs.get_mut(&id) {
-            leg.media.described = String::from_utf8_lossy(body).into_owned();
+            leg.media.described = Private::new(String::from_utf8_lossy(body).into_owned());
             leg.media.description_version += 1;
         }
     }
@@ -130,7 +126,7 @@ impl Switch {
     /// What the peer's answer to our last offer comes to; `None`: nothing to talk by.
     pub(super) fn read_answer(&self, id: LegId, answer: &[u8]) -> Option<Negotiated> {
         let media = &self.legs.get(&id)?.media;
-        let offered = media.described.as_bytes();
+        let offered = media.described.reveal().as_bytes();
         let offered = crate::sdp::Description::parse(offered).ok()?;
         let answer = crate::sdp::Description::parse(answer).ok()?;
         let agreed = crate::sdp::read_answer(&answer, &offered).ok()?;
@@ -154,6 +150,8 @@ impl Switch {
             event_type_in: agreed.event_type_in,
             packet_time: agreed.packet_time,
             direction: agreed.direction,
+            crypto: agreed.crypto,
+            strangers: self.settings.early_strangers,
         };
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
@@ -340,6 +338,7 @@ impl Switch {
         let Some(leg) = self.legs.remove(&id) else {
             return;
         };
+        self.trace_ends(id, now);
         if let Some(dialog) = &leg.dialog {
             self.dialogs.remove(&dialog.id);
         }
@@ -358,7 +357,11 @@ impl Switch {
     pub(super) fn heard(&mut self, event: media::Event, now: Now) {
         match event {
             media::Event::Played { leg, playback } => self.played(leg, playback, now),
-            media::Event::Digit { leg, digit } => self.pressed(leg, digit, now),
+            media::Event::Digit { leg, digit } => {
+                if !self.legs.get(&leg).is_some_and(|leg| leg.keys_by_info) {
+                    self.pressed(leg, digit, now);
+                }
+            }
             media::Event::Heard { .. } => {}
             media::Event::Absent { leg, silent_for } => {
                 if let Some((call, side)) = self.party(leg) {
@@ -419,7 +422,11 @@ impl Switch {
     }
 
     fn accept(&mut self, id: LegId, server: ServerId, invite: &Request, now: Now) {
-        let body = match self.describe(id, invite, now) {
+        let body = match self.early_answer(id, invite) {
+            Some(body) => Ok(body),
+            None => self.describe(id, invite, now),
+        };
+        let body = match body {
             Ok(body) => body,
             Err(status) => {
                 self.respond_status(server, invite, status, now);
@@ -469,6 +476,13 @@ impl Switch {
         self.arm_leg(id);
     }
 
+    /// The answer that an INVITE was given before its 2xx, which repeats it (RFC 3261 §13.2.1).
+    fn early_answer(&self, id: LegId, invite: &Request) -> Option<Vec<u8>> {
+        let media = &self.legs.get(&id)?.media;
+        let given = media.stream.is_some() && !invite.body.is_empty();
+        given.then(|| media.described.reveal().clone().into_bytes())
+    }
+
     /// The description for our 2xx: an answer, or an offer where the INVITE brought none.
     pub(super) fn describe(
         &mut self,
@@ -478,7 +492,10 @@ impl Switch {
     ) -> Result<Vec<u8>, u16> {
         let local = self.local(id).ok_or(500_u16)?;
         if request.body.is_empty() {
-            let last = self.legs.get(&id).map(|leg| leg.media.described.as_bytes());
+            let last = self
+                .legs
+                .get(&id)
+                .map(|leg| leg.media.described.reveal().as_bytes());
             let last = last.and_then(|last| crate::sdp::Description::parse(last).ok());
             let body = match last {
                 Some(last) => crate::sdp::offer_again(&last, &local),
@@ -498,6 +515,18 @@ impl Switch {
         self.described(id, &body);
         self.configure(id, agreed, now);
         Ok(body)
+    }
+}
+
+/// Our end as its next description has it.
+pub(super) fn local_end(media: &Media, keying: Keying) -> Local {
+    Local {
+        address: media.advertised,
+        port: media.port,
+        id: media.description_id,
+        version: media.description_version,
+        direction: Direction::SendRecv,
+        keying,
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) enum Purpose {
     Ask(u64),
     /// How a transfer goes (RFC 3515 §2.4.4); `true`: that was the last word, and the leg ends with it.
     Notify(LegId, bool),
+    /// What is in a mailbox (RFC 3842).
+    Summary(u64),
     /// A provisional response is acknowledged (RFC 3262 §4).
     Prack(LegId),
 }
@@ -238,7 +240,7 @@ impl Switch {
                 self.legs.get_mut(leg).and_then(|leg| leg.dialog.as_mut())
             }
             Purpose::Prack(leg) => self.early_dialog(*leg, request),
-            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) => None,
+            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) | Purpose::Summary(_) => None,
         };
         match dialog {
             Some(dialog) => {
@@ -298,7 +300,7 @@ impl Switch {
         let trunks = &self.settings.trunks;
         let trunk = match side {
             _ if operator => None,
-            Side::Operator => trunks.iter().find(|trunk| trunk.host.is_some()),
+            Side::Operator => trunks.iter().find(|trunk| trunk.peer.is_some()),
             Side::Caller | Side::Server => {
                 let name = self.trunk_behind(flow)?;
                 trunks.iter().find(|trunk| trunk.name == name)

@@ -23,11 +23,13 @@ impl Switch {
         let trunk = self.trunk_behind(flow);
         let to = pending.request.uri.host().map(ToString::to_string);
         let pinned = self.settings.trunks.iter().any(|one| {
-            let host = one.host.as_ref();
-            let host = host.filter(|host| host.transport == Some(Transport::Udp));
-            host.is_some_and(|host| {
-                trunk.as_ref() == Some(&one.name) || to.as_ref() == Some(&host.host)
-            })
+            let peer = one.peer.as_ref();
+            let peer = peer.filter(|peer| {
+                let named = peer.parameter("transport");
+                named.is_some_and(|name| Transport::named(name) == Some(Transport::Udp))
+            });
+            let host = peer.and_then(|peer| peer.host()).map(ToString::to_string);
+            host.is_some_and(|host| trunk.as_ref() == Some(&one.name) || to.as_ref() == Some(&host))
         });
         if pinned {
             return None;

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::dial::{Dialling, Troubled};
 use super::input::{Command, Counts, Input, Output};
+use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
 use super::register::Told;
@@ -43,8 +44,12 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// A trace that waits for the last answers.
+    Trace(CallId),
     /// A trunk's server that has not said a word.
     Unheard(LegId),
+    /// Phones behind a NAT.
+    Pinholes,
 }
 
 /// The exchange.
@@ -87,6 +92,10 @@ pub struct Switch {
     pub(super) silent: Silent,
     /// Connections whose peers proved by certificate to be a trunk.
     pub(super) proved: BTreeMap<ConnectionId, TrunkName>,
+    /// The messages of the calls in progress.
+    pub(super) traces: super::traces::Traces,
+    /// Phones that want to hear of their mailboxes.
+    pub(super) mailboxes: Mailboxes,
     pub(super) draining: bool,
 }
 
@@ -128,6 +137,8 @@ impl Switch {
             closing: BTreeMap::new(),
             silent: Silent::default(),
             proved: BTreeMap::new(),
+            traces: super::traces::Traces::default(),
+            mailboxes: Mailboxes::default(),
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -169,11 +180,14 @@ impl Switch {
         let changes = self.registrar.handle_timeout(now);
         self.contacts_changed(changes, now);
         self.ask_silent(now);
+        self.expire_subscriptions(now);
         while let Some(timer) = self.timers.pop_due(now.at) {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Trace(call) => self.trace_due(call, now),
                 Timer::Unheard(leg) => self.dial_unheard(leg, now),
+                Timer::Pinholes => self.keep_pinholes(now),
             }
         }
         self.settle(now);
@@ -187,6 +201,7 @@ impl Switch {
             self.registrar.next_timeout(),
             self.timers.next(),
             self.silent.timers.next(),
+            self.mailboxes.timers.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -218,6 +233,7 @@ impl Switch {
     fn transaction_says(&mut self, output: layer::Output, now: Now) {
         match output {
             layer::Output::Send { flow, bytes } => {
+                self.trace_sent(&bytes, flow, now);
                 self.outputs.push_back(Output::Send { flow, bytes });
             }
             layer::Output::Timeout(id) => self.unanswered(id, 408, now),
@@ -298,6 +314,7 @@ impl Switch {
             .collect();
         for operator in gone {
             self.registrar.drop_operator(&operator);
+            self.end_subscriptions_of(&operator, "rejected", now);
             self.tell_queue(crate::queue::Input::Remove(operator), now);
         }
         self.forget_silent();
@@ -324,6 +341,7 @@ impl Switch {
     pub(super) fn contacts_changed(&mut self, changes: Vec<Change>, now: Now) {
         if !changes.is_empty() {
             self.forget_silent();
+            self.watch_pinholes(now);
         }
         for Change {
             operator,
@@ -331,6 +349,9 @@ impl Switch {
             reason,
         } in changes
         {
+            if contacts == 0 {
+                self.end_subscriptions_of(&operator, "deactivated", now);
+            }
             let reachable = !self.phones_of(&operator).is_empty();
             self.tell_queue(
                 crate::queue::Input::Reachable(operator.clone(), reachable),
@@ -399,6 +420,8 @@ impl Switch {
             transactions: self.layer.len(),
             contacts: self.registrar.len(),
             silent: self.silent.len(),
+            traces: self.traces.len(),
+            subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             on_shift: self.domain.on_shift(),
@@ -440,9 +463,10 @@ impl Switch {
     pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 }
 
-/// Whether a request asks a silent phone for a word: nothing else waits for its answer.
+/// Whether a request asks a silent phone for a word or tells one of its mailbox: nothing else waits for its
+/// answer.
 fn is_ask(pending: &Pending) -> bool {
-    matches!(pending.purpose, Purpose::Ask(_))
+    matches!(pending.purpose, Purpose::Ask(_) | Purpose::Summary(_))
 }
 
 /// What the queue needs to know of the dialplan's.

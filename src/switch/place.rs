@@ -240,7 +240,7 @@ impl Switch {
             progress
                 .headers
                 .push(Name::ContentType, super::dispatch::SDP);
-            progress.body = one.media.described.clone().into_bytes();
+            progress.body = one.media.described.reveal().clone().into_bytes();
             self.configure(leg, agreed, now);
             self.media(Command::Bridge { a: own, b: leg });
         }
@@ -321,7 +321,7 @@ impl Switch {
 
 fn some_trunk(trunks: Vec<TrunkName>) -> Result<Vec<TrunkName>, Refusal> {
     match trunks.is_empty() {
-        true => Err((503, "no trunk takes calls: give one a host".to_owned())),
+        true => Err((503, "no trunk takes calls: give one a peer".to_owned())),
         false => Ok(trunks),
     }
 }

@@ -30,10 +30,12 @@ impl Switch {
     /// A trunk's server that we are about to connect to must prove to be the trunk's host, whatever the
     /// names are that DNS led over.
     pub(super) fn expect_at(&mut self, trunk: &Trunk, flow: Flow) {
-        if let Some(host) = trunk.host.as_ref().filter(|_| flow.transport.is_secure()) {
+        if let Some(peer) = trunk.peer.as_ref().and_then(|peer| peer.host())
+            && flow.transport.is_secure()
+        {
             self.outputs.push_back(Output::Expect {
                 remote: flow.remote,
-                host: host.host.clone(),
+                host: peer.to_string(),
             });
         }
     }

@@ -42,7 +42,7 @@ impl Switch {
         if by_invite && is_inviting(leg) {
             return self.refresh_later(id, RETRY, now);
         }
-        let described = leg.media.described.clone();
+        let described = leg.media.described.reveal().clone();
         let proposal = Proposal::refresh(&Settings::default(), &agreement);
         let fill = |request: &mut Request| {
             let headers = &mut request.headers;

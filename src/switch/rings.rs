@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::dispatch::{ALLOW, SDP, SUPPORTED};
+use super::legs::{local_end, session_expires};
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
@@ -204,6 +205,34 @@ impl Switch {
         self.invite(call, invitation, now);
     }
 
+    /// What stands above the offer.
+    fn headers_of(&self, call: CallId, to: &Invitation, (call_id, tag): Identity) -> Headers {
+        let proposal = Proposal::new(&Settings::default());
+        let mut headers = Headers::with_capacity(14);
+        let hops = match (&to.operator, self.calls.get(&call)) {
+            (None, Some(call)) => call.hops.saturating_sub(1),
+            _ => MAX_FORWARDS,
+        };
+        headers.push(Name::MaxForwards, hops.to_string());
+        for proxy in &to.path {
+            headers.push(Name::Route, proxy.clone());
+        }
+        headers.push(Name::From, format!("{};tag={tag}", to.from));
+        headers.push(Name::To, to.to.clone());
+        headers.push(Name::CallId, call_id);
+        headers.push(Name::CSeq, "1 INVITE");
+        headers.push(
+            Name::Contact,
+            self.our_contact_as(to.uri.is_sips(), to.flow),
+        );
+        headers.push(Name::Allow, ALLOW);
+        headers.push(Name::Supported, SUPPORTED);
+        headers.push(Name::SessionExpires, session_expires(&proposal.header()));
+        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
+        headers.push(Name::ContentType, SDP);
+        headers
+    }
+
     /// Sends an INVITE as a new leg of a call.
     pub(super) fn invite(
         &mut self,
@@ -213,6 +242,7 @@ impl Switch {
     ) -> Option<LegId> {
         let flow = invitation.flow;
         let place = self.audio_place(flow, &[])?;
+        let keying = self.keying_to_ring(call, flow, invitation.operator.as_ref(), now)?;
         let Some(media) = self.open_media(place, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
@@ -220,39 +250,10 @@ impl Switch {
         };
         let id = media.0;
         let new = (self.token(), self.token());
-        let (call_id, tag) = invitation.identity.unwrap_or(new);
-        let proposal = Proposal::new(&Settings::default());
-        let mut headers = Headers::with_capacity(14);
-        let hops = match (&invitation.operator, self.calls.get(&call)) {
-            (None, Some(call)) => call.hops.saturating_sub(1),
-            _ => MAX_FORWARDS,
-        };
-        headers.push(Name::MaxForwards, hops.to_string());
-        for proxy in invitation.path {
-            headers.push(Name::Route, proxy);
-        }
-        headers.push(Name::From, format!("{};tag={tag}", invitation.from));
-        headers.push(Name::To, invitation.to);
-        headers.push(Name::CallId, call_id);
-        headers.push(Name::CSeq, "1 INVITE");
-        let secure = invitation.uri.is_sips();
-        headers.push(Name::Contact, self.our_contact_as(secure, flow));
-        headers.push(Name::Allow, ALLOW);
-        headers.push(Name::Supported, SUPPORTED);
-        headers.push(
-            Name::SessionExpires,
-            super::legs::session_expires(&proposal.header()),
-        );
-        headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
-        headers.push(Name::ContentType, SDP);
-        let local = crate::sdp::Local {
-            address: media.1.advertised,
-            port: media.1.port,
-            id: media.1.description_id,
-            version: media.1.description_version,
-            direction: crate::media::Direction::SendRecv,
-        };
-        let body = crate::sdp::offer(&local);
+        let identity = invitation.identity.clone().unwrap_or(new);
+        let call_id = identity.0.clone();
+        let headers = self.headers_of(call, &invitation, identity);
+        let body = crate::sdp::offer(&local_end(&media.1, keying));
         let request = Request {
             method: Method::Invite,
             uri: invitation.uri,
@@ -286,6 +287,7 @@ impl Switch {
             progress,
             flow,
         );
+        self.trace(id, &call_id);
         self.described(id, &body);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.credentials = credentials;
@@ -378,6 +380,7 @@ impl Switch {
             return;
         };
         let direct = matches!(one.stage, Stage::Ringing { .. });
+        let outside = one.outgoing.is_some();
         let rung = one.operator.take();
         if let Some((operator, claim)) = rung {
             self.emit(
@@ -397,6 +400,7 @@ impl Switch {
             self.timers.clear(&Timer::Call(call));
             let status = match why {
                 RingEnd::Declined { status } => *status,
+                RingEnd::Unreachable if outside => 503,
                 _ => 480,
             };
             self.ring_step_over(call, status, now);

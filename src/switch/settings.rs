@@ -2,88 +2,18 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::dialplan::Number;
+pub use super::keying::SrtpSettings;
+pub use super::trunks::settings::{DidFrom, Limits, NumberFormat, Trunk};
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
+pub use crate::sdp::Srtp;
 use crate::sip::digest::Algorithm;
 pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
-use crate::sip::uri::Uri;
-
-/// A carrier's line to us.
-#[derive(Debug, Clone)]
-pub struct Trunk {
-    /// Its name on records.
-    pub name: TrunkName,
-    /// Addresses that its calls come from; these are trusted to assert identities (RFC 3325).
-    pub sources: Vec<IpNet>,
-    /// Its name in the certificate that it shows us: calls by such a connection are its own, wherever
-    /// they come from (RFC 5922 §7.1).
-    pub tls_identity: Option<String>,
-    /// Where outgoing calls go; `None`: it only brings calls.
-    pub host: Option<TrunkHost>,
-    /// Who we are to the carrier, where it challenges us.
-    pub credentials: Option<Credentials>,
-    /// Our own number, shown on outgoing calls.
-    pub from: Option<String>,
-}
-
-impl Trunk {
-    /// Where its servers are looked for; `None`: it takes no calls.
-    pub fn uri(&self) -> Option<Uri> {
-        let transport = self.host.as_ref()?.transport;
-        let transport = transport.map(|one| format!(";transport={}", one.parameter()));
-        let text = format!("sip:{}{}", self.place()?, transport.unwrap_or_default());
-        Some(Uri::parse_lenient(&text))
-    }
-
-    /// The URI of a number at the trunk.
-    pub fn uri_of(&self, number: &Number) -> Option<String> {
-        Some(format!("sip:{number}@{}", self.place()?))
-    }
-
-    /// Host and port, as they stand in a URI.
-    fn place(&self) -> Option<String> {
-        let host = self.host.as_ref()?;
-        let name = match host.host.parse::<std::net::Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => host.host.clone(),
-        };
-        let port = host.port.map(|port| format!(":{port}"));
-        Some(format!("{name}{}", port.unwrap_or_default()))
-    }
-
-    /// The number of ours that whoever we call sees.
-    pub fn shown(&self) -> &str {
-        self.from.as_deref().unwrap_or("116111")
-    }
-
-    /// Its priority and weight among the trunks that take calls.
-    pub fn choice(&self) -> (u16, u16) {
-        (0, 0)
-    }
-
-    /// How long one of its servers may be silent before the next is tried.
-    pub fn failover_after(&self) -> Duration {
-        Duration::from_secs(3)
-    }
-}
-
-/// Where a trunk takes our calls.
-#[derive(Debug, Clone)]
-pub struct TrunkHost {
-    /// A name or an address.
-    pub host: String,
-    /// Its port; `None`: DNS says (RFC 3263 §4.2).
-    pub port: Option<u16>,
-    /// By which transport; `None`: DNS says (RFC 3263 §4.1).
-    pub transport: Option<Transport>,
-}
 
 /// Short codes that operators dial; each is spoken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +67,10 @@ pub struct Settings {
     pub codes: FeatureCodes,
     /// The most calls at once; above it new ones get 503 with Retry-After.
     pub max_calls: usize,
+    /// Whose audio is encrypted.
+    pub srtp: SrtpSettings,
+    /// Audio in the clear of a phone behind a NAT may come from an address that nobody named.
+    pub early_strangers: bool,
 }
 
 impl Settings {
@@ -167,21 +101,32 @@ impl Settings {
             .map(|trunk| trunk.name.clone())
     }
 
-    /// The trunk whose sources hold `remote`. Without any configured trunk, loopback is one.
+    /// What a trunk wants of audio.
+    pub fn trunk_srtp(&self, name: Option<&TrunkName>) -> Srtp {
+        let mut trunks = self.trunks.iter();
+        let trunk = trunks.find(|one| Some(&one.name) == name);
+        trunk.map_or(Srtp::default(), |trunk| trunk.srtp)
+    }
+
+    /// The trunk whose sources hold `remote` most closely: a network within another's is its own. Without any configured trunk, loopback is one.
     pub fn trunk_of(&self, remote: IpAddr) -> Option<TrunkName> {
         if self.trunks.is_empty() {
             return remote.is_loopback().then(|| TrunkName::from("loopback"));
         }
-        let holds = |trunk: &&Trunk| {
-            trunk
-                .sources
-                .iter()
-                .any(|network| network.contains(&remote))
+        let holding = self.trunks.iter().filter_map(|trunk| {
+            let nets = trunk.sources.iter();
+            let nets = nets.filter(|network| network.contains(&remote));
+            Some((nets.map(IpNet::prefix_len).max()?, trunk))
+        });
+        // Of equals, the first: `max_by_key` would take the last.
+        let first = |(best, a), (length, b)| {
+            if length > best {
+                (length, b)
+            } else {
+                (best, a)
+            }
         };
-        self.trunks
-            .iter()
-            .find(holds)
-            .map(|trunk| trunk.name.clone())
+        holding.reduce(first).map(|(_, trunk)| trunk.name.clone())
     }
 }
 
@@ -213,6 +158,8 @@ mod tests {
             digest: vec![Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,
+            srtp: SrtpSettings::default(),
+            early_strangers: false,
         }
     }
 
@@ -236,15 +183,27 @@ mod tests {
     }
 
     #[test]
+    fn the_narrower_of_two_networks_tells_the_trunk() {
+        let mut settings = settings();
+        let trunk = |name, network: &str| Trunk {
+            sources: vec![network.parse().unwrap()],
+            ..Trunk::named(name)
+        };
+        settings.trunks = vec![
+            trunk("wide", "198.51.100.0/24"),
+            trunk("narrow", "198.51.100.7/32"),
+        ];
+        let of = |last| settings.trunk_of(IpAddr::from([198, 51, 100, last]));
+        assert_eq!(of(7), Some("narrow".into()));
+        assert_eq!(of(8), Some("wide".into()));
+    }
+
+    #[test]
     fn with_a_trunk_its_sources_alone_are_trusted() {
         let mut settings = settings();
         settings.trunks.push(Trunk {
-            name: "azercell".into(),
             sources: vec!["198.51.100.0/24".parse().unwrap()],
-            tls_identity: None,
-            host: None,
-            credentials: None,
-            from: None,
+            ..Trunk::named("azercell")
         });
         assert_eq!(
             settings.trunk_of(IpAddr::from([198, 51, 100, 7])),

@@ -344,6 +344,7 @@ impl Switch {
                 .or_else(|| self.credentials_for(kept.flow, side, kept.operator.is_some())),
             timer,
             ending: false,
+            keys_by_info: false,
             referral: None,
             referrals: 0,
             elsewhere: false,
@@ -353,7 +354,9 @@ impl Switch {
             refreshing: None,
             reinvite: None,
         };
+        let call_id = leg.dialog.as_ref().map(|dialog| dialog.id.call_id.clone());
         self.legs.insert(kept.id, leg);
+        self.trace(kept.id, &call_id.unwrap_or_default());
         self.occupy(kept.id, true, now);
         self.watch_quiet(kept.id, now);
         self.arm_leg(kept.id);

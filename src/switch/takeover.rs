@@ -48,10 +48,11 @@ impl Switch {
             target: Target::Operator(operator),
             wait: RING_FOR,
         };
-        if !self.carry_out(call, instruction, now) {
-            self.timers.clear(&Timer::Call(call));
-            self.advance(call, now);
+        if self.carry_out(call, instruction, now) {
+            return self.save(call);
         }
+        self.timers.clear(&Timer::Call(call));
+        self.advance(call, now);
     }
 
     /// An operator talks with a caller on one leg and with a colleague on another, asks by `asked` and
@@ -134,10 +135,11 @@ impl Switch {
             Stage::Ringing { until } => Some(until),
             _ => None,
         };
-        for leg in partner.iter().chain(&rings) {
-            if let Some(leg) = self.legs.get_mut(leg) {
+        for id in partner.iter().chain(&rings) {
+            if let Some(leg) = self.legs.get_mut(id) {
                 leg.owner = Owner::Call(call);
             }
+            self.trace_goes_on(*id, now);
         }
         let Some(one) = self.calls.get_mut(&call) else {
             return;

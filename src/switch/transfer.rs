@@ -189,6 +189,11 @@ impl Switch {
         let Some(transfer) = transfer else {
             return;
         };
+        // Whoever has the caller now rests afterwards as after any call of that line.
+        let taken = self.calls.get(&call).and_then(|one| one.operator.clone());
+        if let Some((_, Some(claim))) = taken {
+            self.domain.hand_over(claim, call, transfer.queue);
+        }
         let talker = (transfer.operator, transfer.claim);
         if let Some(leg) = transfer.leg {
             self.tell_parted(call, Some(&talker), "handed the caller on", now);

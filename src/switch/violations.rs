@@ -78,6 +78,7 @@ impl Switch {
             ("claims", self.claims.len()),
             ("waiting callers", self.domain.waiting()),
             ("questions to the resolver", self.resolving.len()),
+            ("numbers outside", self.dialling.len()),
             ("INVITEs to answer", self.servers.len()),
             ("timers", self.timers.len()),
         ];

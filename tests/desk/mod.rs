@@ -3,19 +3,23 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use qaynar::dialplan::{Catalogue, Plan, load};
 use qaynar::event::{Event, What};
+use qaynar::ids::CallId;
 use qaynar::private::Private;
 use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::{Flow, Transport};
 use qaynar::sip::locate::Question;
 use qaynar::sip::message::{Headers, Message, Request, Response};
 use qaynar::sip::parse::parse_datagram;
-use qaynar::switch::{Account, Command, FeatureCodes, Input, Output, Settings, Switch};
+use qaynar::switch::{
+    Account, CallSnapshot, Command, FeatureCodes, Input, Output, Settings, Switch,
+};
 use qaynar::time::{Instant, Now, Wall};
 
 /// What each operator's password is.
@@ -44,6 +48,8 @@ pub(crate) fn settings() -> Settings {
         listeners: vec![(Transport::Udp, local), (Transport::Tcp, local)],
         pseudonym_key: Private::new([7; 32]),
         digest: vec![Algorithm::Md5],
+        srtp: Default::default(),
+        early_strangers: false,
         codes: FeatureCodes::default(),
         max_calls: 100,
     }
@@ -71,6 +77,8 @@ pub(crate) struct Desk {
     pub(crate) questions: Vec<(u64, Question)>,
     /// All that happened and was not picked up.
     pub(crate) events: Vec<Event>,
+    /// The latest state of each call.
+    pub(crate) snapshots: BTreeMap<CallId, Option<Box<CallSnapshot>>>,
 }
 
 impl Desk {
@@ -87,6 +95,7 @@ impl Desk {
             sent: Vec::new(),
             questions: Vec::new(),
             events: Vec::new(),
+            snapshots: BTreeMap::new(),
         };
         let account = |id: &str| Account {
             operator: id.into(),
@@ -177,6 +186,9 @@ impl Desk {
                 }
                 Output::Resolve { question, ask } => self.questions.push((question, ask)),
                 Output::Event(event) => self.events.push(event),
+                Output::Snapshot { call, snapshot } => {
+                    self.snapshots.insert(call, snapshot);
+                }
                 Output::Media(qaynar::media::Command::Close { leg }) => {
                     let quality = qaynar::media::Quality::default();
                     let closed = qaynar::media::Event::Closed { leg, quality };

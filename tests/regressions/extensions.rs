@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
-use qaynar::media::{self, Command};
-use qaynar::sip::message::{Method, Name, Request};
+use qaynar::event::What;
+use qaynar::media;
+use qaynar::media::Command as Sound;
+use qaynar::sip::digest::Challenge;
+use qaynar::sip::message::{Method, Name, Request, Response};
+use qaynar::switch::{Command, Input};
 
 use crate::house::{CARRIER, House, PHONE, Peer, RINGS, SDP, flow};
 
@@ -76,7 +80,7 @@ fn the_answer_of_a_reliable_183_counts_when_the_2xx_brings_none() {
     house.reply(&invite, 200, "", "");
     house.request(Method::Ack);
     assert_eq!(house.switch.counts().talking, 1);
-    let bridged = |one: &Command| matches!(one, Command::Bridge { .. });
+    let bridged = |one: &Sound| matches!(one, Sound::Bridge { .. });
     assert!(house.media.iter().any(bridged));
 }
 
@@ -109,10 +113,10 @@ fn the_early_media_of_a_phone_is_heard_by_nobody_and_the_music_goes_on() {
     let last = house.media.iter().rev().find(|one| {
         matches!(
             one,
-            Command::Music { .. } | Command::Play { .. } | Command::Bridge { .. }
+            Sound::Music { .. } | Sound::Play { .. } | Sound::Bridge { .. }
         )
     });
-    assert!(matches!(last, Some(Command::Music { .. })), "{last:?}");
+    assert!(matches!(last, Some(Sound::Music { .. })), "{last:?}");
 }
 
 #[test]
@@ -161,9 +165,9 @@ fn heard(house: &House) -> (&'static str, &'static str) {
     let legs = house.legs();
     let last = |wanted| {
         let found = house.media.iter().rev().find_map(|command| match command {
-            Command::Music { leg, .. } if *leg == wanted => Some("music"),
-            Command::Bridge { .. } => Some("each other"),
-            Command::Unbridge { .. } => Some("nothing"),
+            Sound::Music { leg, .. } if *leg == wanted => Some("music"),
+            Sound::Bridge { .. } => Some("each other"),
+            Sound::Unbridge { .. } => Some("nothing"),
             _ => None,
         });
         found.unwrap_or("nothing")
@@ -259,6 +263,209 @@ fn a_phone_that_takes_update_is_refreshed_by_it_and_one_that_refreshes_itself_is
         house
             .media
             .iter()
-            .any(|one| matches!(one, media::Command::Play { .. }))
+            .any(|one| matches!(one, Sound::Play { .. }))
+    );
+}
+
+/// Without telephone-events: its keys come by INFO alone.
+const OLD_SDP: &str = "v=0\no=x 1 1 IN IP4 192.0.2.50\ns=-\nc=IN IP4 192.0.2.50\nt=0 0\n\
+                       m=audio 4000 RTP/AVP 8\n";
+
+fn info(peer: &mut Peer, kind: &str, body: &str) -> String {
+    let text = peer.next("INFO", "", body);
+    text.replace(
+        "Content-Type: application/sdp",
+        &format!("Content-Type: {kind}"),
+    )
+}
+
+fn languages(house: &House) -> usize {
+    let chosen = |event: &&What| matches!(event, What::Language { .. });
+    house.events.iter().filter(chosen).count()
+}
+
+#[test]
+fn keys_by_info_count_where_telephone_events_were_not_agreed_on_and_are_never_doubled() {
+    let relay = ("application/dtmf-relay", "Signal=2\nDuration=160\n");
+    for (kind, body) in [relay, ("application/dtmf", "2\n")] {
+        let mut house = House::with_languages(crate::house::PLAYS);
+        let (mut caller, _) = house.call("", OLD_SDP);
+        house.receive(CARRIER, &caller.ack(1, ""));
+        house.receive(CARRIER, &info(&mut caller, kind, body));
+        assert_eq!(house.response().status, 200);
+        assert_eq!(languages(&house), 1, "{kind}");
+        // The tone of the same key, and of others, goes along with it.
+        let leg = house.legs()[0];
+        let digit = '3';
+        house.tell(Input::Media(media::Event::Digit { leg, digit }));
+        assert_eq!(languages(&house), 1, "{kind}");
+
+        let mut house = House::with_languages(crate::house::PLAYS);
+        let mut caller = house.standing_call("");
+        house.receive(CARRIER, &info(&mut caller, kind, body));
+        assert_eq!(house.response().status, 200);
+        assert_eq!(languages(&house), 0, "its telephone-event counts");
+        let (leg, digit) = (house.legs()[0], '2');
+        house.tell(Input::Media(media::Event::Digit { leg, digit }));
+        assert_eq!(languages(&house), 1);
+    }
+}
+
+#[test]
+fn an_info_that_means_nothing_here_is_refused_and_the_call_goes_on() {
+    let mut house = House::new(crate::house::PLAYS);
+    let mut caller = house.standing_call("");
+    house.receive(CARRIER, &info(&mut caller, "application/broadsoft", "x\n"));
+    let refusal = house.response();
+    assert_eq!(refusal.status, 415);
+    assert!(
+        refusal
+            .headers
+            .lists(Name::Accept, "application/dtmf-relay")
+    );
+    house.receive(CARRIER, &caller.next("INFO", "Info-Package: foo\n", ""));
+    assert_eq!(house.response().status, 469);
+    house.receive(CARRIER, &caller.next("INFO", "", ""));
+    assert_eq!(house.response().status, 200);
+    assert_eq!(house.switch.counts().calls, 1);
+}
+
+/// A SUBSCRIBE of 101 to the mailbox of `user`, with the proof where it is asked for.
+fn subscribes(house: &mut House, peer: &mut Peer, user: &str, headers: &str) -> Response {
+    let line = format!("SUBSCRIBE sip:{user}@203.0.113.5");
+    let text = |peer: &mut Peer, more: &str| {
+        let text = peer.next("SUBSCRIBE", more, "");
+        text.replace("SUBSCRIBE sip:116111@203.0.113.5", &line)
+    };
+    house.wait(Duration::from_millis(1));
+    house.receive(PHONE, &text(peer, headers));
+    let first = house.response();
+    if first.status != 401 {
+        return first;
+    }
+    let values = first.headers.fields(&Name::WwwAuthenticate);
+    let challenge = Challenge::best(values.map(String::from_utf8_lossy)).unwrap();
+    let uri = format!("sip:{user}@203.0.113.5");
+    let proof = challenge.answer("101", "pass", "SUBSCRIBE", &uri, "own");
+    let more = format!("Authorization: {proof}\n{headers}");
+    house.receive(PHONE, &text(peer, &more));
+    house.response()
+}
+
+fn subscriber(call_id: &str) -> Peer {
+    Peer {
+        at: PHONE.parse().unwrap(),
+        call_id: call_id.into(),
+        own: "<sip:101@qaynar>;tag=mailbox".into(),
+        ours: "<sip:101@qaynar>".into(),
+        cseq: 0,
+    }
+}
+
+fn state(notify: &Request) -> String {
+    let name = Name::from("Subscription-State");
+    notify.headers.text(name).unwrap().into_owned()
+}
+
+const SUMMARY: &str = "Event: message-summary;id=7\nAccept: application/simple-message-summary\n";
+
+#[test]
+fn a_phone_that_subscribes_to_its_mailbox_is_told_at_once_that_it_is_empty() {
+    let mut house = House::new(RINGS).with_phone();
+    let mut peer = subscriber("mwi-1");
+    let more = format!("{SUMMARY}Expires: 600\n");
+    let granted = subscribes(&mut house, &mut peer, "101", &more);
+    assert_eq!(granted.status, 200);
+    assert_eq!(granted.headers.text(Name::Expires).unwrap(), "600");
+    peer.ours = granted.headers.text(Name::To).unwrap().into_owned();
+    let notify = house.request(Method::Notify);
+    assert_eq!(state(&notify), "active;expires=600");
+    assert_eq!(
+        notify.headers.text(Name::Event).unwrap(),
+        "message-summary;id=7"
+    );
+    let body = String::from_utf8(notify.body.clone()).unwrap();
+    assert!(body.starts_with("Messages-Waiting: no\r\n"), "{body}");
+    house.reply(&notify, 200, "", "");
+    assert_eq!(house.switch.counts().subscriptions, 1);
+    // A refresh in its dialog, and the same word again.
+    let granted = subscribes(&mut house, &mut peer, "101", &more);
+    assert_eq!(granted.status, 200);
+    let notify = house.request(Method::Notify);
+    house.reply(&notify, 200, "", "");
+    house.wait(SECOND * 599);
+    assert_eq!(house.sent(), [""; 0]);
+    house.wait(SECOND * 2);
+    let notify = house.request(Method::Notify);
+    assert_eq!(state(&notify), "terminated;reason=timeout");
+    house.reply(&notify, 200, "", "");
+    assert_eq!(house.switch.counts().subscriptions, 0);
+    assert_eq!(subscribes(&mut house, &mut peer, "101", &more).status, 481);
+}
+
+#[test]
+fn a_subscription_ends_when_the_phone_wants_it_or_is_gone() {
+    let mut house = House::new(RINGS).with_phone();
+    let mut peer = subscriber("mwi-1");
+    let fetched = subscribes(
+        &mut house,
+        &mut peer,
+        "101",
+        &format!("{SUMMARY}Expires: 0\n"),
+    );
+    assert_eq!(fetched.status, 200);
+    assert_eq!(
+        state(&house.request(Method::Notify)),
+        "terminated;reason=timeout"
+    );
+    for (number, status) in [(1, 481), (2, 0)] {
+        let mut peer = subscriber(&format!("mwi-{number}-gone"));
+        assert_eq!(
+            subscribes(&mut house, &mut peer, "101", SUMMARY).status,
+            200
+        );
+        let notify = house.request(Method::Notify);
+        match status {
+            0 => house.wait(SECOND * 33),
+            _ => {
+                house.reply(&notify, status, "", "");
+            }
+        }
+        assert_eq!(house.switch.counts().subscriptions, 0);
+        house.sent();
+    }
+}
+
+#[test]
+fn mailboxes_are_for_their_own_operator_and_for_a_few_phones_each() {
+    let mut house = House::new(RINGS).with_phone();
+    let mut peer = subscriber("mwi-1");
+    assert_eq!(
+        subscribes(&mut house, &mut peer, "102", SUMMARY).status,
+        403
+    );
+    let brief = format!("{SUMMARY}Expires: 5\n");
+    let refusal = subscribes(&mut house, &mut peer, "101", &brief);
+    assert_eq!(refusal.status, 423);
+    assert_eq!(refusal.headers.text(Name::MinExpires).unwrap(), "60");
+    let other = subscribes(&mut house, &mut peer, "101", "Event: presence\n");
+    assert_eq!(other.status, 489);
+    assert!(other.headers.lists(Name::AllowEvents, "message-summary"));
+    for number in 0..9 {
+        let mut peer = subscriber(&format!("many-{number}"));
+        let status = if number < 8 { 200 } else { 403 };
+        let granted = subscribes(&mut house, &mut peer, "101", SUMMARY);
+        assert_eq!(granted.status, status, "{number}");
+        if status == 200 {
+            let notify = house.request(Method::Notify);
+            house.reply(&notify, 200, "", "");
+        }
+    }
+    // The operator is removed: every phone hears that it is over.
+    house.tell(Input::Command(Command::Operators(Vec::new())));
+    assert_eq!(house.switch.counts().subscriptions, 0);
+    assert_eq!(
+        state(&house.request(Method::Notify)),
+        "terminated;reason=rejected"
     );
 }

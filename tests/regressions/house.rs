@@ -1,14 +1,14 @@
 //! A switch on virtual time with hand-written SIP around it: nothing of the code under test writes
 //! what the peers say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use qaynar::dialplan::{Catalogue, load};
 use qaynar::event::What;
-use qaynar::ids::{Language, LegId, OperatorId};
+use qaynar::ids::{CallId, Language, LegId, OperatorId};
 use qaynar::media;
 use qaynar::private::Private;
 use qaynar::registrar::Binding;
@@ -16,13 +16,14 @@ use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::{ConnectionId, Flow, Transport};
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::parse::parse_datagram;
+use qaynar::sip::uri::Uri;
 use qaynar::switch::{
-    Account, Command, Credentials, FeatureCodes, Input, Output, Settings, Switch, Trunk, TrunkHost,
+    Account, Command, Credentials, FeatureCodes, Input, Output, Settings, Switch, Trunk,
 };
 use qaynar::time::{Instant, Now, Wall};
 
 /// 2026-11-18, a working day.
-const EPOCH: i64 = 1_795_000_000_000_000;
+pub(crate) const EPOCH: i64 = 1_795_000_000_000_000;
 /// Where the trunk's calls come from.
 pub(crate) const CARRIER: &str = "198.51.100.7:5060";
 /// Where operator 101 has a phone, if [`House::with_phone`] registered it.
@@ -43,9 +44,14 @@ pub(crate) const RINGS_OUTSIDE: &str =
 pub(crate) struct House {
     pub(crate) switch: Switch,
     at: Duration,
-    sent: VecDeque<(Flow, Message)>,
+    pub(crate) sent: VecDeque<(Flow, Message)>,
     pub(crate) events: Vec<What>,
     pub(crate) media: Vec<media::Command>,
+    /// What is in the journal, as text.
+    snapshots: BTreeMap<CallId, String>,
+    settings: Settings,
+    /// Whoever has a phone, and where.
+    known: Vec<Command>,
 }
 
 /// The far end of a dialog.
@@ -68,19 +74,14 @@ pub(crate) fn settings() -> Settings {
         advertise: None,
         local_networks: Vec::new(),
         trunks: vec![Trunk {
-            name: "azercell".into(),
             sources: vec!["198.51.100.0/24".parse().unwrap()],
-            tls_identity: None,
-            host: Some(TrunkHost {
-                host: "198.51.100.7".into(),
-                port: Some(5060),
-                transport: Some(Transport::Udp),
-            }),
+            peer: Some(Uri::parse("sip:198.51.100.7:5060;transport=udp").unwrap()),
             credentials: Some(Credentials {
                 user: "line".into(),
                 password: Private::new("secret".into()),
             }),
             from: Some("116111".into()),
+            ..Trunk::named("azercell")
         }],
         media_ports: (20_000, 20_100),
         media_shards: 1,
@@ -89,6 +90,8 @@ pub(crate) fn settings() -> Settings {
         digest: vec![Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 10,
+        srtp: Default::default(),
+        early_strangers: false,
     }
 }
 
@@ -117,19 +120,27 @@ impl House {
         Self::with_settings(steps, settings())
     }
 
+    /// The same where 2 chooses Russian and 3 English.
+    pub(crate) fn with_languages(steps: &str) -> Self {
+        let languages = "[\"az\", \"ru\", \"en\"]\nlanguage_keys = { 2 = \"ru\", 3 = \"en\" }";
+        Self::built(steps, languages, settings())
+    }
+
     pub(crate) fn with_settings(steps: &str, settings: Settings) -> Self {
+        Self::built(steps, "[\"az\"]", settings)
+    }
+
+    fn built(steps: &str, languages: &str, settings: Settings) -> Self {
         let text = format!(
             "numbers = [\"116111\"]\nstart = \"welcome\"\notherwise = \"welcome\"\n\
-             languages = [\"az\"]\ntime_zone = \"Asia/Baku\"\n\
+             languages = {languages}\ntime_zone = \"Asia/Baku\"\n\
              [path.welcome]\nsteps = [{steps}, {{ hang_up = true }}]\n"
         );
         let words = qaynar::speech::errand::CLIPS.map(ToOwned::to_owned);
+        let greeting = ["greeting".to_owned()];
+        let words: BTreeSet<String> = words.into_iter().chain(greeting).collect();
         let catalogue = Catalogue {
-            spoken: [(
-                Language::Az,
-                words.into_iter().chain(["greeting".to_owned()]).collect(),
-            )]
-            .into(),
+            spoken: Language::ALL.map(|one| (one, words.clone())).into(),
             music: ["hold".to_owned()].into(),
             ..Catalogue::default()
         };
@@ -139,7 +150,10 @@ impl House {
             wall: Wall(EPOCH),
         };
         let mut house = Self {
-            switch: Switch::new(settings, Arc::new(plan), [1; 32], now),
+            switch: Switch::new(settings.clone(), Arc::new(plan), [1; 32], now),
+            snapshots: BTreeMap::new(),
+            settings,
+            known: Vec::new(),
             at: Duration::ZERO,
             sent: VecDeque::new(),
             events: Vec::new(),
@@ -183,9 +197,25 @@ impl House {
         let kept = kept.collect();
         let mut accounts: Vec<Account> = phones.iter().map(account).collect();
         accounts.dedup_by(|one, other| one.operator == other.operator);
-        self.tell(Input::Command(Command::Operators(accounts)));
-        self.tell(Input::Command(Command::Bindings(kept)));
+        self.known = vec![Command::Operators(accounts), Command::Bindings(kept)];
+        for command in self.known.clone() {
+            self.tell(Input::Command(command));
+        }
         self
+    }
+
+    /// The process is killed, and another one takes up what was written.
+    pub(crate) fn restart(&mut self) {
+        let (now, plan) = (self.now(), self.switch.plan().clone());
+        self.switch = Switch::new(self.settings.clone(), plan, [2; 32], now);
+        self.sent.clear();
+        for command in self.known.clone() {
+            self.switch.handle(Input::Command(command), now);
+        }
+        let read = |text: &String| serde_json::from_str(text).expect("what was written");
+        let kept = self.snapshots.values().map(read).collect();
+        self.switch.restore(kept, &BTreeMap::new(), now);
+        self.collect();
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -229,7 +259,14 @@ impl House {
                 }
                 Output::Event(event) => self.events.push(event.what),
                 Output::Media(command) => self.media.push(command),
-                Output::Snapshot { .. } | Output::Resolve { .. } | Output::Bindings { .. } => {}
+                Output::Snapshot { call, snapshot } => {
+                    let text = snapshot.map(|one| serde_json::to_string(&one).expect("plain data"));
+                    match text {
+                        Some(text) => self.snapshots.insert(call, text),
+                        None => self.snapshots.remove(&call),
+                    };
+                }
+                Output::Expect { .. } | Output::Resolve { .. } | Output::Bindings { .. } => {}
             }
         }
     }

@@ -508,3 +508,45 @@ fn no_feature_of_operators_is_there_for_callers() {
         |event: &What| matches!(event, What::Alarm { kind, .. } if kind == "unknown-number");
     assert!(house.events.iter().any(unknown));
 }
+
+#[test]
+fn a_consultation_survives_a_restart_and_can_still_be_put_together() {
+    let (mut house, mut caller, mut phone, consult) = consulting();
+    let invite = rung(&mut house);
+    house.reply(&invite, 200, "", SDP);
+    house.request(Method::Ack);
+    house.restart();
+    let counts = house.switch.counts();
+    assert_eq!((counts.calls, counts.talking, counts.legs), (2, 2, 4));
+    assert_eq!(house.switch.violations(house.now()), Vec::<String>::new());
+    assert_eq!(
+        refer(&mut house, &mut phone, &replacing(&consult), "").status,
+        202
+    );
+    notified(&mut house);
+    assert_eq!(notified(&mut house).2, "200");
+    house.wait(SECOND * 40);
+    let counts = house.switch.counts();
+    assert_eq!((counts.calls, counts.talking, counts.legs), (1, 1, 2));
+    house.receive(CARRIER, &caller.next("BYE", "", ""));
+    leaves_nothing(&mut house);
+}
+
+#[test]
+fn a_restart_while_the_colleagues_phone_rings_gives_the_caller_back_and_ends_the_rest() {
+    let (mut house, mut caller, _, consult) = consulting();
+    rung(&mut house);
+    house.restart();
+    // The ACK came after what was written: our 2xx is repeated, and acknowledged again.
+    house.wait(SECOND);
+    assert_eq!(house.response().status, 200);
+    house.receive(PHONE, &consult.ack(consult.cseq, ""));
+    // The consultation had nobody yet; the caller is still held by the operator.
+    let bye = house.request(Method::Bye);
+    assert!(bye.uri.to_string().contains(PHONE));
+    house.reply(&bye, 200, "", "");
+    let counts = house.switch.counts();
+    assert_eq!((counts.calls, counts.talking), (1, 1));
+    house.receive(CARRIER, &caller.next("BYE", "", ""));
+    leaves_nothing(&mut house);
+}

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use qaynar::event::{CallRecord, Event, What};
+use qaynar::event::{CallRecord, Direction, Event, What};
 use qaynar::ids::CallId;
 use qaynar::records::{Applied, Builder};
+use qaynar::switch::PastCall;
 
 #[derive(Debug, Default)]
 pub(crate) struct Books {
@@ -34,7 +35,7 @@ impl Books {
                 self.ended.insert(call);
                 None
             }
-            What::Media { .. } => None,
+            What::Media { .. } | What::Messages { .. } => None,
             _ if !self.open.contains(&call) => Some("goes on after its end"),
             _ => None,
         };
@@ -45,6 +46,20 @@ impl Books {
 
     pub(crate) fn record(&self, call: CallId) -> Option<&CallRecord> {
         self.builder.record(call)
+    }
+
+    /// Calls outside that are over, as a process that begins reads them.
+    pub(crate) fn past_calls(&self) -> Vec<PastCall> {
+        let records = self.ended.iter().filter_map(|call| self.record(*call));
+        let out = records.filter(|record| record.direction == Direction::Out);
+        let read = |record: &CallRecord| {
+            Some(PastCall {
+                class: record.dialled.clone(),
+                connected: record.connected?,
+                ended: record.ended?,
+            })
+        };
+        out.filter_map(read).collect()
     }
 
     /// The records of a player's calls, oldest first.
@@ -82,8 +97,9 @@ fn arithmetic(record: &CallRecord) -> Option<String> {
     ];
     let there: Vec<_> = moments.into_iter().flatten().collect();
     let complete = record.ended.is_some() && record.ended_by.is_some() && record.cause.is_some();
-    let implied =
-        record.connected.is_none() || (record.rung.is_some() && record.answered.is_some());
+    // Whom an operator calls is rung by somebody else.
+    let rung = record.rung.is_some() || record.direction == Direction::Out;
+    let implied = record.connected.is_none() || (rung && record.answered.is_some());
     (!there.is_sorted() || !complete || !implied)
         .then(|| format!("the moments of {} do not fit: {record:?}", record.call))
 }

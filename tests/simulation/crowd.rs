@@ -46,12 +46,39 @@ pub(crate) fn day(seed: u64, size: Size, trace: bool) -> World {
     let mut world = World::new(seed, weather);
     world.trace = trace.then(Vec::new);
     world.note(|| format!("{weather:?}"));
+    carriers(&mut world, &mut dice);
     operators(&mut world, &mut dice, size);
     callers(&mut world, &mut dice, size);
     upheavals(&mut world, &mut dice, size);
     world.run(size.time);
     world.finish();
     world
+}
+
+/// What operators dial outside: for help, allowed in one of the plans, allowed in none.
+const OUTSIDE: [&str; 4] = ["112", "0503334455", "0503334455", "0125556677"];
+
+/// One line each: a second call finds it busy, and goes to the other carrier or to nobody.
+fn carriers(world: &mut World, dice: &mut Dice) {
+    for last in house::CARRIERS {
+        let after = dice.between(Duration::ZERO, SECOND * 6);
+        let refuses = |status| OnRing::Refuse { after, status };
+        let on_ring = match dice.below(10) {
+            0..5 => OnRing::Answer { after },
+            5 => refuses(486),
+            6..8 => refuses(503),
+            8 => OnRing::Vanish { after },
+            _ => OnRing::Wait,
+        };
+        let talk_for = dice.chance(50).then(|| dice.between(SECOND, SECOND * 15));
+        let manner = Manner {
+            on_ring,
+            talk_for,
+            ..Manner::default()
+        };
+        let laws = laws(dice);
+        world.player(Role::Carrier(last), manner, |settings| settings.laws = laws);
+    }
 }
 
 fn operators(world: &mut World, dice: &mut Dice, size: Size) {
@@ -63,9 +90,11 @@ fn operators(world: &mut World, dice: &mut Dice, size: Size) {
             let manner = operator_manner(dice);
             let laws = laws(dice);
             let timer = dice.chance(30).then_some(SECOND * 90);
+            let reliable = dice.chance(25);
             let role = Role::Operator(id.as_str().into());
             let player = world.player(role, manner, |settings| {
                 settings.laws = laws;
+                settings.rings_reliably = reliable;
                 settings.timer = timer;
             });
             let after = dice.between(Duration::ZERO, SECOND * 5);
@@ -110,6 +139,13 @@ fn shift(world: &mut World, dice: &mut Dice, size: Size, player: usize, after: D
             let rest = dice.between(Duration::ZERO, SECOND * 2);
             world.plan_act(transfer + rest, Act::Do(player, Deed::HangUp));
         }
+    }
+    if dice.chance(40) {
+        let uri = format!("sip:{}@{}", dice.one_of(&OUTSIDE), house::server());
+        let begins = moment(dice);
+        world.plan_act(begins, Act::Do(player, Deed::Call(uri)));
+        let lasts = dice.between(SECOND, SECOND * 40);
+        world.plan_act(begins + lasts, Act::Do(player, Deed::HangUp));
     }
     if dice.chance(20) {
         let hold = moment(dice);

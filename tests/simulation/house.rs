@@ -11,6 +11,7 @@ use qaynar::media::{Clip, Clips, Sound};
 use qaynar::private::Private;
 use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::Transport;
+use qaynar::sip::uri::Uri;
 use qaynar::switch::{Account, FeatureCodes, Settings, Trunk};
 
 pub(crate) const REALM: &str = "qaynar";
@@ -25,6 +26,12 @@ otherwise = "welcome"
 languages = ["az", "ru", "en"]
 language_keys = { 2 = "ru", 3 = "en" }
 time_zone = "Asia/Baku"
+
+[[outgoing]]
+name = "mobile"
+numbers = "mobile"
+per_minute = 0.05
+calls_a_day = 8
 
 [path.welcome]
 steps = [
@@ -97,14 +104,7 @@ pub(crate) fn settings() -> Settings {
         domain: REALM.into(),
         advertise: None,
         local_networks: Vec::new(),
-        trunks: vec![Trunk {
-            name: "azercell".into(),
-            sources: vec!["203.0.113.0/24".parse().expect("a network")],
-            tls_identity: None,
-            host: None,
-            credentials: None,
-            from: None,
-        }],
+        trunks: vec![trunk(10), trunk(CARRIERS[0]), trunk(CARRIERS[1])],
         media_ports: (20_000, 20_999),
         media_shards: 1,
         listeners: vec![(Transport::Udp, server())],
@@ -112,7 +112,41 @@ pub(crate) fn settings() -> Settings {
         digest: vec![Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 200,
+        srtp: Default::default(),
+        early_strangers: false,
     }
+}
+
+/// Each of them takes calls of ours; the first trunk only brings some.
+pub(crate) const CARRIERS: [u8; 2] = [201, 202];
+/// The number that whoever is called outside sees.
+const SHOWN: &str = "+994124040404";
+
+fn trunk(last: u8) -> Trunk {
+    let address = IpAddr::from([203, 0, 113, last]);
+    let peer = Uri::parse(&format!("sip:{address}:5060")).expect("a URI");
+    Trunk {
+        sources: vec![address.into()],
+        peer: CARRIERS.contains(&last).then_some(peer),
+        from: Some(SHOWN.into()),
+        ..Trunk::named(&format!("trunk-{last}"))
+    }
+}
+
+/// Where a carrier takes calls of ours.
+pub(crate) fn carrier_at(last: u8) -> (SocketAddr, SocketAddr) {
+    let address = IpAddr::from([203, 0, 113, last]);
+    let at = |port| SocketAddr::new(address, port);
+    (at(5060), at(30_000))
+}
+
+/// What is wrong with a message of ours to a carrier: it tells who calls.
+pub(crate) fn tells_who_calls(to: SocketAddr, bytes: &[u8]) -> bool {
+    let ours = |last: &u8| to == carrier_at(*last).0;
+    let text = String::from_utf8_lossy(bytes);
+    let tells = |secret: &str| text.contains(secret);
+    CARRIERS.iter().any(ours)
+        && (["10.0.0.10", "sip:101@", "sip:102@", "sip:103@", "05011"].into_iter()).any(tells)
 }
 
 /// Where callers are: behind the trunk.

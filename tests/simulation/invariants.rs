@@ -72,6 +72,7 @@ impl World {
                 counts.transactions.saturating_sub(counts.asking),
             ),
             ("ports", counts.ports),
+            ("traces", counts.traces),
             ("legs of media", self.open_media()),
         ];
         let left: Vec<String> = tables

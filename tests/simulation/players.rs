@@ -17,6 +17,8 @@ pub(crate) enum Role {
     /// By number.
     Caller(String),
     Operator(OperatorId),
+    /// Takes calls of ours, at an address of its own.
+    Carrier(u8),
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Player {
     pub(crate) fn operator(&self) -> Option<&str> {
         match &self.role {
             Role::Operator(id) => Some(id.as_str()),
-            Role::Caller(_) => None,
+            Role::Caller(_) | Role::Carrier(_) => None,
         }
     }
 
@@ -100,6 +102,7 @@ impl World {
             // and where datagrams overtake each other, INVITE may come before CANCEL.
             Event::SecondCall
                 if fair
+                    && one.operator().is_some()
                     && !one.outgoing
                     && one.generation == generation
                     && one.began.since(self.boot) > LEFT_BEHIND =>

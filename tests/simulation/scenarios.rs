@@ -469,6 +469,15 @@ fn a_caller_is_handed_to_another_operator_and_the_two_hear_each_other() {
     }
     assert_eq!(world.players[first].phone.stage(), None);
     world.deed(caller, Deed::HangUp);
+    world.run(SECOND);
+    let rests = |event: &qaynar::event::Event| {
+        matches!(&event.what, What::Operator { operator, state, .. }
+            if operator.as_str() == "102" && *state == qaynar::event::OperatorState::WrapUp)
+    };
+    assert!(
+        world.books.events.iter().any(rests),
+        "as after any call of the line"
+    );
     ends_well(&mut world);
     let record = record(&world, caller);
     assert_eq!(record.operator, Some("102".into()));
@@ -490,4 +499,31 @@ fn a_crash_while_a_caller_is_handed_on_gives_the_call_back() {
     world.deed(first, Deed::HangUp);
     ends_well(&mut world);
     assert_eq!(record(&world, caller).operator, Some("101".into()));
+}
+
+#[test]
+fn a_phone_whose_ringing_wants_to_be_acknowledged_gets_it_though_the_first_two_are_lost() {
+    let mut world = world();
+    let role = Role::Operator("101".into());
+    let phone = world.player(role, answers(SECOND * 4), |settings| {
+        settings.rings_reliably = true;
+    });
+    world.deed(phone, Deed::Register(SECOND * 3_600));
+    world.run(SECOND);
+    world.deed(phone, Deed::Code("*11"));
+    world.run(SECOND * 3);
+    let caller = caller(&mut world);
+    let seen: Rc<RefCell<usize>> = Rc::default();
+    let count = Rc::clone(&seen);
+    world.network.filter = Some(Box::new(move |one: &Datagram| {
+        let hit = !one.is_audio && one.line().starts_with("PRACK");
+        *count.borrow_mut() += usize::from(hit);
+        hit && *count.borrow() < 3
+    }));
+    dial(&mut world, caller);
+    world.run(SECOND * 6);
+    assert_eq!(*seen.borrow(), 3, "0, 0.5 and 1.5 s");
+    assert_eq!(world.switch.counts().talking, 1);
+    world.deed(caller, Deed::HangUp);
+    ends_well(&mut world);
 }

@@ -177,6 +177,7 @@ impl World {
         let (user, (sip, rtp)) = match &role {
             Role::Caller(user) => (user.clone(), house::caller_at(number)),
             Role::Operator(id) => (id.to_string(), house::operator_at(number)),
+            Role::Carrier(last) => ("carrier".into(), house::carrier_at(*last)),
         };
         let mut settings = PhoneSettings::new(&user, house::server(), sip, rtp);
         settings.tone = 300 + 50 * (number as u16 % 32);
@@ -391,6 +392,10 @@ impl World {
         for output in rest {
             match output {
                 Output::Send { flow, bytes } => {
+                    if house::tells_who_calls(flow.remote, &bytes) {
+                        let text = String::from_utf8_lossy(&bytes).into_owned();
+                        self.fault(format!("a carrier is told who calls: {text}"));
+                    }
                     let datagram = Datagram {
                         from: flow.local,
                         to: flow.remote,
@@ -615,6 +620,7 @@ impl World {
         let commands = [
             Command::Bindings(serde_json::from_str(&kept).expect("what was written")),
             Command::OperatorStates(serde_json::from_str(&states).expect("what was written")),
+            Command::PastCalls(self.books.past_calls()),
         ];
         let mut names: Vec<&str> = self.players.iter().filter_map(Player::operator).collect();
         names.sort_unstable();

@@ -1,7 +1,7 @@
 //! baresip: a softphone that is steered over a control connection and dumps what it hears.
 
 use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::moment::eventually;
+use crate::netns::Host;
 use crate::ports::free_port;
 use crate::process::Process;
 use crate::server::{SOON, Server, password};
@@ -27,6 +28,12 @@ pub(crate) struct Setup {
     answers: bool,
     codec: &'static str,
     packet_time: u32,
+    registers: bool,
+    host: Option<Host>,
+    address: String,
+    remote: Option<SocketAddr>,
+    /// A word of baresip's; empty: in the clear.
+    encryption: &'static str,
 }
 
 impl Setup {
@@ -40,12 +47,45 @@ impl Setup {
             answers: true,
             codec: "pcmu",
             packet_time: 20,
+            registers: true,
+            host: None,
+            address: "127.0.0.1".into(),
+            remote: None,
+            encryption: "",
         }
+    }
+
+    /// The phone of a caller, which a carrier brings: it does not register.
+    pub(crate) fn caller(number: &str, tone: u32) -> Self {
+        Self {
+            registers: false,
+            ..Self::new(number, tone)
+        }
+    }
+
+    /// On another host, where it has this address and finds the server at that one.
+    pub(crate) fn on(mut self, host: &Host, address: &str, server: &str) -> Self {
+        self.host = Some(host.clone());
+        self.address = address.into();
+        self.remote = Some(server.parse().unwrap());
+        self
+    }
+
+    /// With encrypted audio: "srtp" as a choice, "srtp-mand" as a must.
+    pub(crate) fn encrypts(mut self, how: &'static str) -> Self {
+        self.encryption = how;
+        self
     }
 
     /// Over TCP.
     pub(crate) fn over_tcp(mut self) -> Self {
         self.transport = "tcp";
+        self
+    }
+
+    /// Over this transport.
+    pub(crate) fn over(mut self, transport: &'static str) -> Self {
+        self.transport = transport;
         self
     }
 
@@ -80,29 +120,54 @@ impl Setup {
         let control = free_port();
         let voice = path.join("voice.wav");
         tone::write_wav(&voice, self.tone, 60.0);
-        std::fs::write(path.join("config"), config(control, path, &voice)).unwrap();
+        std::fs::write(
+            path.join("config"),
+            config(control, path, &voice, &self.address),
+        )
+        .unwrap();
+        if self.transport == "tls" {
+            let mut file = std::fs::OpenOptions::new();
+            let mut file = file.append(true).open(path.join("config")).unwrap();
+            let ca = server.place.path().join("ca.pem");
+            writeln!(file, "sip_cafile {}", ca.display()).unwrap();
+        }
         std::fs::write(path.join("contacts"), "").unwrap();
-        let remote = match self.transport {
-            "tcp" => server.tcp,
-            _ => server.udp,
-        };
+        let own = server.at(self.transport);
+        let remote = self.remote.unwrap_or(own);
         let answer = if self.answers { "auto" } else { "manual" };
         let account = format!(
-            "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint=600;audio_codecs={}/8000;ptime={}\n",
-            self.operator, self.transport, self.password, self.codec, self.packet_time
+            "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint={};audio_codecs={}/8000;ptime={}{}\n",
+            self.operator,
+            self.transport,
+            self.password,
+            if self.registers { 600 } else { 0 },
+            self.codec,
+            self.packet_time,
+            match self.encryption {
+                "" => String::new(),
+                how => format!(";mediaenc={how}"),
+            }
         );
         std::fs::write(path.join("accounts"), account).unwrap();
         let mut command = Command::new("baresip");
         command.args(["-s", "-f", path.to_str().unwrap()]);
+        if let Some(host) = &self.host {
+            command = host.command(&command);
+        }
         let mut process = Process::start(PACKAGE, &mut command);
         process.says("baresip is ready", SOON);
         let events = Arc::new(Mutex::new(Vec::new()));
         let stream = eventually("baresip's control port", SOON, || {
-            TcpStream::connect(("127.0.0.1", control)).ok()
+            let connect = move || TcpStream::connect(("127.0.0.1", control)).ok();
+            match &self.host {
+                Some(host) => host.within(connect),
+                None => connect(),
+            }
         });
         let (reader, into) = (stream.try_clone().unwrap(), Arc::clone(&events));
         std::thread::spawn(move || listen(reader, &into));
         Baresip {
+            server: format!("{remote};transport={}", self.transport),
             process,
             stream,
             events,
@@ -111,12 +176,12 @@ impl Setup {
     }
 }
 
-fn config(control: u16, folder: &Path, voice: &Path) -> String {
+fn config(control: u16, folder: &Path, voice: &Path, address: &str) -> String {
     let (folder, voice) = (folder.display(), voice.display());
     format!(
         "poll_method epoll
-sip_listen 127.0.0.1:0
-net_interface 127.0.0.1
+sip_listen {address}:0
+net_interface {address}
 call_local_timeout 120
 call_max_calls 4
 audio_source aufile,{voice}
@@ -133,6 +198,7 @@ module g711.so
 module aufile.so
 module aubridge.so
 module sndfile.so
+module srtp.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -146,6 +212,8 @@ snd_path {folder}
 pub(crate) struct Baresip {
     /// Its process.
     pub(crate) process: Process,
+    /// Where codes are dialled.
+    server: String,
     stream: TcpStream,
     events: Arc<Mutex<Vec<Value>>>,
     folder: tempfile::TempDir,
@@ -175,7 +243,7 @@ impl Baresip {
     /// Waits until it is registered, and dials the code that takes the operator on shift.
     pub(crate) fn goes_on_shift(&mut self, server: &Server, operator: &str) {
         self.is_registered();
-        self.dials_code(server, "*11");
+        self.dials_code("*11");
         server.operator_is(operator, "free");
     }
 
@@ -186,9 +254,9 @@ impl Baresip {
     }
 
     /// Dials a code and waits until the server hangs up.
-    pub(crate) fn dials_code(&mut self, server: &Server, code: &str) {
+    pub(crate) fn dials_code(&mut self, code: &str) {
         let before = self.told("CALL_CLOSED");
-        self.command("dial", &format!("sip:{code}@{}", server.udp));
+        self.command("dial", &format!("sip:{code}@{}", self.server));
         eventually("the end of a code's call", SOON, || {
             (self.told("CALL_CLOSED") > before).then_some(())
         });

@@ -21,7 +21,7 @@ fn each_code_does_what_it_says() {
         ("*13", "paused", "paused"),
         ("*14", "resumed", "free"),
     ] {
-        phone.dials_code(&server, code);
+        phone.dials_code(code);
         phone.heard(tone_of("az", words), SOON);
         server.operator_is("101", state);
     }
@@ -30,10 +30,10 @@ fn each_code_does_what_it_says() {
     server.operator_is("101", "talking");
     caller.hangs_up();
     server.operator_is("101", "wrap_up");
-    phone.dials_code(&server, "*10");
+    phone.dials_code("*10");
     phone.heard(tone_of("az", "wrap-up"), SOON);
     server.operator_is("101", "free");
-    phone.dials_code(&server, "*12");
+    phone.dials_code("*12");
     phone.heard(tone_of("az", "logged-out"), SOON);
     server.operator_is("101", "logged_out");
     assert_eq!(server.count("on_shift"), 0);
@@ -50,8 +50,8 @@ fn who_goes_while_callers_wait_is_told_so() {
     operator.rings();
     let mut other = baresip::Setup::new("102", 520).by_hand().start(&server);
     other.is_registered();
-    other.dials_code(&server, "*11");
-    other.dials_code(&server, "*13");
+    other.dials_code("*11");
+    other.dials_code("*13");
     other.heard(tone_of("az", "callers-waiting"), SOON);
     caller.hangs_up();
     operator.sipp.succeeds();

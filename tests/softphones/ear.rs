@@ -2,7 +2,7 @@
 //! so that the server's is never proven by itself alone.
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -58,17 +58,31 @@ impl Ear {
         Self::with_packets_of(20, tone, payload_type)
     }
 
+    /// The same, at an address.
+    pub(crate) fn open_at(ip: IpAddr, tone: u32, payload_type: u8) -> Self {
+        Self::with(ip, 20, Some(tone), payload_type)
+    }
+
     /// The same, with packets of so many milliseconds.
     pub(crate) fn with_packets_of(
         packet_time: u32,
         tone: impl Into<Option<u32>>,
         payload_type: u8,
     ) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::with(
+            [127, 0, 0, 1].into(),
+            packet_time,
+            tone.into(),
+            payload_type,
+        )
+    }
+
+    fn with(ip: IpAddr, packet_time: u32, tone: Option<u32>, payload_type: u8) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let voice = Arc::new(Mutex::new(Voice {
-            tone: tone.into(),
+            tone,
             payload_type,
             packet_time,
             remote: None,
@@ -309,6 +323,26 @@ fn send(
         .unwrap();
     // A peer that has gone is none of our business.
     let _ = socket.send_to(&packet, remote);
+}
+
+/// One packet of a stranger's stream of a tone.
+pub(crate) fn packet_of(frequency: u32, number: u32) -> Vec<u8> {
+    let second = second_of(frequency, ULAW);
+    let from = number as usize * 160 % second.len();
+    let payload: Vec<u8> = second
+        .iter()
+        .cycle()
+        .skip(from)
+        .take(160)
+        .copied()
+        .collect();
+    let packet = RtpPacketBuilder::new()
+        .payload_type(ULAW)
+        .sequence((number as u16).into())
+        .timestamp(number.wrapping_mul(160))
+        .ssrc(0xBAD)
+        .payload(&payload);
+    packet.build().unwrap()
 }
 
 /// A short event whose last packet comes three times (RFC 4733 §2.5.1.4).

@@ -8,9 +8,12 @@
 )]
 
 mod baresip;
+mod certificates;
+mod dns;
 mod ear;
 mod linphone;
 mod moment;
+mod netns;
 mod pjsua;
 mod ports;
 mod process;
@@ -21,10 +24,18 @@ mod tone;
 
 mod calls;
 mod codes;
+mod extensions;
+mod keys;
 mod leaving;
 mod media;
+mod nat;
 mod operators;
+mod outside;
 mod registration;
+mod secure;
+mod sixth;
 mod starting;
 mod stopping;
+mod trace;
+mod transfers;
 mod trunks;

@@ -92,6 +92,7 @@ fn an_operator_who_vanishes_from_a_conversation_leaves_the_caller_in_the_line() 
     let server = Setup::new().operator("101").operator("102").start();
     let mut operator = baresip::Setup::new("101", 480).start(&server);
     operator.goes_on_shift(&server, "101");
+    let mut second = Phone::operator(&server, "102", 540);
     let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
     caller.ear.hears(480, SOON);
     operator.process.kill();
@@ -100,7 +101,6 @@ fn an_operator_who_vanishes_from_a_conversation_leaves_the_caller_in_the_line() 
         .ear
         .hears(tone_of("az", "stay-with-us"), Duration::from_secs(45));
     server.logs(&["\"parted\"", "101"]);
-    let mut second = Phone::operator(&server, "102", 540);
     second.answers();
     talk((&caller.ear, 350), (&second.ear, 540));
     caller.hangs_up();

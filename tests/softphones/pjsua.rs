@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     transport: &'static str,
     tone: u32,
     answers: bool,
+    reliable: bool,
+    mailbox: bool,
 }
 
 impl Setup {
@@ -28,6 +30,8 @@ impl Setup {
             transport: "udp",
             tone,
             answers: true,
+            reliable: false,
+            mailbox: false,
         }
     }
 
@@ -37,9 +41,27 @@ impl Setup {
         self
     }
 
+    /// Over this transport.
+    pub(crate) fn over(mut self, transport: &'static str) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// Rings until it is told what to do.
     pub(crate) fn by_hand(mut self) -> Self {
         self.answers = false;
+        self
+    }
+
+    /// Its provisional responses want to be acknowledged.
+    pub(crate) fn reliable(mut self) -> Self {
+        self.reliable = true;
+        self
+    }
+
+    /// Wants to hear of its mailbox.
+    pub(crate) fn with_mailbox(mut self) -> Self {
+        self.mailbox = true;
         self
     }
 
@@ -52,10 +74,7 @@ impl Setup {
         );
         tone::write_wav(&voice, self.tone, 60.0);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let remote = match self.transport {
-            "tcp" => server.tcp,
-            _ => server.udp,
-        };
+        let remote = server.at(self.transport);
         let settings = serde_json::json!({
             "user": self.operator,
             "password": password(&self.operator),
@@ -64,7 +83,11 @@ impl Setup {
             "voice": voice,
             "ear": ear,
             "answers": self.answers,
+            "reliable": self.reliable,
+            "mailbox": self.mailbox,
             "codecs": ["PCMU", "PCMA"],
+            "own": remote.ip().to_string(),
+            "authorities": server.place.path().join("ca.pem"),
         });
         let mut command = Command::new(root.join(PYTHON));
         command.arg(root.join("tests/data/softphones/phone.py"));

@@ -1,5 +1,6 @@
 //! The server dies, and is stopped.
 
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use crate::ear::{Ear, ULAW};
@@ -44,6 +45,28 @@ fn after_a_crash_every_leg_gets_bye_and_no_record_is_lost() {
     );
     server.is_drained();
     server.tells_nobody(&["501234567", "551234567"]);
+}
+
+#[test]
+fn who_may_not_have_heard_the_last_bye_before_a_crash_gets_another_after_it() {
+    let server = Setup::new().operator("101").start();
+    let mut operator = Phone::operator(&server, "101", 480);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
+    operator.answers();
+    talk((&caller.ear, 350), (&operator.ear, 480));
+    caller.hangs_up();
+    operator.is_hung_up_on();
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    // A phone that lost the BYE would still be there.
+    let phone = UdpSocket::bind(("127.0.0.1", operator.sipp.port())).unwrap();
+    phone.set_read_timeout(Some(SOON)).unwrap();
+    let server = server.crash_and_start();
+    let mut bytes = [0; 2_000];
+    let count = phone.recv(&mut bytes).expect("a BYE");
+    let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+    assert!(text.starts_with("BYE sip:"), "{text}");
+    let calls = server.records(1);
+    calls[0].ended("hung_up", "caller");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `qaynar demo`: the whole exchange on loopback, with simulated callers and operators to watch.
 
 mod people;
-mod words;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -154,7 +153,7 @@ async fn stop(
 }
 
 fn say(out: &mut dyn Write, event: &Event) -> Result<(), CliError> {
-    if let Some(line) = words::line(event) {
+    if let Some(line) = super::words::line(event) {
         writeln!(out, "{line}")?;
         out.flush()?;
     }

@@ -186,3 +186,37 @@ async fn when_all_places_are_taken_the_idlest_stranger_gives_up_his() {
     }
     assert_eq!(streams.len(), 3);
 }
+
+#[tokio::test]
+async fn a_peer_who_never_reads_is_dropped_and_each_message_of_others_comes_meanwhile() {
+    let (streams, local, mut heard) = listening(PARTIAL).await;
+    let (_deaf, deaf) = guest(local, &mut heard).await;
+    let (mut other, way) = guest(local, &mut heard).await;
+    let large: Arc<[u8]> = vec![b'x'; 16 * 1024].into();
+    let mut rounds = 0;
+    // As much as the sockets' buffers hold, and then as much as waits here.
+    while streams.len() == 2 {
+        rounds += 1;
+        assert!(rounds < 10_000, "a peer who never reads is served for ever");
+        streams.send(deaf, Arc::clone(&large));
+        streams.send(way, Arc::from(OPTIONS));
+        let mut answer = vec![0; OPTIONS.len()];
+        other.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, OPTIONS);
+        other.write_all(OPTIONS).await.unwrap();
+        // What he says is heard too, and nothing else but the end of the deaf one.
+        loop {
+            match heard.recv().await.unwrap() {
+                Input::Message { flow, .. } => break assert_eq!(flow, way),
+                Input::SendFailed { flow } => assert_eq!(flow, deaf),
+                Input::FlowClosed { connection } => assert_eq!(Some(connection), deaf.connection),
+                told => panic!("{told:?}"),
+            }
+        }
+    }
+    streams.send(deaf, Arc::clone(&large));
+    assert_eq!(streams.len(), 1);
+    streams.send(way, Arc::from(PONG));
+    let mut pong = [0; PONG.len()];
+    other.read_exact(&mut pong).await.unwrap();
+}

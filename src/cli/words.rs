@@ -21,7 +21,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
     Some(format!("{time}  {call}  {words}"))
 }
 
-fn words(what: &What) -> Option<String> {
+/// An event of a call or of an operator; `None`: nothing that one would watch.
+pub(super) fn words(what: &What) -> Option<String> {
     Some(match what {
         What::Arrived {
             dialled,
@@ -53,6 +54,11 @@ fn words(what: &What) -> Option<String> {
             format!("rings no more at {operator}: {why}")
         }
         What::Connected { operator } => format!("talks with {operator}"),
+        What::Transfer { operator, to } => format!("is handed on by {operator} to {to}"),
+        What::TransferFailed { operator, status } => {
+            format!("was not taken ({status}); {operator} may have the call back")
+        }
+        What::Parted { operator, reason } => format!("goes on without {operator}: {reason}"),
         What::Ended { by, cause } => {
             format!("is over: {} ({})", word(cause), word(by))
         }

@@ -1,0 +1,3 @@
+//! Carriers' lines: how they are told apart, what they may bring, and whether they live.
+
+pub mod settings;
