@@ -139,6 +139,10 @@ impl Switch {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
+        let networks = match leg.operator {
+            Some(_) => Vec::new(),
+            None => self.settings.networks_of(leg.flow.remote.ip()),
+        };
         let stream = Stream {
             remote: agreed.remote,
             signalling: leg.flow.remote.ip(),
@@ -151,6 +155,7 @@ impl Switch {
             packet_time: agreed.packet_time,
             direction: agreed.direction,
             crypto: agreed.crypto,
+            networks,
             strangers: self.settings.early_strangers,
         };
         leg.media.held = agreed.held;

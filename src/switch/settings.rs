@@ -89,6 +89,16 @@ impl Settings {
         }
     }
 
+    /// The networks of the trunk at `remote`.
+    pub fn networks_of(&self, remote: IpAddr) -> Vec<IpNet> {
+        let name = self.trunk_of(remote);
+        let trunk = self
+            .trunks
+            .iter()
+            .find(|one| Some(&one.name) == name.as_ref());
+        trunk.map_or(Vec::new(), |trunk| trunk.sources.clone())
+    }
+
     /// The trunk that a certificate of these names belongs to.
     pub fn trunk_named(&self, names: &[String]) -> Option<TrunkName> {
         let is_own = |trunk: &&Trunk| {
