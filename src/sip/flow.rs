@@ -13,19 +13,34 @@ pub enum Transport {
     Udp,
     /// A stream, framed by Content-Length.
     Tcp,
+    /// The same inside TLS (RFC 3261 §26.2.1).
+    Tls,
 }
 
 impl Transport {
     /// Whether the transport itself delivers or tells that it cannot (§17: no retransmission by transactions).
     pub fn is_reliable(self) -> bool {
-        matches!(self, Self::Tcp)
+        !matches!(self, Self::Udp)
     }
 
-    /// Whether nobody on the way can read what goes by it.
+    /// Whether nobody on the way can read it or write into it.
     pub fn is_secure(self) -> bool {
+        matches!(self, Self::Tls)
+    }
+
+    /// The port where none is said (§19.1.2).
+    pub fn default_port(self) -> u16 {
         match self {
-            Self::Udp | Self::Tcp => false,
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
+    }
+
+    /// The transport of a `;transport=` parameter, whatever its case.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls]
+            .into_iter()
+            .find(|one| one.parameter().eq_ignore_ascii_case(name))
     }
 
     /// As in a Via header: `UDP`.
@@ -33,6 +48,7 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 
@@ -41,6 +57,7 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         }
     }
 }
@@ -64,13 +81,13 @@ impl ConnectionId {
 /// Where a message came from, and so where its answer goes (§18.2.2, RFC 3581).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Flow {
-    /// UDP or TCP.
+    /// UDP, TCP or TLS.
     pub transport: Transport,
     /// Our own address and port: replies leave from where the request arrived.
     pub local: SocketAddr,
     /// The peer's address and port as the socket saw them.
     pub remote: SocketAddr,
-    /// The stream, where there is one. `None` on TCP: the shell connects to `remote`.
+    /// The stream, where there is one. `None` on TCP and TLS: the shell connects to `remote`.
     pub connection: Option<ConnectionId>,
 }
 

@@ -61,6 +61,7 @@ impl From<Transport> for Protocol {
         match transport {
             Transport::Udp => Self::Udp,
             Transport::Tcp => Self::Tcp,
+            Transport::Tls => Self::Tls,
         }
     }
 }
@@ -71,7 +72,7 @@ impl Protocol {
         match self {
             Self::Udp => Some(Transport::Udp),
             Self::Tcp => Some(Transport::Tcp),
-            Self::Tls => None,
+            Self::Tls => Some(Transport::Tls),
         }
     }
 }

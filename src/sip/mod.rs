@@ -10,6 +10,7 @@ pub mod flow;
 pub mod headers;
 pub mod locate;
 pub mod message;
+pub mod nonces;
 pub mod parse;
 pub mod refer;
 pub mod reliable;

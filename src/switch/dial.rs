@@ -287,6 +287,7 @@ impl Switch {
         let (Some(flow), Some(uri)) = (flow, trunk.uri_of(&number)) else {
             return false;
         };
+        self.expect_at(&trunk, flow);
         let what = What::Dialling {
             trunk: trunk.name.clone(),
             server: format!("{}:{}", flow.transport, target.remote),

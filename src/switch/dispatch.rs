@@ -169,7 +169,11 @@ impl Switch {
         status: u16,
         now: Now,
     ) {
-        self.respond(id, request, Response::to(request, status), now);
+        let response = match status {
+            488 => self.not_acceptable(request),
+            _ => Response::to(request, status),
+        };
+        self.respond(id, request, response, now);
     }
 
     /// Answers in a transaction; the To gets a tag where it has none.

@@ -75,7 +75,7 @@ impl Switch {
                 || number_of(&request.uri).is_some_and(|one| !self.plan.has_number(&one))
         };
         user.starts_with('*')
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_behind(flow).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
             || (inside() && self.is_phone(flow))
     }
@@ -91,7 +91,7 @@ impl Switch {
             || via.parameter("rport").is_some()
             || via.host.address() != Some(flow.remote.ip())
             || request.method == Method::Register
-            || self.settings.trunk_of(flow.remote.ip()).is_none()
+            || self.trunk_behind(flow).is_none()
             || self.is_phone(flow);
         let mut flow = flow;
         if !stays {

@@ -209,7 +209,10 @@ impl Switch {
         headers.push(Name::To, to.to.clone());
         headers.push(Name::CallId, call_id);
         headers.push(Name::CSeq, "1 INVITE");
-        headers.push(Name::Contact, self.our_contact(to.flow));
+        headers.push(
+            Name::Contact,
+            self.our_contact_as(to.uri.is_sips(), to.flow),
+        );
         headers.push(Name::Allow, ALLOW);
         headers.push(Name::Supported, SUPPORTED);
         headers.push(Name::SessionExpires, session_expires(&proposal.header()));
@@ -226,8 +229,9 @@ impl Switch {
         now: Now,
     ) -> Option<LegId> {
         let flow = invitation.flow;
+        let place = self.audio_place(flow, &[])?;
         let keying = self.keying_to_ring(call, flow, invitation.operator.as_ref(), now)?;
-        let Some(media) = self.open_media(flow, shard_of(call), now) else {
+        let Some(media) = self.open_media(place, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
             return None;

@@ -17,8 +17,12 @@ impl Switch {
             if !leg.flow.is_closed() {
                 return leg.flow;
             }
-            if let Some(binding) = self.registrar.contacts(operator).first() {
-                return binding.flow;
+            // What was secret stays so (RFC 3261 §26.2.2).
+            let secure = leg.flow.transport.is_secure();
+            let mut bindings = self.registrar.contacts(operator).iter();
+            let good = |flow: &Flow| flow.transport.is_secure() || !secure;
+            if let Some(flow) = bindings.by_ref().map(|one| one.flow).find(good) {
+                return flow;
             }
         }
         match &leg.dialog {
@@ -30,7 +34,7 @@ impl Switch {
     /// A trunk is reached as its route or its Contact says, where that is an address; whoever sits
     /// behind a NAT by `flow`. What cannot be better than `flow` leaves it.
     pub(super) fn next_hop(&self, dialog: &Dialog, flow: Flow) -> Flow {
-        let trunk = self.settings.trunk_of(flow.remote.ip()).is_some() && !self.is_phone(flow);
+        let trunk = self.trunk_behind(flow).is_some() && !self.is_phone(flow);
         if !trunk && !flow.is_closed() {
             return flow;
         }
@@ -41,6 +45,9 @@ impl Switch {
             return flow;
         };
         if !may_lie_behind(flow.remote.ip(), remote.ip()) {
+            return flow;
+        }
+        if flow.transport.is_secure() && !transport.is_secure() {
             return flow;
         }
         let same = transport == flow.transport;
@@ -95,9 +102,12 @@ fn place(uri: &Uri, current: Transport) -> Option<(SocketAddr, Transport)> {
     let address = uri.host()?.address()?;
     let transport = match uri.parameter("transport") {
         None => current,
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(_) => return None,
+        Some(name) => Transport::named(name)?,
+    };
+    let transport = match uri.is_sips() {
+        // Whatever it names, it is TLS upon that (§26.2.2).
+        true => Transport::Tls,
+        false => transport,
     };
     Some((SocketAddr::new(address, uri.port()), transport))
 }
