@@ -33,7 +33,7 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     if settings.wants_certificate() && settings.tls.certificate.is_none() {
         source.fault(
             0..0,
-            "[sip] listen has tls:// and there is no certificate",
+            "[sip] listen has tls:// or wss:// and there is no certificate",
             "write [tls] certificate = \"…\" and key = \"…\", files in PEM form",
         );
     }
@@ -115,7 +115,16 @@ pub(super) fn one<T>(
 }
 
 fn sip(table: &Table<'_, '_>, sip: &mut Sip) {
-    let remedy = "write udp://, tcp:// or tls://, an address and a port: \"udp://0.0.0.0:5060\", \"tls://[::]:5061\"";
+    let remedy = "write udp://, tcp://, tls://, ws:// or wss://, an address and a port: \"udp://0.0.0.0:5060\", \"tls://[::]:5061\"";
+    let origin = |text: &str| {
+        let (scheme, place) = text.split_once("://")?;
+        let known = matches!(scheme, "http" | "https");
+        (known && !place.is_empty() && !place.contains('/')).then(|| text.to_owned())
+    };
+    let of_pages = "write scheme, host and port as browsers do: \"https://desk.example.net\"";
+    if let Some(origins) = each(table, "origins", "origin of pages", of_pages, origin) {
+        sip.origins = origins;
+    }
     let listen = each(table, "listen", "place to listen", remedy, listener);
     if table.texts("listen").is_some_and(|texts| texts.is_empty()) {
         table.fault("[sip] listen is empty: no call could come in", remedy);
@@ -155,7 +164,12 @@ fn algorithm(text: &str) -> Option<Algorithm> {
 }
 
 fn listener(text: &str) -> Option<(Transport, SocketAddr)> {
-    let (transport, address) = transport(text)?;
+    let websocket = || match text.split_once("://")? {
+        ("ws", rest) => Some((Transport::Ws, rest)),
+        ("wss", rest) => Some((Transport::Wss, rest)),
+        _ => None,
+    };
+    let (transport, address) = transport(text).or_else(websocket)?;
     let bare = address
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))

@@ -55,6 +55,8 @@ pub struct Sip {
     pub max_calls: usize,
     /// What digest offers to phones, in this order.
     pub digest: Vec<Algorithm>,
+    /// Pages that may open a WebSocket; none: all may.
+    pub origins: Vec<String>,
 }
 
 /// Certificates, for `tls://`. Files in PEM form.
@@ -178,6 +180,7 @@ impl Settings {
                 domain: "qaynar".into(),
                 max_calls: 1_000,
                 digest: vec![Algorithm::Sha256, Algorithm::Md5],
+                origins: Vec::new(),
             },
             tls: Tls::default(),
             media: Media {

@@ -228,7 +228,6 @@ impl Shell {
 
     fn send(&mut self, flow: Flow, bytes: Arc<[u8]>) {
         match flow.transport {
-            Transport::Tcp | Transport::Tls => self.streams.send(flow, bytes),
             Transport::Udp => {
                 let socket = self.udp.get(&flow.local).or_else(|| {
                     self.udp.values().find(|socket| {
@@ -248,6 +247,7 @@ impl Shell {
                     }
                 }
             }
+            _ => self.streams.send(flow, bytes),
         }
     }
 

@@ -109,6 +109,8 @@ mod tests {
         Binding {
             contact: "sip:101@192.0.2.9".into(),
             instance: None,
+            reg_id: None,
+            path: Vec::new(),
             flow,
             expires: Wall(0),
             call_id: "r".into(),

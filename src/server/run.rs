@@ -228,7 +228,9 @@ pub async fn start(
         .clone()
         .follow(settings.tls.clone(), clock, health.clone());
     tokio::spawn(follow);
-    let streams = Streams::new(inputs.clone(), first, known.clone()).with_tls(Some(tls.clone()));
+    let streams = Streams::new(inputs.clone(), first, known.clone())
+        .with_tls(Some(tls.clone()))
+        .with_origins(&settings.sip.origins);
     // A way of their own: a flood of SIP must not keep the media threads waiting.
     let (told, heard) = mpsc::channel(HEARD);
     let media = Threads::start(
@@ -373,7 +375,7 @@ async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartEr
                     sockets.insert(bound, socket);
                     bound
                 }
-                Transport::Tcp | Transport::Tls => {
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                     let listener = TcpListener::bind(address).await.map_err(fault)?;
                     let bound = listener.local_addr().map_err(fault)?;
                     tcp.push((listener, bound, transport));

@@ -21,6 +21,8 @@ use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::parse::{Framed, Framer};
 use crate::switch::Input;
 
+mod websocket;
+
 /// Messages that may wait for a peer who reads slowly; one more drops the connection, so that
 /// nobody else notices.
 const QUEUE: usize = 128;
@@ -119,6 +121,8 @@ pub struct Streams {
     inputs: mpsc::Sender<Input>,
     known: Known,
     tls: Option<Tls>,
+    /// Pages that may open a WebSocket; none: all may.
+    origins: Arc<[String]>,
     partial: Duration,
     strangers_idle: Duration,
     handshake: Duration,
@@ -136,6 +140,7 @@ impl Streams {
             inputs,
             known,
             tls: None,
+            origins: Arc::default(),
             partial: PARTIAL,
             strangers_idle: STRANGERS_IDLE,
             handshake: HANDSHAKE,
@@ -148,6 +153,15 @@ impl Streams {
     #[must_use]
     pub fn with_tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// Pages of these origins alone may open a WebSocket; of any, where none is named.
+    #[must_use]
+    pub fn with_origins(self, origins: &[String]) -> Self {
+        Self {
+            origins: origins.into(),
+            ..self
+        }
     }
 
     /// By TLS none but this host is talked to there.
@@ -238,7 +252,7 @@ impl Streams {
 
     /// A place for somebody who has connected, if there is one.
     fn seat(&self, flow: Flow) -> Option<Seat> {
-        let half_open = flow.transport.is_secure();
+        let half_open = flow.transport.is_secure() || flow.transport.is_websocket();
         if !self.make_room(flow.remote) || (half_open && !self.make_half_open_room(flow.remote)) {
             return None;
         }
@@ -254,7 +268,10 @@ impl Streams {
         // Small messages that are answered at once: waiting for more would only delay a ring.
         let _ = stream.set_nodelay(true);
         if !flow.transport.is_secure() {
-            return self.run(seat, stream, flow).await;
+            return match flow.transport.is_websocket() {
+                true => websocket::serve(&self, seat, stream, flow).await,
+                false => self.run(seat, stream, flow).await,
+            };
         }
         let Some(tls) = &self.tls else {
             return self.forget(seat.id);
@@ -266,7 +283,10 @@ impl Streams {
         match shaken {
             Ok(Ok((stream, names))) => {
                 self.shaken(&seat, names).await;
-                self.run(seat, stream, flow).await;
+                match flow.transport.is_websocket() {
+                    true => websocket::serve(&self, seat, stream, flow).await,
+                    false => self.run(seat, stream, flow).await,
+                }
             }
             failed => {
                 let fault = failed.map(|result| result.err());
@@ -295,7 +315,7 @@ impl Streams {
             queued: first.len().into(),
             ..Signs::default()
         };
-        if !self.make_room(flow.remote) {
+        if flow.transport.is_websocket() || !self.make_room(flow.remote) {
             return self.report_failure(flow);
         }
         let (seat, writer) = self.insert(flow, signs);

@@ -15,6 +15,10 @@ pub enum Transport {
     Tcp,
     /// The same inside TLS (RFC 3261 §26.2.1).
     Tls,
+    /// A message each in a WebSocket's frames (RFC 7118).
+    Ws,
+    /// The same inside TLS.
+    Wss,
 }
 
 impl Transport {
@@ -25,7 +29,13 @@ impl Transport {
 
     /// Whether nobody on the way can read it or write into it.
     pub fn is_secure(self) -> bool {
-        matches!(self, Self::Tls)
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// Whether messages come in a WebSocket's frames. Only peers open those: whoever is behind one is
+    /// reached by it alone (RFC 7118 §5.2).
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
     }
 
     /// The port where none is said (§19.1.2).
@@ -33,10 +43,12 @@ impl Transport {
         match self {
             Self::Udp | Self::Tcp => 5060,
             Self::Tls => 5061,
+            Self::Ws => 80, // RFC 6455 §3.
+            Self::Wss => 443,
         }
     }
 
-    /// The transport of a `;transport=` parameter, whatever its case.
+    /// The transport of a `;transport=` parameter, whatever its case, if we can connect by it.
     pub fn named(name: &str) -> Option<Self> {
         [Self::Udp, Self::Tcp, Self::Tls]
             .into_iter()
@@ -49,6 +61,8 @@ impl Transport {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
     }
 
@@ -58,13 +72,15 @@ impl Transport {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
             Self::Tls => "tls",
+            // RFC 7118 §5.3: the scheme tells whether it is secure.
+            Self::Ws | Self::Wss => "ws",
         }
     }
 }
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.parameter())
+        f.write_str(&self.via_name().to_ascii_lowercase())
     }
 }
 

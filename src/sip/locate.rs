@@ -60,8 +60,8 @@ impl From<Transport> for Protocol {
     fn from(transport: Transport) -> Self {
         match transport {
             Transport::Udp => Self::Udp,
-            Transport::Tcp => Self::Tcp,
-            Transport::Tls => Self::Tls,
+            Transport::Tcp | Transport::Ws => Self::Tcp,
+            Transport::Tls | Transport::Wss => Self::Tls,
         }
     }
 }

@@ -303,6 +303,7 @@ impl Switch {
             credentials: trunk.credentials.clone(),
             trunk: Some(trunk.name.clone()),
             identity,
+            path: Vec::new(),
         };
         if let Some(one) = self
             .calls

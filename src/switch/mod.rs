@@ -20,6 +20,7 @@ pub mod input;
 mod keying;
 mod legs;
 mod mailbox;
+mod outbound;
 mod outgoing;
 mod oversize;
 mod parting;

@@ -87,7 +87,10 @@ impl Switch {
         let host = Host::Address(address);
         match flow.transport {
             Transport::Udp => format!("<sip:qaynar@{host}:{port}>"),
-            other => format!("<sip:qaynar@{host}:{port};transport={other}>"),
+            other => {
+                let transport = other.parameter();
+                format!("<sip:qaynar@{host}:{port};transport={transport}>")
+            }
         }
     }
 
@@ -97,7 +100,11 @@ impl Switch {
             return self.our_contact(flow);
         }
         let (address, port) = self.our_place(flow);
-        format!("<sips:qaynar@{}:{port}>", Host::Address(address))
+        let host = Host::Address(address);
+        match flow.transport.is_websocket() {
+            true => format!("<sips:qaynar@{host}:{port};transport=ws>"),
+            false => format!("<sips:qaynar@{host}:{port}>"),
+        }
     }
 
     /// Writes the Via and the common headers: the whole request.

@@ -16,6 +16,11 @@ impl Switch {
 
     /// The trunk behind a way: by what it proved, or by where it comes from.
     pub(super) fn trunk_behind(&self, flow: Flow) -> Option<TrunkName> {
+        // Any page that a person visits can open a WebSocket from that person's machine, which may be one
+        // of a trunk's: the address proves nothing there.
+        if flow.transport.is_websocket() {
+            return None;
+        }
         let proved = flow.connection.and_then(|id| self.proved.get(&id));
         proved
             .cloned()

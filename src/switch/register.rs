@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::outbound::{self, Outbound};
 use super::pbx::Switch;
 use crate::event::What;
 use crate::ids::OperatorId;
@@ -161,8 +162,14 @@ impl Switch {
         else {
             return self.respond_status(id, request, 400, now);
         };
+        let outbound = match Outbound::asked(request, &contacts) {
+            Ok(outbound) => outbound,
+            Err(status) => return self.respond_status(id, request, status, now),
+        };
         let asked = Update {
             operator,
+            path: &outbound.path,
+            reg_id: outbound.reg_id,
             contacts: &contacts,
             expires: headers.expires(),
             call_id,
@@ -175,12 +182,11 @@ impl Switch {
                 self.forget_silent();
                 let mut response = Response::to(request, 200);
                 for binding in self.registrar.contacts(operator) {
-                    let left = binding.expires.since(now.wall).as_secs();
-                    response.headers.push(
-                        Name::Contact,
-                        format!("<{}>;expires={left}", binding.contact),
-                    );
+                    response
+                        .headers
+                        .push(Name::Contact, outbound::granted(binding, now.wall));
                 }
+                outbound.grant(&mut response);
                 let is_reachable = !self.phones_of(operator).is_empty();
                 let refreshed = change.as_ref().is_some_and(|one| one.reason == "refreshed")
                     && is_reachable == was_reachable;

@@ -37,6 +37,8 @@ pub(super) struct Invitation {
     pub(super) trunk: Option<TrunkName>,
     /// `None`: a new one.
     pub(super) identity: Option<Identity>,
+    /// The proxies on the way (RFC 3327).
+    pub(super) path: Vec<String>,
 }
 
 impl Switch {
@@ -172,7 +174,13 @@ impl Switch {
         }
     }
 
-    fn ring_phone(&mut self, call: CallId, operator: &OperatorId, binding: &Binding, now: Now) {
+    pub(super) fn ring_phone(
+        &mut self,
+        call: CallId,
+        operator: &OperatorId,
+        binding: &Binding,
+        now: Now,
+    ) {
         let one = self.calls.get(&call);
         let caller = one.and_then(|one| one.caller.as_ref());
         // A colleague is no secret.
@@ -190,6 +198,7 @@ impl Switch {
             flow: binding.flow,
             operator: Some(operator.clone()),
             credentials: None,
+            path: binding.path.clone(),
             trunk: None,
             identity: None,
         };
@@ -205,6 +214,9 @@ impl Switch {
             _ => MAX_FORWARDS,
         };
         headers.push(Name::MaxForwards, hops.to_string());
+        for proxy in &to.path {
+            headers.push(Name::Route, proxy.as_str());
+        }
         headers.push(Name::From, format!("{};tag={tag}", to.from));
         headers.push(Name::To, to.to.clone());
         headers.push(Name::CallId, call_id);
@@ -339,8 +351,12 @@ impl Switch {
             return;
         };
         let call = leg.call();
+        let failed = self.failed_flow(id, status);
         self.forget_leg(id, now);
         let Some(call) = call else { return };
+        if let Some((operator, binding)) = failed {
+            self.ring_other_flow(call, &operator, &binding, now);
+        }
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };

@@ -19,10 +19,15 @@ impl Switch {
             }
             // What was secret stays so (RFC 3261 §26.2.2).
             let secure = leg.flow.transport.is_secure();
-            let mut bindings = self.registrar.contacts(operator).iter();
-            let good = |flow: &Flow| flow.transport.is_secure() || !secure;
-            if let Some(flow) = bindings.by_ref().map(|one| one.flow).find(good) {
-                return flow;
+            let bindings = self.registrar.contacts(operator).iter().rev();
+            let mut good = bindings.filter(|one| one.flow.transport.is_secure() || !secure);
+            // Its own flow of now, rather than that of another phone.
+            let target = leg.dialog.as_ref().map(|dialog| dialog.target.as_str());
+            let own = good
+                .clone()
+                .find(|one| target == Some(one.contact.as_str()));
+            if let Some(binding) = own.or_else(|| good.next()) {
+                return binding.flow;
             }
         }
         match &leg.dialog {

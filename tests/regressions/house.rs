@@ -181,6 +181,8 @@ impl House {
         let binding = |(id, flow): &(&str, Flow)| Binding {
             contact: format!("sip:{id}@{}", flow.remote),
             instance: None,
+            reg_id: None,
+            path: Vec::new(),
             // We connect to it: a binding outlives no connection.
             flow: Flow {
                 connection: None,

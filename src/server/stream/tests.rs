@@ -114,6 +114,8 @@ fn binding(flow: Flow) -> crate::registrar::Binding {
     crate::registrar::Binding {
         contact: "sip:101@127.0.0.1".into(),
         instance: None,
+        reg_id: None,
+        path: Vec::new(),
         flow,
         expires: crate::time::Wall(0),
         call_id: "r".into(),
