@@ -35,7 +35,7 @@ fn register(desk: &mut Desk, operator: &str, number: u32, proof: Option<&str>) -
 fn offers(response: &Response) -> Vec<String> {
     let fields = response.headers.fields(&Name::WwwAuthenticate);
     fields
-        .map(|value| String::from_utf8_lossy(value.as_ref()).into_owned())
+        .map(|value| String::from_utf8_lossy(value).into_owned())
         .collect()
 }
 

@@ -415,6 +415,7 @@ fn descriptions_are_read_or_refused() {
         version: 1,
         direction: Direction::SendRecv,
         keying: qaynar::sdp::Keying::OFF,
+        codecs: Vec::new(),
     };
     each(&corpus, 8_000, |bytes| {
         let Ok(description) = Description::parse(bytes) else {

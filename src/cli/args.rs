@@ -46,6 +46,9 @@ pub enum Command {
     Calls(Calls),
     /// Draw the ladder of a call: its SIP messages, and between them the decisions.
     Trace(Trace),
+    /// Carriers' lines.
+    #[command(subcommand)]
+    Trunk(Trunk),
     /// Tell how the running server is.
     Status(Status),
 }
@@ -239,6 +242,26 @@ pub enum Form {
     Json,
     /// Comma-separated values with a header.
     Csv,
+}
+
+/// `qaynar trunk …`
+#[derive(Debug, Subcommand)]
+pub enum Trunk {
+    /// List the trunks, with their states where the server runs.
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Walk DNS, transport, OPTIONS and digest, and tell what is wrong and what to ask the carrier. It
+    /// works without a running server and leaves the registration of one as it is.
+    Test {
+        /// Which.
+        name: String,
+        /// Print the steps as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `qaynar status`

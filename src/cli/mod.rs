@@ -10,6 +10,7 @@ pub mod operator;
 pub mod serve;
 mod timeline;
 mod trace;
+mod trunk;
 mod words;
 
 use std::io::{self, Write};
@@ -93,6 +94,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Apply(asked) => return dialplan::apply(asked, &settings()?, out),
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
+        Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

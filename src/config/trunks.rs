@@ -115,6 +115,7 @@ fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
         from,
         number_format: number_format(table).unwrap_or_default(),
         codecs: codecs(table).unwrap_or(nameless.codecs),
+        srtp: one(table, "srtp", "way to encrypt audio", SRTP, srtp).unwrap_or_default(),
         did_from: did_from(table).unwrap_or_default(),
         limits: limits(table),
         priority: whole("priority", 0).unwrap_or(nameless.priority),
@@ -124,7 +125,6 @@ fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
             .duration("failover_after", false)
             .unwrap_or(nameless.failover_after),
         tls_identity,
-        srtp: one(table, "srtp", "way to encrypt audio", SRTP, srtp).unwrap_or_default(),
     })
 }
 

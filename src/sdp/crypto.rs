@@ -195,6 +195,7 @@ mod tests {
             id: 7,
             version: 1,
             direction: Direction::SendRecv,
+            codecs: Vec::new(),
             keying: Keying {
                 wish,
                 secret: Some(Private::new([9; MAX_SECRET])),

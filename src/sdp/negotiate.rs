@@ -28,6 +28,8 @@ pub struct Local {
     pub address: IpAddr,
     /// RTP; RTCP is one above.
     pub port: u16,
+    /// Our codecs, the first preferred; none: what the peer prefers.
+    pub codecs: Vec<Codec>,
     /// `o=` id.
     pub id: u64,
     /// `o=` version: one more with each description of a leg.
@@ -239,6 +241,7 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(Vec<u8>, Negotiated
     let (taken, keyed) = choose(offer, &local.keying).ok_or(NotAcceptable)?;
     let line = offer.media.get(taken).ok_or(NotAcceptable)?;
     let mut agreed = agree(line, local.direction, true).ok_or(NotAcceptable)?;
+    prefer(&mut agreed, &local.codecs)?;
     let (crypto, keys) = keyed.unzip();
     agreed.crypto = keys;
     let form = Form {
@@ -307,16 +310,34 @@ pub fn offer_again(last: &Description, local: &Local) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// Our codecs in our order; where none are set, as the peer prefers (RFC 3264 §6.1).
+fn prefer(agreed: &mut Negotiated, codecs: &[Codec]) -> Result<(), NotAcceptable> {
+    if codecs.is_empty() {
+        return Ok(());
+    }
+    let place = |(_, codec): &(u8, Codec)| codecs.iter().position(|one| one == codec);
+    agreed.accepts.retain(|one| place(one).is_some());
+    agreed.accepts.sort_by_key(place);
+    let first = agreed.accepts.first().ok_or(NotAcceptable)?;
+    (agreed.payload_type, agreed.codec) = *first;
+    Ok(())
+}
+
 /// All that we can, as our offers say it.
 fn all(local: &Local, events: u8) -> Negotiated {
+    let codecs = match local.codecs.as_slice() {
+        [] => Codec::ALL.as_slice(),
+        set => set,
+    };
+    let first = codecs.first().copied().unwrap_or(Codec::Pcma);
     Negotiated {
         remote: SocketAddr::new(local.address, 0),
         remote_rtcp: SocketAddr::new(local.address, 0),
-        codec: Codec::Pcma,
-        payload_type: Codec::Pcma.static_type(),
-        accepts: Codec::ALL
-            .into_iter()
-            .map(|codec| (codec.static_type(), codec))
+        codec: first,
+        payload_type: first.static_type(),
+        accepts: codecs
+            .iter()
+            .map(|codec| (codec.static_type(), *codec))
             .collect(),
         event_type: Some(events),
         event_type_in: Some(events),
@@ -370,6 +391,7 @@ mod tests {
             version: 1,
             direction: Direction::SendRecv,
             keying: Keying::OFF,
+            codecs: Vec::new(),
         }
     }
 

@@ -359,6 +359,7 @@ impl Shell {
             "draining": self.switch.is_draining(),
             "counts": counts,
             "operators": operators,
+            "trunks": self.switch.trunks(self.clock.now()),
             "store": report,
             "decisions_by_microseconds": self.pace.histogram(),
         });

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod keeper;
 pub mod known;
 pub mod media;
+pub mod probe;
 mod resolve;
 pub mod run;
 pub mod stream;

@@ -44,6 +44,10 @@ impl Switch {
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
             Purpose::Summary(number) => self.summary_answered(number, response.status),
             Purpose::Ask(number) => self.phone_spoke(number, now),
+            Purpose::Qualify(at) => self.trunk_answered(at, id, response.status, now),
+            Purpose::Register(at) => {
+                self.register_answered(at, &pending.request, response, pending.flow, now);
+            }
             Purpose::Invite(leg) => self.invite_answered(leg, &pending, response, flow, now),
             Purpose::Probe(_) | Purpose::Refresh(_) if response.is_provisional() => {}
             Purpose::Probe(leg) => {
@@ -76,6 +80,8 @@ impl Switch {
             | Purpose::Ask(_)
             | Purpose::Prack(_)
             | Purpose::Summary(_)
+            | Purpose::Register(_)
+            | Purpose::Qualify(_)
             | Purpose::Notify(..) => return true,
         };
         self.legs.get(&leg).is_some_and(|leg| {
@@ -111,6 +117,10 @@ impl Switch {
             Purpose::Notify(leg, last) => self.notified(leg, last, now),
             Purpose::Summary(number) => self.summary_answered(number, status),
             Purpose::Ask(number) => self.ask_later(number, now),
+            Purpose::Qualify(at) if status == 503 => self.trunk_unreachable(at, id, now),
+            // Its silence was counted when the patience was over.
+            Purpose::Qualify(_) => {}
+            Purpose::Register(at) => self.register_unanswered(at, status, now),
             Purpose::Invite(leg) => {
                 let waits = self.legs.get(&leg).is_some_and(
                     |leg| matches!(leg.progress, Progress::Calling { client, .. } if client == id),

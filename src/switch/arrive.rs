@@ -4,6 +4,7 @@ use rand_chacha::rand_core::RngCore;
 
 use super::legs::asked;
 use super::pbx::{PlannedCall, Switch};
+use super::trunks::dialled_uri;
 use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::{Number, Run};
@@ -38,7 +39,7 @@ impl Switch {
         let user = request.uri.user().unwrap_or_default();
         let colleague = OperatorId(user.clone());
         let known = || dialled(&request).is_some_and(|number| self.plan.has_number(&number));
-        match (operator, self.trunk_behind(flow)) {
+        match (operator, self.trunk_of_request(&request, flow)) {
             (Some(operator), _) if request.headers.has(Name::Replaces) => {
                 self.replace(id, &request, operator, flow, now);
             }
@@ -93,6 +94,19 @@ impl Switch {
             self.alarm(None, "too-many-calls", text, now);
             return self.refuse_for_load(id, &request, now);
         }
+        if let Origin::Trunk(trunk) = &origin
+            && let Err(code) = self.trunk_admits(trunk, now)
+        {
+            return self.respond_status(id, &request, code, now);
+        }
+        let did = match &origin {
+            Origin::Trunk(trunk) => {
+                let trunk = self.settings.trunk(trunk);
+                let from = trunk.map(|trunk| trunk.did_from).unwrap_or_default();
+                dialled_uri(&request, from)
+            }
+            _ => request.uri.clone(),
+        };
         let call = match &origin {
             Origin::Colleague(operator, _) => self.new_call_id_beside(operator, now),
             _ => self.new_call_id(now),
@@ -113,7 +127,8 @@ impl Switch {
             return;
         };
         if let Some(colleague) = colleague {
-            self.begin(call, leg, &request, (caller, Some(&colleague)), trunk, now);
+            let who = (caller, Some(&colleague));
+            self.begin(call, leg, (&request, &did), who, trunk, now);
             self.answer_invite(leg, now);
             if self.legs.get(&leg).is_some_and(|leg| leg.is_up()) {
                 self.emit(Some(call), What::Answered, now);
@@ -121,7 +136,7 @@ impl Switch {
             }
             return;
         }
-        self.begin(call, leg, &request, (caller, None), trunk, now);
+        self.begin(call, leg, (&request, &did), (caller, None), trunk, now);
         if must_ring_reliably(&request) {
             self.ring_reliably(leg, &request, now);
         } else {
@@ -134,12 +149,12 @@ impl Switch {
         &mut self,
         call: CallId,
         leg: LegId,
-        request: &Request,
+        (request, did): (&Request, &Uri),
         (caller, colleague): (Option<Pseudonym>, Option<&OperatorId>),
         trunk: TrunkName,
         now: Now,
     ) {
-        let number = dialled(request);
+        let number = number_of(did);
         let plan = self.plan.clone();
         let (run, note) = Run::start(&plan, number.as_ref(), Some(now.wall));
         let known = number
@@ -147,7 +162,7 @@ impl Switch {
             .is_some_and(|number| plan.has_number(number));
         let dialled = match colleague {
             Some(colleague) => colleague.to_string(),
-            None => number.map_or_else(|| as_dialled(request), |number| number.to_string()),
+            None => number.map_or_else(|| as_dialled(did), |number| number.to_string()),
         };
         let what = What::Arrived {
             caller: caller.clone(),
@@ -325,12 +340,16 @@ impl Switch {
         if from
             .uri
             .host()
-            .is_some_and(|host| host.to_string() == "anonymous.invalid")
+            .is_some_and(|host| host.to_string().eq_ignore_ascii_case("anonymous.invalid"))
         {
             return None;
         }
-        let asserted = headers.all(Name::PAssertedIdentity).next();
-        let asserted = asserted.and_then(|text| NameAddr::parse(&text).ok());
+        // There may be two, a sip and a tel one (RFC 3325 §9.1): the first that can be read.
+        let mut asserted = headers.all(Name::PAssertedIdentity).take(2);
+        let asserted = asserted.find_map(|text| {
+            let who = NameAddr::parse(&text).ok()?;
+            (!matches!(who.uri, Uri::Other(_))).then_some(who)
+        });
         let who = asserted.filter(|_| trusted).unwrap_or(from);
         let user = who.uri.user().filter(|user| !is_anonymous(user))?;
         let identity = match number_of(&who.uri) {
@@ -384,8 +403,8 @@ fn dialled(request: &Request) -> Option<Number> {
 
 /// What was dialled where it is no number of the country: the digits as they came, for whoever adds
 /// them to the dialplan.
-fn as_dialled(request: &Request) -> String {
-    let user = request.uri.user().unwrap_or_default();
+fn as_dialled(did: &Uri) -> String {
+    let user = did.user().unwrap_or_default();
     let keys = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'*' | b'#');
     if !user.is_empty() && user.len() <= LONGEST_DIALLED && user.bytes().all(keys) {
         user

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::input::{Output, Route};
-use super::pbx::{PlannedCall, Switch, Timer};
+use super::pbx::{Switch, Timer};
 use super::rings::{Identity, Invitation};
 use super::settings::Trunk;
 use crate::call::{Progress, Stage};
@@ -147,12 +147,14 @@ impl Switch {
         let Some(trunk) = trunk.cloned() else {
             return false;
         };
-        if !self.has_room(&trunk, emergency) {
+        if !self.has_channel(&trunk, emergency) {
             self.trunk_failed(call, name, "all its channels for our calls are in use", now);
             return false;
         }
         let supported = self.protocols();
-        let search = trunk.uri().and_then(|uri| Search::begin(&uri, &supported));
+        let search = self
+            .first_hop(&trunk)
+            .and_then(|uri| Search::begin(&uri, &supported));
         let Some(search) = search else {
             self.trunk_failed(call, name, "we have no transport that it takes", now);
             return false;
@@ -176,7 +178,7 @@ impl Switch {
 
     /// An address needs no DNS, except where several of ours could lead there: the system has to say
     /// which.
-    fn answer_itself(&self, question: &Question) -> Option<Answer> {
+    pub(super) fn answer_itself(&self, question: &Question) -> Option<Answer> {
         let Question::Host(host) = question else {
             return None;
         };
@@ -293,6 +295,7 @@ impl Switch {
             server: format!("{}:{}", flow.transport, target.remote),
         };
         self.emit(Some(call), what, now);
+        let routes = self.routes_to(&trunk);
         let invitation = Invitation {
             to: format!("<{uri}>"),
             uri: Uri::parse_lenient(&uri),
@@ -302,6 +305,7 @@ impl Switch {
             operator: None,
             credentials: trunk.credentials.clone(),
             trunk: Some(trunk.name.clone()),
+            routes,
             identity,
             path: Vec::new(),
         };
@@ -442,7 +446,7 @@ impl Switch {
         if !wanted.is_empty() {
             let able: Vec<_> = able.map(|trunk| trunk.name.clone()).collect();
             let wanted = wanted.iter().filter(|name| able.contains(name));
-            return wanted.cloned().collect();
+            return self.living_first(wanted.cloned().collect());
         }
         let able: Vec<_> = able
             .map(|trunk| (trunk.choice(), trunk.name.clone()))
@@ -450,20 +454,7 @@ impl Switch {
         let mut lots: VecDeque<u32> = (0..able.len()).map(|_| self.random.next_u32()).collect();
         let mut random = || lots.pop_front().unwrap_or_default();
         let ordered = crate::sip::locate::by_lot(able, |(choice, _)| *choice, &mut random);
-        ordered.into_iter().map(|(_, name)| name).collect()
-    }
-
-    /// Whether a trunk has a channel left for a call of ours; those that it brings have theirs too.
-    fn has_room(&self, trunk: &Trunk, emergency: bool) -> bool {
-        let Some(channels) = trunk.channels(emergency) else {
-            return true;
-        };
-        let ours = self
-            .legs
-            .values()
-            .filter(|leg| leg.trunk.as_ref() == Some(&trunk.name));
-        let brought = |call: &&PlannedCall| call.outgoing.is_none() && call.trunk == trunk.name;
-        ours.count() + self.calls.values().filter(brought).count() < channels
+        self.living_first(ordered.into_iter().map(|(_, name)| name).collect())
     }
 
     /// Nobody waits for a number outside any more.
@@ -473,7 +464,7 @@ impl Switch {
     }
 
     /// The transports that we listen on, and so can call by.
-    fn protocols(&self) -> Vec<Protocol> {
+    pub(super) fn protocols(&self) -> Vec<Protocol> {
         let all = self.settings.listeners.iter();
         let mut all: Vec<_> = all
             .map(|(transport, _)| Protocol::from(*transport))

@@ -75,7 +75,7 @@ impl Switch {
                 || number_of(&request.uri).is_some_and(|one| !self.plan.has_number(&one))
         };
         user.starts_with('*')
-            || self.trunk_behind(flow).is_none()
+            || self.trunk_of_request(request, flow).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
             || (inside() && self.is_phone(flow))
     }

@@ -11,6 +11,7 @@ use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Command, Direction, Stream};
 use crate::private::Private;
 use crate::queue::Input;
+use crate::rtp::codec::Codec;
 use crate::sdp::{Keying, Local, Negotiated};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name};
@@ -112,7 +113,9 @@ impl Switch {
     /// Our end of a leg's stream for its next description.
     fn local(&mut self, id: LegId) -> Option<Local> {
         let keying = self.keying_of(id);
-        Some(local_end(&self.legs.get(&id)?.media, keying))
+        let leg = self.legs.get(&id)?;
+        let codecs = self.codecs_of(leg.flow, leg.trunk.as_ref(), leg.operator.is_some());
+        Some(local_end(&leg.media, keying, codecs))
     }
 
     /// A description of ours goes out; the next one has the next version.
@@ -524,7 +527,7 @@ impl Switch {
 }
 
 /// Our end as its next description has it.
-pub(super) fn local_end(media: &Media, keying: Keying) -> Local {
+pub(super) fn local_end(media: &Media, keying: Keying, codecs: Vec<Codec>) -> Local {
     Local {
         address: media.advertised,
         port: media.port,
@@ -532,6 +535,7 @@ pub(super) fn local_end(media: &Media, keying: Keying) -> Local {
         version: media.description_version,
         direction: Direction::SendRecv,
         keying,
+        codecs,
     }
 }
 

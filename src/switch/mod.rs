@@ -48,3 +48,4 @@ pub use pbx::Switch;
 pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk};
 pub use snapshot::CallSnapshot;
 pub use spending::PastCall;
+pub use trunks::{LineState, Registered};

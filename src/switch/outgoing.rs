@@ -37,6 +37,10 @@ pub(super) enum Purpose {
     Summary(u64),
     /// A provisional response is acknowledged (RFC 3262 §4).
     Prack(LegId),
+    /// A carrier learns where our calls go; the trunk's place in the settings.
+    Register(usize),
+    /// Does a carrier live?
+    Qualify(usize),
 }
 
 /// Whether a large request can still go as a datagram (RFC 3261 §18.1.1).
@@ -240,7 +244,12 @@ impl Switch {
                 self.legs.get_mut(leg).and_then(|leg| leg.dialog.as_mut())
             }
             Purpose::Prack(leg) => self.early_dialog(*leg, request),
-            Purpose::Invite(_) | Purpose::Bye | Purpose::Ask(_) | Purpose::Summary(_) => None,
+            Purpose::Invite(_)
+            | Purpose::Bye
+            | Purpose::Ask(_)
+            | Purpose::Summary(_)
+            | Purpose::Register(_)
+            | Purpose::Qualify(_) => None,
         };
         match dialog {
             Some(dialog) => {

@@ -16,6 +16,7 @@ use super::register::Told;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
+use super::trunks::{Lines, TrunkTimer};
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
@@ -49,6 +50,8 @@ pub(super) enum Timer {
     Trace(CallId),
     /// A trunk's server that has not said a word.
     Unheard(LegId),
+    /// A trunk's registration, or whether it lives.
+    Trunk(TrunkTimer),
     /// Phones behind a NAT.
     Pinholes,
 }
@@ -83,6 +86,8 @@ pub struct Switch {
     pub(super) dialling: BTreeMap<CallId, Dialling>,
     /// What operators' calls outside have cost today.
     pub(super) spending: Spending,
+    /// What is known of each trunk.
+    pub(super) lines: Lines,
     /// Trunks' servers that failed lately.
     pub(super) troubled: Troubled,
     /// Where each trunk's servers were the last time.
@@ -110,6 +115,7 @@ impl Switch {
         let (first, last) = settings.media_ports;
         let mut switch = Self {
             ports: PortPool::new(first, last).beginning_at(random.next_u32()),
+            lines: Lines::new(&settings.trunks),
             settings,
             random,
             nonce_key,
@@ -151,6 +157,7 @@ impl Switch {
             now,
         );
         switch.configure_queues(now);
+        switch.begin_trunks(now);
         switch
     }
 
@@ -167,11 +174,16 @@ impl Switch {
                 self.contacts_changed(changes, now);
                 self.reroute(connection);
             }
-            Input::Resolved { question, answer } => self.resolved(question, answer, now),
+            Input::Resolved { question, answer } => {
+                if !self.trunk_resolved(question, &answer, now) {
+                    self.resolved(question, answer, now);
+                }
+            }
             Input::Media(event) => self.heard(event, now),
             Input::Command(command) => self.obey(command, now),
         }
         self.settle(now);
+        self.leave_when_done(now);
     }
 
     /// Lets all timers fire whose time has come.
@@ -188,10 +200,12 @@ impl Switch {
                 Timer::Call(call) => self.call_due(call, now),
                 Timer::Trace(call) => self.trace_due(call, now),
                 Timer::Unheard(leg) => self.dial_unheard(leg, now),
+                Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
             }
         }
         self.settle(now);
+        self.leave_when_done(now);
     }
 
     /// When [`Switch::handle_timeout`] is due; `None`: not before the next input.
@@ -288,6 +302,14 @@ impl Switch {
             }
             Command::Drain => self.draining = true,
             Command::ShutDown => self.end_all(Cause::ShutDown, now),
+        }
+    }
+
+    /// The last call of a drain is over: no carrier need try us any more.
+    fn leave_when_done(&mut self, now: Now) {
+        if self.draining && self.is_idle() {
+            self.leave_trunks(now);
+            self.settle(now);
         }
     }
 
@@ -467,7 +489,10 @@ impl Switch {
 /// Whether a request asks a silent phone for a word or tells one of its mailbox: nothing else waits for its
 /// answer.
 fn is_ask(pending: &Pending) -> bool {
-    matches!(pending.purpose, Purpose::Ask(_) | Purpose::Summary(_))
+    matches!(
+        pending.purpose,
+        Purpose::Ask(_) | Purpose::Qualify(_) | Purpose::Summary(_)
+    )
 }
 
 /// What the queue needs to know of the dialplan's.

@@ -22,9 +22,7 @@ impl Switch {
             return None;
         }
         let proved = flow.connection.and_then(|id| self.proved.get(&id));
-        proved
-            .cloned()
-            .or_else(|| self.settings.trunk_of(flow.remote.ip()))
+        proved.cloned().or_else(|| self.trunk_at(flow.remote.ip()))
     }
 
     /// A trunk's server that we are about to connect to must prove to be the trunk's host, whatever the

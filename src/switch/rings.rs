@@ -35,6 +35,8 @@ pub(super) struct Invitation {
     pub(super) credentials: Option<Credentials>,
     /// By which trunk it goes out.
     pub(super) trunk: Option<TrunkName>,
+    /// Route values.
+    pub(super) routes: Vec<String>,
     /// `None`: a new one.
     pub(super) identity: Option<Identity>,
     /// The proxies on the way (RFC 3327).
@@ -200,6 +202,7 @@ impl Switch {
             credentials: None,
             path: binding.path.clone(),
             trunk: None,
+            routes: Vec::new(),
             identity: None,
         };
         self.invite(call, invitation, now);
@@ -214,7 +217,7 @@ impl Switch {
             _ => MAX_FORWARDS,
         };
         headers.push(Name::MaxForwards, hops.to_string());
-        for proxy in &to.path {
+        for proxy in to.path.iter().chain(&to.routes) {
             headers.push(Name::Route, proxy.as_str());
         }
         headers.push(Name::From, format!("{};tag={tag}", to.from));
@@ -253,7 +256,9 @@ impl Switch {
         let identity = invitation.identity.clone().unwrap_or(new);
         let call_id = identity.0.clone();
         let headers = self.headers_of(call, &invitation, identity);
-        let body = crate::sdp::offer(&local_end(&media.1, keying));
+        let operator = invitation.operator.is_some();
+        let codecs = self.codecs_of(flow, invitation.trunk.as_ref(), operator);
+        let body = crate::sdp::offer(&local_end(&media.1, keying, codecs));
         let request = Request {
             method: Method::Invite,
             uri: invitation.uri,

@@ -118,7 +118,13 @@ impl Settings {
         trunk.map_or(Srtp::default(), |trunk| trunk.srtp)
     }
 
-    /// The trunk whose sources hold `remote` most closely: a network within another's is its own. Without any configured trunk, loopback is one.
+    /// The trunk of this name.
+    pub fn trunk(&self, name: &TrunkName) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| trunk.name == *name)
+    }
+
+    /// The trunk whose sources hold `remote` most closely: a network within another's is its own.
+    /// Without any configured trunk, loopback is one.
     pub fn trunk_of(&self, remote: IpAddr) -> Option<TrunkName> {
         if self.trunks.is_empty() {
             return remote.is_loopback().then(|| TrunkName::from("loopback"));

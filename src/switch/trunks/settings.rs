@@ -30,8 +30,10 @@ pub struct Trunk {
     pub from: Option<String>,
     /// How numbers are written to it.
     pub number_format: NumberFormat,
-    /// What we talk by, the first preferred.
+    /// What we talk by, the first preferred; none: what the carrier prefers.
     pub codecs: Vec<Codec>,
+    /// Whether its calls' audio is encrypted.
+    pub srtp: Srtp,
     /// Where it writes the number that was dialled.
     pub did_from: DidFrom,
     /// How much it may bring and take at once.
@@ -46,8 +48,6 @@ pub struct Trunk {
     pub failover_after: Duration,
     /// The name in the certificate that it shows on TLS (RFC 5922); who shows it is this trunk.
     pub tls_identity: Option<String>,
-    /// Whether its audio is encrypted.
-    pub srtp: Srtp,
 }
 
 /// How numbers are written to a carrier. Short numbers are dialled as they are in all of them.
@@ -135,7 +135,8 @@ impl Trunk {
             register: None,
             from: None,
             number_format: NumberFormat::default(),
-            codecs: Codec::ALL.to_vec(),
+            codecs: Vec::new(),
+            srtp: Srtp::default(),
             did_from: DidFrom::default(),
             limits: Limits::default(),
             priority: 1,
@@ -143,7 +144,6 @@ impl Trunk {
             qualify_every: None,
             failover_after: Duration::from_secs(3),
             tls_identity: None,
-            srtp: Srtp::default(),
         }
     }
 
