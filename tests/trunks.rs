@@ -214,7 +214,7 @@ fn more_calls_a_second_than_agreed_are_refused_and_the_next_second_is_new() {
         limits,
         ..inbound()
     }]);
-    let mut call = |desk: &mut Desk, number| {
+    let call = |desk: &mut Desk, number| {
         let answers = desk.ask(from(CARRIER), &invite(number, "116111", CALLER, &[], "8"));
         statuses(&answers).last().copied().unwrap()
     };

@@ -16,7 +16,11 @@ use crate::switch::{LineState, Registered};
 ///
 /// # Errors
 /// No trunk of that name.
-pub fn run(asked: &Trunk, settings: &Settings, out: &mut dyn Write) -> Result<ExitCode, CliError> {
+pub(super) fn run(
+    asked: &Trunk,
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> Result<ExitCode, CliError> {
     match asked {
         Trunk::List { json } => list(settings, *json, out),
         Trunk::Test { name, json } => test(settings, name, *json, out),
