@@ -47,6 +47,7 @@ fn open(engine: &mut Engine, number: u64, codec: Codec, crypto: Option<Crypto>) 
                 packet_time: FRAME,
                 direction: Direction::SendRecv,
                 crypto: crypto.clone(),
+                networks: Vec::new(),
                 strangers: false,
             },
         },

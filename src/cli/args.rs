@@ -287,7 +287,7 @@ mod tests {
         let mut serve = Arguments::command();
         let serve = serve.find_subcommand_mut("serve").unwrap();
         let help = serve.render_long_help().to_string();
-        assert!(help.contains("[sip]") && help.contains("digest = [\"md5\"]"));
+        assert!(help.contains("[sip]") && help.contains("digest = [\"sha-256\", \"md5\"]"));
     }
 
     #[test]

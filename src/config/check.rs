@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::settings::{Apply, Dialplans, Dns, LogFormat, MAX_THREADS, Media, Settings, Sip};
+use super::settings::{Apply, Dialplans, Dns, LogFormat, MAX_THREADS, Media, Settings, Sip, Tls};
 use crate::dialplan::Fault;
 use crate::dialplan::read::{Source, Table};
 use crate::ids::OperatorId;
@@ -15,9 +15,6 @@ use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch::settings::{FeatureCodes, Srtp, SrtpSettings};
-
-/// The port of SIP where none is said (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
@@ -32,6 +29,14 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     let top = Table::new(&source, 0..0, "the configuration", parsed.get_ref());
     let mut settings = Settings::defaults(base);
     section(&top, "sip", |table| sip(table, &mut settings.sip));
+    section(&top, "tls", |table| tls(table, base, &mut settings.tls));
+    if settings.wants_certificate() && settings.tls.certificate.is_none() {
+        source.fault(
+            0..0,
+            "[sip] listen has tls:// or wss:// and there is no certificate",
+            "write [tls] certificate = \"…\" and key = \"…\", files in PEM form",
+        );
+    }
     section(&top, "media", |table| media(table, &mut settings.media));
     section(&top, "dialplans", |table| {
         dialplans(table, base, &mut settings.dialplans)
@@ -110,7 +115,16 @@ pub(super) fn one<T>(
 }
 
 fn sip(table: &Table<'_, '_>, sip: &mut Sip) {
-    let remedy = "write udp:// or tcp://, an address and a port: \"udp://0.0.0.0:5060\", \"tcp://[::]:5060\"";
+    let remedy = "write udp://, tcp://, tls://, ws:// or wss://, an address and a port: \"udp://0.0.0.0:5060\", \"tls://[::]:5061\"";
+    let origin = |text: &str| {
+        let (scheme, place) = text.split_once("://")?;
+        let known = matches!(scheme, "http" | "https");
+        (known && !place.is_empty() && !place.contains('/')).then(|| text.to_owned())
+    };
+    let of_pages = "write scheme, host and port as browsers do: \"https://desk.example.net\"";
+    if let Some(origins) = each(table, "origins", "origin of pages", of_pages, origin) {
+        sip.origins = origins;
+    }
     let listen = each(table, "listen", "place to listen", remedy, listener);
     if table.texts("listen").is_some_and(|texts| texts.is_empty()) {
         table.fault("[sip] listen is empty: no call could come in", remedy);
@@ -150,12 +164,18 @@ fn algorithm(text: &str) -> Option<Algorithm> {
 }
 
 fn listener(text: &str) -> Option<(Transport, SocketAddr)> {
-    let (transport, address) = transport(text)?;
+    let websocket = || match text.split_once("://")? {
+        ("ws", rest) => Some((Transport::Ws, rest)),
+        ("wss", rest) => Some((Transport::Wss, rest)),
+        _ => None,
+    };
+    let (transport, address) = transport(text).or_else(websocket)?;
     let bare = address
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
         .unwrap_or(address);
-    let on_sip_port = |_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, SIP_PORT));
+    let port = transport.default_port();
+    let on_sip_port = |_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, port));
     Some((transport, address.parse().or_else(on_sip_port).ok()?))
 }
 
@@ -164,11 +184,26 @@ fn transport(text: &str) -> Option<(Transport, &str)> {
     match scheme {
         "udp" => Some((Transport::Udp, rest)),
         "tcp" => Some((Transport::Tcp, rest)),
+        "tls" => Some((Transport::Tls, rest)),
         _ => None,
     }
 }
 
-fn host(text: &str) -> Option<&str> {
+fn tls(table: &Table<'_, '_>, base: &Path, tls: &mut Tls) {
+    let file = |key: &'static str| table.text(key).map(|(file, _)| base.join(file));
+    tls.certificate = file("certificate");
+    tls.key = file("key");
+    tls.client_ca = file("client_ca");
+    tls.ca = file("ca");
+    if tls.certificate.is_some() != tls.key.is_some() {
+        table.fault(
+            "[tls] has only one of certificate and key",
+            "write both: files in PEM form that were made together",
+        );
+    }
+}
+
+pub(super) fn host(text: &str) -> Option<&str> {
     let allowed = |letter: u8| letter.is_ascii_alphanumeric() || b"-.".contains(&letter);
     let address = text.parse::<IpAddr>().is_ok();
     let name = (1..=253).contains(&text.len())
@@ -446,7 +481,7 @@ mod tests {
     fn all_mistakes_appear_at_once_each_with_its_line() {
         let text = "\
 [sip]
-listen = [\"tls://0.0.0.0:5061\", \"udp://0.0.0.0\"]
+listen = [\"sctp://0.0.0.0:5061\", \"udp://0.0.0.0\"]
 adverise = \"203.0.113.5\"
 digest = \"sha1\"
 [media]
@@ -514,6 +549,20 @@ from = \"+994506802280\"
         let peer = settings.trunks[0].peer.as_ref().unwrap();
         assert_eq!(peer.to_string(), "sip:sip.example.net:5080;transport=tcp");
         assert!(!format!("{settings:?}").contains("opensesame"));
+    }
+
+    #[test]
+    fn tls_needs_a_certificate_and_its_key() {
+        let listen = "[sip]\nlisten = \"tls://0.0.0.0\"\n";
+        let faults = checked(listen).unwrap_err();
+        assert!(faults[0].contains("[tls] certificate"), "{faults:?}");
+        let faults = checked(&format!("{listen}[tls]\ncertificate = \"a.pem\"")).unwrap_err();
+        assert!(faults[0].contains("write both"), "{faults:?}");
+        let whole = format!("{listen}[tls]\ncertificate = \"a.pem\"\nkey = \"/etc/a.key\"");
+        let settings = checked(&whole).unwrap();
+        assert_eq!(settings.sip.listen[0].1.port(), 5061, "RFC 3261 §19.1.2");
+        assert_eq!(settings.tls.certificate.unwrap(), Path::new("/srv/a.pem"));
+        assert_eq!(settings.tls.key.unwrap(), Path::new("/etc/a.key"));
     }
 
     #[test]

@@ -7,4 +7,4 @@ mod trunks;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, load};
-pub use settings::{Apply, LogFormat, Settings};
+pub use settings::{Apply, LogFormat, Settings, Tls};

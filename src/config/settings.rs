@@ -18,6 +18,8 @@ use crate::switch::settings::{FeatureCodes, SrtpSettings, Trunk};
 pub struct Settings {
     /// `[sip]`
     pub sip: Sip,
+    /// `[tls]`
+    pub tls: Tls,
     /// `[media]`
     pub media: Media,
     /// `[dialplans]`
@@ -53,6 +55,21 @@ pub struct Sip {
     pub max_calls: usize,
     /// What digest offers to phones, in this order.
     pub digest: Vec<Algorithm>,
+    /// Pages that may open a WebSocket; none: all may.
+    pub origins: Vec<String>,
+}
+
+/// Certificates, for `tls://`. Files in PEM form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Ours, followed by those between it and its authority.
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+    /// The authorities of certificates that trunks show us; none: nobody is asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// The authorities of those whom we connect to; none: those of the system.
+    pub ca: Option<PathBuf>,
 }
 
 /// Audio.
@@ -162,8 +179,10 @@ impl Settings {
                 local_networks: Vec::new(),
                 domain: "qaynar".into(),
                 max_calls: 1_000,
-                digest: vec![Algorithm::Md5],
+                digest: vec![Algorithm::Sha256, Algorithm::Md5],
+                origins: Vec::new(),
             },
+            tls: Tls::default(),
             media: Media {
                 ports: (20_000, 29_999),
                 threads: threads.unwrap_or(NonZeroU32::MIN),
@@ -196,6 +215,12 @@ impl Settings {
             codes: FeatureCodes::default(),
             trunks: Vec::new(),
         }
+    }
+
+    /// Whether something is listened to that needs a certificate.
+    pub fn wants_certificate(&self) -> bool {
+        let mut listeners = self.sip.listen.iter();
+        listeners.any(|(transport, _)| transport.is_secure())
     }
 
     /// What the switch is told. `listeners` are the sockets as they were bound.

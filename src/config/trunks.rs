@@ -1,10 +1,11 @@
 //! `[[trunks]]`: the carriers' lines.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::check::{SRTP, each, name, networks, one, srtp};
+use super::check::{SRTP, each, host, name, networks, one, srtp};
 use crate::dialplan::read::Table;
 use crate::ids::TrunkName;
 use crate::private::Private;
@@ -73,9 +74,18 @@ fn trunk(table: &Table<'_, '_>) -> Option<Trunk> {
     let nameless = Trunk::named("");
     let sources = networks(table, "sources");
     let peer = sip_uri(table, "peer");
-    let tls_identity = table.text("tls_identity").map(|(name, _)| name);
+    let tls_identity = one(
+        table,
+        "tls_identity",
+        "host name",
+        "write the host name that the trunk's certificate bears: \"sip.carrier.az\"",
+        |text| {
+            let name = host(text).filter(|name| name.parse::<IpAddr>().is_err());
+            name.map(str::to_ascii_lowercase)
+        },
+    );
     let no_source = sources.as_ref().is_none_or(Vec::is_empty);
-    if no_source && !table.has("peer") && tls_identity.is_none() {
+    if no_source && !table.has("peer") && !table.has("tls_identity") {
         table.fault(
             "a trunk with neither sources nor peer: no call could come or go",
             "write sources = [\"203.0.113.0/24\"] with the addresses of the carrier",

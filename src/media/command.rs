@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::event::Quality;
@@ -36,6 +37,9 @@ pub struct Stream {
     /// The keys of both directions; `None`: in the clear.
     #[serde(default)]
     pub crypto: Option<Crypto>,
+    /// Networks of the carrier: its audio may come from any address of them.
+    #[serde(default)]
+    pub networks: Vec<IpNet>,
     /// A stranger may be heard early, where the peer is behind a NAT and its audio is in the clear.
     #[serde(default)]
     pub strangers: bool,

@@ -7,10 +7,12 @@
 //! 2. any port of the described address or of the address that signals: the peer itself, behind a
 //!    NAT perhaps. Another port than the present one only with the SSRC that we know, or when the
 //!    present one has been silent for a while;
-//! 3. a stranger whose packets are under the peer's key: nobody else could have made them;
-//! 4. a stranger without a key never, unless the settings allow it: then only where the peer is behind a
+//! 3. any address of the carrier's networks: its gateways may speak from another address than they
+//!    described. They are heard, but sent to where they described;
+//! 4. a stranger whose packets are under the peer's key: nobody else could have made them;
+//! 5. a stranger without a key never, unless the settings allow it: then only where the peer is behind a
 //!    NAT (it described an address that leads nowhere, and signals from another), within ten seconds of
-//!    its description, and while nobody of 1 or 2 was heard. Whoever of 1 or 2 is heard later takes the
+//!    its description, and while nobody better was heard. Whoever is better takes the
 //!    place at once. Without this rule anyone who finds an open port would hear a caller who keeps silent.
 //!
 //! Who took the place of a peer that had fallen silent gives it back when that one speaks again with
@@ -18,6 +20,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::rtp::codec::Codec;
 use crate::rtp::packet::Header;
@@ -34,7 +38,7 @@ const SAME_SSRC_REST: Duration = Duration::from_millis(200);
 const STRANGER_WINDOW: Duration = Duration::from_secs(10);
 
 /// What signalling says about the peer's whereabouts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Home {
     /// The place that the peer described.
     pub(super) described: SocketAddr,
@@ -42,6 +46,8 @@ pub(super) struct Home {
     pub(super) signalling: IpAddr,
     /// When it was described.
     pub(super) since: Instant,
+    /// The carrier's networks, whose addresses are as good as the one that signals.
+    pub(super) networks: Vec<IpNet>,
     /// Whether strangers are heard at all.
     pub(super) strangers: Strangers,
 }
@@ -61,6 +67,8 @@ pub(super) enum Strangers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Stranger,
+    /// Heard, and sent to where it described.
+    Carrier,
     Known,
     Described,
 }
@@ -71,6 +79,11 @@ impl Home {
             Rank::Described
         } else if source.ip() == self.described.ip() || source.ip() == self.signalling {
             Rank::Known
+        } else if self.networks.iter().any(|one| one.contains(&source.ip())) {
+            match self.is_behind_nat() {
+                true => Rank::Known,
+                false => Rank::Carrier,
+            }
         } else {
             Rank::Stranger
         }
@@ -240,7 +253,7 @@ impl Incoming {
                 .is_some_and(|(place, at)| place == source && now.since(at) < SOURCE_REST);
             return match rank {
                 Rank::Described => true,
-                Rank::Known => !left,
+                Rank::Known | Rank::Carrier => !left,
                 Rank::Stranger => !left && home.hears_stranger(now),
             };
         };
@@ -269,7 +282,8 @@ impl Incoming {
 
     /// Where the peer really is, once it was heard.
     pub(super) fn source(&self) -> Option<SocketAddr> {
-        self.latch.map(|latch| latch.source)
+        let latch = self.latch.filter(|latch| latch.rank != Rank::Carrier);
+        latch.map(|latch| latch.source)
     }
 
     /// Whose stream it is.
@@ -317,6 +331,7 @@ mod tests {
             described: place(described),
             signalling: signalling.parse().unwrap(),
             since: DAY,
+            networks: vec!["192.0.2.0/24".parse().unwrap()],
             strangers: Strangers::Early,
         }
     }
@@ -487,6 +502,20 @@ mod tests {
         assert_eq!(take(1, third, LONG), Taken::First);
         assert_eq!(take(2, fourth, LONG + soon), Taken::Refused);
         assert_eq!(take(3, fourth, LONG + LONG), Taken::Next);
+    }
+
+    #[test]
+    fn a_carrier_may_speak_from_another_of_its_addresses_and_is_sent_to_where_it_described() {
+        let home = home("198.51.100.1:4000", "198.51.100.2");
+        let mut incoming = Incoming::default();
+        let (other, third) = (place("192.0.2.9:5000"), place("192.0.2.10:5000"));
+        let soon = DAY + Duration::from_millis(20);
+        let mut take = |ssrc, from| incoming.take(&header(ssrc, 1), from, &home, true, soon);
+        assert_eq!(take(1, other), Taken::First);
+        assert_eq!(take(666, third), Taken::Refused, "one at a time");
+        assert_eq!(incoming.source(), None);
+        incoming.take(&header(1, 2), home.described, &home, true, soon);
+        assert_eq!(incoming.source(), Some(home.described));
     }
 
     #[test]

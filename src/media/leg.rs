@@ -181,12 +181,14 @@ impl Leg {
             Some(home) if home.described == described || described.ip().is_unspecified() => {
                 home.signalling = signalling;
                 home.strangers = strangers;
+                home.networks.clone_from(&stream.networks);
             }
             home => {
                 *home = Some(Home {
                     described,
                     signalling,
                     since: now,
+                    networks: stream.networks.clone(),
                     strangers,
                 });
                 self.incoming.unlatch(now);

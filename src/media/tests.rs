@@ -66,6 +66,7 @@ fn stream(remote: &str) -> Stream {
         packet_time: FRAME,
         direction: Direction::SendRecv,
         crypto: None,
+        networks: Vec::new(),
         strangers: false,
     }
 }

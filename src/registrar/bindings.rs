@@ -1,7 +1,8 @@
 //! Bindings of an operator to contacts: added, refreshed, expired, dropped with their flow
-//! (RFC 3261 §10.3, RFC 5626).
+//! (RFC 3261 §10.3, RFC 5626 §6), with the proxies that lie before them (RFC 3327).
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,13 @@ pub struct Binding {
     pub contact: String,
     /// `+sip.instance` (RFC 5626): the same device, whatever its address.
     pub instance: Option<String>,
+    /// Which of the device's flows this is (RFC 5626 §4.2): one device may hold several, of which one
+    /// at a time is used.
+    #[serde(default)]
+    pub reg_id: Option<u32>,
+    /// The proxies between us and the phone, as Route values (RFC 3327 §5.3).
+    #[serde(default)]
+    pub path: Vec<String>,
     /// The way that the REGISTER took: the way back to the phone.
     pub flow: Flow,
     /// Until when.
@@ -53,6 +61,10 @@ pub struct Update<'a> {
     pub cseq: u32,
     /// The way that it took.
     pub flow: Flow,
+    /// The proxies that it passed.
+    pub path: &'a [String],
+    /// The flow that it makes, where phone and first hop keep flows (RFC 5626 §6).
+    pub reg_id: Option<u32>,
 }
 
 /// A REGISTER cannot be granted; nothing has changed.
@@ -181,9 +193,11 @@ impl Registrar {
         kept: Vec<Binding>,
         now: Now,
     ) -> Option<Change> {
-        let alive =
-            |binding: &Binding| binding.expires > now.wall && binding.flow.connection.is_none();
-        let bindings: Vec<Binding> = kept.into_iter().filter(alive).take(MAX_CONTACTS).collect();
+        let kept = kept.into_iter().filter(|one| one.expires > now.wall);
+        let bindings: Vec<Binding> = kept
+            .filter_map(Binding::without_connection)
+            .take(MAX_CONTACTS)
+            .collect();
         let contacts = bindings.len();
         self.set(operator, bindings, now);
         let operator = operator.clone();
@@ -194,10 +208,41 @@ impl Registrar {
         })
     }
 
-    /// A connection is gone, and with it the contacts that were reached by it.
+    /// A connection is gone, and with it the contacts that were reached by it (RFC 5626 §6); those behind
+    /// a proxy are reached by a new one to the proxy.
     pub fn drop_connection(&mut self, connection: ConnectionId, now: Now) -> Vec<Change> {
+        for binding in self.bindings.values_mut().flatten() {
+            if binding.flow.connection == Some(connection)
+                && let Some(other) = binding.clone().without_connection()
+            {
+                *binding = other;
+            }
+        }
         self.retain("the connection closed", now, |binding| {
             binding.flow.connection != Some(connection)
+        })
+    }
+
+    /// A flow failed (RFC 5626 §6, 430): nobody is reached by it any more.
+    pub fn drop_binding(
+        &mut self,
+        operator: &OperatorId,
+        failed: &Binding,
+        now: Now,
+    ) -> Option<Change> {
+        let kept: Vec<Binding> = (self.contacts(operator).iter())
+            .filter(|one| *one != failed)
+            .cloned()
+            .collect();
+        let contacts = kept.len();
+        if contacts == self.contacts(operator).len() {
+            return None;
+        }
+        self.set(operator, kept, now);
+        Some(Change {
+            operator: operator.clone(),
+            contacts,
+            reason: "the flow failed",
         })
     }
 
@@ -261,6 +306,24 @@ impl Registrar {
     }
 }
 
+impl Binding {
+    /// Whether both are flows of one device (RFC 5626 §4.1).
+    pub fn is_same_device(&self, other: &Self) -> bool {
+        self.instance.is_some() && self.instance == other.instance
+    }
+
+    /// The same after its connection was closed: with a proxy before it, whose address is known, it is
+    /// reached all the same; else not.
+    fn without_connection(mut self) -> Option<Self> {
+        if self.flow.connection.is_some() {
+            let proxy = NameAddr::parse(self.path.first()?).ok()?.uri;
+            self.flow.remote = SocketAddr::new(proxy.host()?.address()?, proxy.port());
+            self.flow.connection = None;
+        }
+        Some(self)
+    }
+}
+
 /// Whether the binding was made by a later request of the same phone (§10.3 steps 6 and 7).
 fn is_newer(binding: &Binding, asked: &Update<'_>) -> bool {
     binding.call_id == asked.call_id && binding.cseq >= asked.cseq
@@ -279,8 +342,13 @@ fn apply(
     }
     let instance = contact.parameter("+sip.instance").map(ToOwned::to_owned);
     let same = |binding: &Binding| {
-        let equal = Uri::parse_lenient(&binding.contact).is_equivalent(&contact.uri);
-        equal || (instance.is_some() && binding.instance == instance)
+        if instance.is_some() && binding.instance == instance {
+            // A flow stands beside the device's others; what is no flow stands alone (RFC 5626 §6).
+            return asked.reg_id.is_none()
+                || binding.reg_id.is_none()
+                || binding.reg_id == asked.reg_id;
+        }
+        Uri::parse_lenient(&binding.contact).is_equivalent(&contact.uri)
     };
     if bindings
         .iter()
@@ -293,6 +361,8 @@ fn apply(
         bindings.push(Binding {
             contact: contact.uri.to_string(),
             instance: instance.clone(),
+            reg_id: asked.reg_id,
+            path: asked.path.to_vec(),
             flow: asked.flow,
             expires: now.wall + wanted.min(MAX_EXPIRES),
             call_id: asked.call_id.to_owned(),
@@ -325,11 +395,11 @@ mod tests {
         }
     }
 
-    struct World(Registrar, OperatorId);
+    struct World(Registrar, OperatorId, Vec<String>, Option<u32>);
 
     impl World {
         fn new() -> Self {
-            Self(Registrar::default(), "101".into())
+            Self(Registrar::default(), "101".into(), Vec::new(), None)
         }
 
         fn register(
@@ -352,6 +422,8 @@ mod tests {
                 call_id: "c",
                 cseq,
                 flow: flow(Some(1)),
+                path: &self.2,
+                reg_id: self.3,
             };
             self.0.update(&asked, now(at))
         }
@@ -465,6 +537,33 @@ mod tests {
             .unwrap();
         assert_eq!(world.count(), 1);
         assert_eq!(world.0.contacts(&world.1)[0].contact, "sip:101@b");
+    }
+
+    #[test]
+    fn flows_of_one_device_stand_side_by_side_and_what_is_no_flow_stands_alone() {
+        let mut world = World::new();
+        let contact = "<sip:101@a>;+sip.instance=\"<urn:uuid:1>\"";
+        let mut come = |reg_id, cseq| {
+            world.3 = reg_id;
+            world.register(contact, None, cseq, 0).unwrap();
+            world.count()
+        };
+        assert_eq!(come(None, 1), 1);
+        assert_eq!(come(Some(1), 2), 1, "the device has begun to keep flows");
+        assert_eq!(come(Some(2), 3), 2);
+        assert_eq!(come(Some(2), 4), 2, "the flow was made anew");
+        assert_eq!(come(None, 5), 1);
+    }
+
+    #[test]
+    fn behind_a_proxy_a_contact_outlives_the_connection() {
+        let mut world = World::new();
+        world.2 = vec!["<sip:192.0.2.7:5080;lr;ob>".into()];
+        world.register("<sip:101@a>", None, 1, 0).unwrap();
+        assert_eq!(world.0.drop_connection(ConnectionId(1), now(0)), []);
+        let flow = world.0.contacts(&world.1)[0].flow;
+        assert_eq!(flow.connection, None);
+        assert_eq!(flow.remote, "192.0.2.7:5080".parse().unwrap());
     }
 
     #[test]

@@ -121,15 +121,21 @@ pub struct Crypto {
 
 #[derive(Clone)]
 enum Cipher {
-    Short(Aes128),
-    Long(Aes256),
+    Short(Box<Aes128>),
+    Long(Box<Aes256>),
 }
 
 impl Cipher {
     fn new(key: &[u8]) -> Option<Self> {
         match key.len() {
-            16 => Aes128::new_from_slice(key).ok().map(Self::Short),
-            _ => Aes256::new_from_slice(key).ok().map(Self::Long),
+            16 => Aes128::new_from_slice(key)
+                .ok()
+                .map(Box::new)
+                .map(Self::Short),
+            _ => Aes256::new_from_slice(key)
+                .ok()
+                .map(Box::new)
+                .map(Self::Long),
         }
     }
 

@@ -212,6 +212,7 @@ impl Shell {
                 Output::Send { flow, bytes } => self.send(flow, bytes),
                 Output::Media(command) => self.media.send(command),
                 Output::Resolve { question, ask } => self.resolver.ask(question, ask),
+                Output::Expect { remote, host } => self.streams.expect(remote, &host),
                 Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
                 Output::Event(_) | Output::Snapshot { .. } => {}
             }
@@ -227,7 +228,6 @@ impl Shell {
 
     fn send(&mut self, flow: Flow, bytes: Arc<[u8]>) {
         match flow.transport {
-            Transport::Tcp => self.streams.send(flow, bytes),
             Transport::Udp => {
                 let socket = self.udp.get(&flow.local).or_else(|| {
                     self.udp.values().find(|socket| {
@@ -247,6 +247,7 @@ impl Shell {
                     }
                 }
             }
+            _ => self.streams.send(flow, bytes),
         }
     }
 

@@ -27,6 +27,7 @@ type Trusted = dyn Fn(IpAddr) -> bool + Send + Sync;
 #[derive(Clone)]
 pub struct Known {
     trusted: Arc<Trusted>,
+    trusted_names: Arc<[String]>,
     phones: Arc<RwLock<Phones>>,
 }
 
@@ -35,8 +36,24 @@ impl Known {
     pub fn new(trusted: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         Self {
             trusted: Arc::new(trusted),
+            trusted_names: Arc::default(),
             phones: Arc::default(),
         }
+    }
+
+    /// With the names that trunks' certificates bear.
+    #[must_use]
+    pub fn with_names(self, names: impl IntoIterator<Item = String>) -> Self {
+        let trusted_names = names.into_iter().collect();
+        Self {
+            trusted_names,
+            ..self
+        }
+    }
+
+    /// Whether one of the names that a certificate proves is a trunk's.
+    pub fn trusts(&self, names: &[String]) -> bool {
+        self.trusted_names.iter().any(|name| names.contains(name))
     }
 
     /// These are an operator's phones from now on.
@@ -92,6 +109,8 @@ mod tests {
         Binding {
             contact: "sip:101@192.0.2.9".into(),
             instance: None,
+            reg_id: None,
+            path: Vec::new(),
             flow,
             expires: Wall(0),
             call_id: "r".into(),

@@ -31,7 +31,7 @@ const WAKE: Token = Token(usize::MAX);
 
 /// What a thread is told.
 enum Order {
-    Command(Command),
+    Command(Box<Command>),
     Clips(Arc<Clips>),
     #[cfg(test)]
     Panic,
@@ -116,7 +116,7 @@ impl Threads {
             self.shards.remove(&leg);
         }
         if let Some(worker) = self.workers.get(shard) {
-            worker.order(Order::Command(command));
+            worker.order(Order::Command(Box::new(command)));
             self.sleeping.insert(shard);
         }
     }
@@ -352,7 +352,7 @@ impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
     fn obey(&mut self) -> bool {
         loop {
             match self.queue.try_recv() {
-                Ok(Order::Command(command)) => self.carry_out(command),
+                Ok(Order::Command(command)) => self.carry_out(*command),
                 Ok(Order::Clips(clips)) => {
                     self.clips = Arc::clone(&clips);
                     self.engine.set_clips(clips);

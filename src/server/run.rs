@@ -21,6 +21,7 @@ use super::known::Known;
 use super::media::Threads;
 use super::resolve::Resolver;
 use super::stream::Streams;
+use super::tls::{Tls, TlsStartError};
 use super::udp;
 use crate::config::Settings;
 use crate::event::{Direction, Entry, Event, OperatorState};
@@ -96,6 +97,9 @@ pub enum StartError {
     /// Redis.
     #[error(transparent)]
     Shared(#[from] SharedError),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsStartError),
     /// Commands.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -213,8 +217,20 @@ pub async fn start(
     let first = now.wall.0.unsigned_abs();
     let switch_settings = settings.switch(listeners.clone(), keys.pseudonym.clone());
     let trunks = switch_settings.clone();
-    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some());
-    let streams = Streams::new(inputs.clone(), first, known.clone());
+    let named = settings.trunks.iter();
+    let named = named.filter_map(|trunk| trunk.tls_identity.clone());
+    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some()).with_names(named);
+    let tls = Tls::start(&settings.tls, now.wall)?;
+    if let Some(warning) = tls.warning(&settings.tls, now.wall) {
+        tracing::warn!("{warning}");
+    }
+    let follow = tls
+        .clone()
+        .follow(settings.tls.clone(), clock, health.clone());
+    tokio::spawn(follow);
+    let streams = Streams::new(inputs.clone(), first, known.clone())
+        .with_tls(Some(tls.clone()))
+        .with_origins(&settings.sip.origins);
     // A way of their own: a flood of SIP must not keep the media threads waiting.
     let (told, heard) = mpsc::channel(HEARD);
     let media = Threads::start(
@@ -251,8 +267,8 @@ pub async fn start(
             tokio::spawn(udp::receive(socket, local, inputs.clone(), known));
         }
     }
-    for (listener, local) in tcp {
-        tokio::spawn(streams.clone().accept(listener, local));
+    for (listener, local, transport) in tcp {
+        accept(&streams, &tls, listener, (local, transport));
     }
     let (ask, asked) = mpsc::channel(16);
     let control_task = tokio::spawn(control::serve(socket, ask));
@@ -298,6 +314,7 @@ pub async fn start(
     let done = tokio::spawn(async move {
         shell.drive(receiver, orders).await;
         tokio::time::sleep(LINGER).await;
+        tls.stop();
         journal.flush();
         control_task.abort();
         let _ = std::fs::remove_file(path);
@@ -316,8 +333,29 @@ type Sockets = BTreeMap<SocketAddr, Arc<tokio::net::UdpSocket>>;
 type Listening = (
     Vec<(Transport, SocketAddr)>,
     Sockets,
-    Vec<(TcpListener, SocketAddr)>,
+    Vec<(TcpListener, SocketAddr, Transport)>,
 );
+
+/// Takes connections from now on; those by TLS on its thread.
+fn accept(
+    streams: &Streams,
+    tls: &Tls,
+    listener: TcpListener,
+    (local, transport): (SocketAddr, Transport),
+) {
+    let streams = streams.clone();
+    if !transport.is_secure() {
+        tokio::spawn(streams.accept(listener, local, transport));
+        return;
+    }
+    tls.spawn(async move {
+        // Its octets are read where it was registered.
+        match listener.into_std().and_then(TcpListener::from_std) {
+            Ok(listener) => streams.accept(listener, local, transport).await,
+            Err(error) => tracing::error!(%local, %error, "tls cannot be listened to"),
+        }
+    });
+}
 
 /// Binds all that is configured; port 0 takes any free one.
 async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartError> {
@@ -337,10 +375,10 @@ async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartEr
                     sockets.insert(bound, socket);
                     bound
                 }
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                     let listener = TcpListener::bind(address).await.map_err(fault)?;
                     let bound = listener.local_addr().map_err(fault)?;
-                    tcp.push((listener, bound));
+                    tcp.push((listener, bound, transport));
                     bound
                 }
             };

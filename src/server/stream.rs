@@ -1,24 +1,27 @@
-//! TCP: framing in, one bounded writer per connection out.
+//! Connections: framing in, one bounded writer each out, whatever carries the octets: TCP itself, or TLS
+//! upon it.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::files;
 use super::known::Known;
+use super::tls::Tls;
 use crate::registrar::bindings::MAX_EXPIRES;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::parse::{Framed, Framer};
 use crate::switch::Input;
+
+mod websocket;
 
 /// Messages that may wait for a peer who reads slowly; one more drops the connection, so that
 /// nobody else notices.
@@ -34,6 +37,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_CONNECTIONS: usize = 4_000;
 /// The most from one address, so that one stranger cannot take them all.
 const MAX_PER_ADDRESS: usize = 200;
+/// A TLS handshake takes no longer.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The most handshakes of strangers under way; one more closes the oldest, since an honest one takes
+/// a moment.
+const MAX_HALF_OPEN: usize = 256;
+/// Of these, the most from one address: one more is a closed door.
+pub(super) const MAX_HALF_OPEN_PER_ADDRESS: usize = 32;
 /// Whoever connects has so long for a first whole message: idle strangers must not take all places.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// A connection of a trunk or a registered phone that has sent nothing, not even a keep-alive, for so
@@ -49,16 +59,35 @@ const READ: usize = 8 * 1024;
 const PONG: &[u8] = b"\r\n";
 
 struct Connection {
+    transport: Transport,
     remote: SocketAddr,
     writer: mpsc::Sender<Arc<[u8]>>,
     signs: Arc<Signs>,
 }
 
+/// A place among the connections, for the task that serves it.
+pub(super) struct Seat {
+    /// Whose.
+    pub(super) id: ConnectionId,
+    /// What is to be written.
+    pub(super) queue: mpsc::Receiver<Arc<[u8]>>,
+    /// What others shall know of it.
+    pub(super) signs: Arc<Signs>,
+}
+
 /// What the tasks of a connection leave for others to read.
 #[derive(Default)]
-struct Signs {
+pub(super) struct Signs {
     /// We opened it.
     ours: bool,
+    /// No handshake is over yet that its transport begins with.
+    half_open: AtomicBool,
+    /// Whom its peer proved by certificate to be.
+    names: OnceLock<Vec<String>>,
+    /// One of these is a trunk.
+    trusted: AtomicBool,
+    /// It has lost its place: whoever serves it shall end.
+    evicted: Notify,
     /// Whether a message came.
     spoke: AtomicBool,
     /// When something came last, as a number that grows with each arrival.
@@ -80,7 +109,7 @@ fn network(ip: IpAddr) -> IpAddr {
 #[derive(Default)]
 struct Table {
     by_id: HashMap<ConnectionId, Connection>,
-    by_remote: HashMap<SocketAddr, ConnectionId>,
+    by_remote: HashMap<(Transport, SocketAddr), ConnectionId>,
 }
 
 /// All connections, shared by the acceptors and the driver. The lock is held for look-ups alone.
@@ -91,8 +120,12 @@ pub struct Streams {
     arrivals: Arc<AtomicU64>,
     inputs: mpsc::Sender<Input>,
     known: Known,
+    tls: Option<Tls>,
+    /// Pages that may open a WebSocket; none: all may.
+    origins: Arc<[String]>,
     partial: Duration,
     strangers_idle: Duration,
+    handshake: Duration,
     most: usize,
 }
 
@@ -106,10 +139,35 @@ impl Streams {
             arrivals: Arc::default(),
             inputs,
             known,
+            tls: None,
+            origins: Arc::default(),
             partial: PARTIAL,
             strangers_idle: STRANGERS_IDLE,
+            handshake: HANDSHAKE,
             most: usize::try_from(files::limit_now() / 4)
                 .map_or(MAX_CONNECTIONS, |quarter| quarter.min(MAX_CONNECTIONS)),
+        }
+    }
+
+    /// With certificates: without them there is no TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Pages of these origins alone may open a WebSocket; of any, where none is named.
+    #[must_use]
+    pub fn with_origins(self, origins: &[String]) -> Self {
+        Self {
+            origins: origins.into(),
+            ..self
+        }
+    }
+
+    /// By TLS none but this host is talked to there.
+    pub fn expect(&self, remote: SocketAddr, host: &str) {
+        if let Some(tls) = &self.tls {
+            tls.expect(remote, host);
         }
     }
 
@@ -130,7 +188,7 @@ impl Streams {
         let existing = self.with(|table| {
             let id = match flow.connection {
                 Some(id) => id,
-                None => *table.by_remote.get(&flow.remote)?,
+                None => self.to_peer(table, flow)?,
             };
             table
                 .by_id
@@ -152,109 +210,207 @@ impl Streams {
         }
     }
 
+    /// A connection to the peer that somebody else's message opened (RFC 5923): by TLS, one that is proved
+    /// to lead to whom we mean.
+    fn to_peer(&self, table: &Table, flow: Flow) -> Option<ConnectionId> {
+        let id = *table.by_remote.get(&(flow.transport, flow.remote))?;
+        let signs = &table.by_id.get(&id)?.signs;
+        let wanted = self.tls.as_ref().and_then(|tls| tls.host_at(flow.remote));
+        match (flow.transport.is_secure(), signs.names.get(), wanted) {
+            (true, Some(names), Some(wanted)) if !names.contains(&wanted) => None,
+            (true, None, _) if !signs.ours => None,
+            _ => Some(id),
+        }
+    }
+
     /// Accepts for ever.
-    pub async fn accept(self, listener: TcpListener, local: SocketAddr) {
+    pub async fn accept(self, listener: TcpListener, local: SocketAddr, transport: Transport) {
         loop {
             match listener.accept().await {
                 Ok((stream, remote)) => {
-                    if !self.make_room(remote) {
+                    let flow = Flow {
+                        transport,
+                        local,
+                        remote,
+                        connection: None,
+                    };
+                    let Some(seat) = self.seat(flow) else {
                         tracing::warn!("too many connections; one refused");
                         drop(stream);
                         continue;
-                    }
-                    self.adopt(stream, local, remote);
+                    };
+                    tokio::spawn(self.clone().welcome(seat, stream, flow));
                 }
                 Err(error) => {
                     // Out of file descriptors, mostly: let others finish first.
-                    tracing::warn!(%local, %error, "tcp accept");
+                    tracing::warn!(%local, %error, "accept");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
     }
 
+    /// A place for somebody who has connected, if there is one.
+    fn seat(&self, flow: Flow) -> Option<Seat> {
+        let half_open = flow.transport.is_secure() || flow.transport.is_websocket();
+        if !self.make_room(flow.remote) || (half_open && !self.make_half_open_room(flow.remote)) {
+            return None;
+        }
+        let signs = Signs {
+            half_open: half_open.into(),
+            ..Signs::default()
+        };
+        Some(self.insert(flow, signs).0)
+    }
+
+    /// What a transport begins with, and then its messages.
+    async fn welcome(self, seat: Seat, stream: TcpStream, flow: Flow) {
+        // Small messages that are answered at once: waiting for more would only delay a ring.
+        let _ = stream.set_nodelay(true);
+        if !flow.transport.is_secure() {
+            return match flow.transport.is_websocket() {
+                true => websocket::serve(&self, seat, stream, flow).await,
+                false => self.run(seat, stream, flow).await,
+            };
+        }
+        let Some(tls) = &self.tls else {
+            return self.forget(seat.id);
+        };
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(self.handshake, tls.accept(stream)) => shaken,
+            () = seat.signs.evicted.notified() => return,
+        };
+        match shaken {
+            Ok(Ok((stream, names))) => {
+                self.shaken(&seat, names).await;
+                match flow.transport.is_websocket() {
+                    true => websocket::serve(&self, seat, stream, flow).await,
+                    false => self.run(seat, stream, flow).await,
+                }
+            }
+            failed => {
+                let fault = failed.map(|result| result.err());
+                tracing::debug!(remote = %flow.remote, ?fault, "no TLS handshake");
+                self.forget(seat.id);
+            }
+        }
+    }
+
+    /// A handshake is over; `names`: whom the peer's certificate proves it to be (RFC 5922 §7.1).
+    async fn shaken(&self, seat: &Seat, names: Vec<String>) {
+        seat.signs.half_open.store(false, Ordering::Relaxed);
+        let _ = seat.signs.names.set(names.clone());
+        if names.is_empty() {
+            return;
+        }
+        let trusted = self.known.trusts(&names);
+        seat.signs.trusted.store(trusted, Ordering::Relaxed);
+        let connection = seat.id;
+        let _ = self.inputs.send(Input::Proved { connection, names }).await;
+    }
+
     fn connect(&self, flow: Flow, first: Arc<[u8]>) {
-        let (streams, id) = (self.clone(), self.new_id());
-        let (writer, queue) = mpsc::channel(QUEUE);
-        let signs = Arc::new(Signs {
+        let signs = Signs {
             ours: true,
             queued: first.len().into(),
             ..Signs::default()
-        });
-        if writer.try_send(first).is_err() || !self.make_room(flow.remote) {
+        };
+        if flow.transport.is_websocket() || !self.make_room(flow.remote) {
             return self.report_failure(flow);
         }
-        self.insert(id, flow.remote, writer, &signs);
-        tokio::spawn(async move {
-            let attempt = TcpStream::connect(flow.remote);
-            match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
-                Ok(Ok(stream)) => {
-                    let local = stream.local_addr().unwrap_or(flow.local);
-                    streams.run(id, stream, local, flow.remote, (queue, signs));
-                }
-                _ => {
-                    streams.forget(id);
-                    let _ = streams.inputs.send(Input::SendFailed { flow }).await;
-                }
-            }
-        });
-    }
-
-    fn adopt(&self, stream: TcpStream, local: SocketAddr, remote: SocketAddr) {
-        let id = self.new_id();
-        let (writer, queue) = mpsc::channel(QUEUE);
-        let signs = Arc::default();
-        self.insert(id, remote, writer, &signs);
-        self.run(id, stream, local, remote, (queue, signs));
-    }
-
-    fn run(
-        &self,
-        id: ConnectionId,
-        stream: TcpStream,
-        local: SocketAddr,
-        remote: SocketAddr,
-        (queue, signs): (mpsc::Receiver<Arc<[u8]>>, Arc<Signs>),
-    ) {
-        // Small messages that are answered at once: waiting for more would only delay a ring.
-        let _ = stream.set_nodelay(true);
-        let (reader, writer) = stream.into_split();
-        let flow = Flow {
-            transport: Transport::Tcp,
-            local,
-            remote,
-            connection: Some(id),
-        };
+        let (seat, writer) = self.insert(flow, signs);
+        if writer.try_send(first).is_err() {
+            self.forget(seat.id);
+            return self.report_failure(flow);
+        }
+        drop(writer);
         let streams = self.clone();
-        tokio::spawn(async move {
+        match (&self.tls, flow.transport.is_secure()) {
+            (_, false) => drop(tokio::spawn(streams.reach(seat, flow))),
+            (Some(tls), true) => tls.spawn(streams.reach(seat, flow)),
+            (None, true) => {
+                self.forget(seat.id);
+                self.report_failure(flow);
+            }
+        }
+    }
+
+    /// Connects, and then serves the connection as any other.
+    async fn reach(self, seat: Seat, flow: Flow) {
+        let attempt = async {
+            let stream = TcpStream::connect(flow.remote).await?;
+            let _ = stream.set_nodelay(true);
+            let local = stream.local_addr().unwrap_or(flow.local);
+            let secure = match &self.tls {
+                Some(tls) if flow.transport.is_secure() => {
+                    Ok(tls.connect(stream, flow.remote).await?)
+                }
+                _ => Err(stream),
+            };
+            io::Result::Ok((secure, local))
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
+            Ok(Ok((Err(plain), local))) => {
+                self.run(seat, plain, Flow { local, ..flow }).await;
+            }
+            Ok(Ok((Ok((stream, names)), local))) => {
+                self.shaken(&seat, names).await;
+                self.run(seat, stream, Flow { local, ..flow }).await;
+            }
+            failed => {
+                if flow.transport.is_secure() {
+                    let fault = failed.map(|result| result.err());
+                    tracing::warn!(remote = %flow.remote, ?fault, "no connection by TLS");
+                }
+                self.forget(seat.id);
+                let _ = self.inputs.send(Input::SendFailed { flow }).await;
+            }
+        }
+    }
+
+    /// Serves a connection until either side ends it.
+    async fn run<S>(&self, seat: Seat, stream: S, flow: Flow)
+    where
+        S: AsyncRead + AsyncWrite,
+    {
+        let Seat { id, queue, signs } = seat;
+        let (reader, writer) = tokio::io::split(stream);
+        let flow = Flow {
+            connection: Some(id),
+            ..flow
+        };
+        {
+            let reading = pin!(self.read_all(reader, flow, &signs));
+            let writing = pin!(write_all(writer, queue, &signs));
             // Whichever half ends first ends the other: a peer who does not read is not served.
             tokio::select! {
-                outcome = streams.read_all(reader, flow, &signs) => {
+                outcome = reading => {
                     tracing::debug!(connection = id.0, ?outcome, "connection closed by peer");
                 }
-                () = write_all(writer, queue, &signs) => {
+                () = writing => {
                     tracing::debug!(connection = id.0, "connection closed by us");
                 }
                 () = until_too_late(&signs) => {
                     tracing::debug!(connection = id.0, "no message came; connection closed");
                 }
             }
-            streams.forget(id);
-            let _ = streams
-                .inputs
-                .send(Input::FlowClosed { connection: id })
-                .await;
-            // Requests that are under way on it need not wait for their timers.
-            let _ = streams.inputs.send(Input::SendFailed { flow }).await;
-        });
+        }
+        self.ended(flow).await;
     }
 
-    async fn read_all(
-        &self,
-        mut reader: OwnedReadHalf,
-        flow: Flow,
-        signs: &Signs,
-    ) -> io::Result<()> {
+    /// A connection is over: nobody shall wait for it.
+    async fn ended(&self, flow: Flow) {
+        let Some(connection) = flow.connection else {
+            return;
+        };
+        self.forget(connection);
+        let _ = self.inputs.send(Input::FlowClosed { connection }).await;
+        // Requests that are under way on it need not wait for their timers.
+        let _ = self.inputs.send(Input::SendFailed { flow }).await;
+    }
+
+    async fn read_all(&self, reader: impl AsyncRead, flow: Flow, signs: &Signs) -> io::Result<()> {
+        let mut reader = pin!(reader);
         let mut framer = Framer::default();
         let mut buffer = vec![0; READ];
         loop {
@@ -285,7 +441,7 @@ impl Streams {
     /// Reads until at least one thing came out whole or a message has begun; `false`: the peer closed.
     async fn read_some(
         &self,
-        reader: &mut OwnedReadHalf,
+        reader: &mut (impl AsyncRead + Unpin),
         framer: &mut Framer,
         buffer: &mut [u8],
         flow: Flow,
@@ -387,9 +543,34 @@ impl Streams {
         idlest.is_some()
     }
 
+    /// Whether one more handshake may begin; the oldest gives way, if need be.
+    fn make_half_open_room(&self, remote: SocketAddr) -> bool {
+        let own = network(remote.ip());
+        let half_open = |one: &Connection| one.signs.half_open.load(Ordering::Relaxed);
+        let (oldest, count, of_own) = self.with(|table| {
+            let mut all: Vec<_> = table
+                .by_id
+                .iter()
+                .filter(|(_, one)| half_open(one))
+                .collect();
+            all.sort_unstable_by_key(|(id, _)| **id);
+            let of_own = all
+                .iter()
+                .filter(|(_, one)| network(one.remote.ip()) == own);
+            (all.first().map(|(id, _)| **id), all.len(), of_own.count())
+        });
+        if of_own >= MAX_HALF_OPEN_PER_ADDRESS {
+            return false;
+        }
+        if let Some(oldest) = oldest.filter(|_| count >= MAX_HALF_OPEN) {
+            self.forget(oldest);
+        }
+        true
+    }
+
     /// Whether a connection has more right to its place than a stranger's.
     fn stays(&self, remote: SocketAddr, signs: &Signs) -> bool {
-        signs.ours || self.known.knows(remote)
+        signs.ours || signs.trusted.load(Ordering::Relaxed) || self.known.knows(remote)
     }
 
     fn arrival(&self) -> u64 {
@@ -400,31 +581,31 @@ impl Streams {
         ConnectionId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn insert(
-        &self,
-        id: ConnectionId,
-        remote: SocketAddr,
-        writer: mpsc::Sender<Arc<[u8]>>,
-        signs: &Arc<Signs>,
-    ) {
+    fn insert(&self, flow: Flow, signs: Signs) -> (Seat, mpsc::Sender<Arc<[u8]>>) {
+        let (id, signs) = (self.new_id(), Arc::new(signs));
+        let (writer, queue) = mpsc::channel(QUEUE);
         signs.heard.store(self.arrival(), Ordering::Relaxed);
         let connection = Connection {
-            remote,
-            writer,
-            signs: Arc::clone(signs),
+            transport: flow.transport,
+            remote: flow.remote,
+            writer: writer.clone(),
+            signs: Arc::clone(&signs),
         };
         self.with(|table| {
-            table.by_remote.insert(connection.remote, id);
+            table.by_remote.insert((flow.transport, flow.remote), id);
             table.by_id.insert(id, connection);
         });
+        (Seat { id, queue, signs }, writer)
     }
 
     fn forget(&self, id: ConnectionId) {
         self.with(|table| {
-            if let Some(connection) = table.by_id.remove(&id)
-                && table.by_remote.get(&connection.remote) == Some(&id)
-            {
-                table.by_remote.remove(&connection.remote);
+            if let Some(connection) = table.by_id.remove(&id) {
+                connection.signs.evicted.notify_one();
+                let place = (connection.transport, connection.remote);
+                if table.by_remote.get(&place) == Some(&id) {
+                    table.by_remote.remove(&place);
+                }
             }
         });
     }
@@ -443,205 +624,21 @@ async fn until_too_late(signs: &Signs) {
 }
 
 /// Writes what the queue brings until it is dropped or the peer stops reading.
-async fn write_all(
-    mut writer: OwnedWriteHalf,
-    mut queue: mpsc::Receiver<Arc<[u8]>>,
-    signs: &Signs,
-) {
+async fn write_all(writer: impl AsyncWrite, mut queue: mpsc::Receiver<Arc<[u8]>>, signs: &Signs) {
+    let mut writer = pin!(writer);
     while let Some(bytes) = queue.recv().await {
-        let written = tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await;
-        if !matches!(written, Ok(Ok(()))) {
+        let written = tokio::time::timeout(WRITE_TIMEOUT, async {
+            writer.write_all(&bytes).await?;
+            // TLS may hold back what it has sealed.
+            writer.flush().await
+        });
+        if !matches!(written.await, Ok(Ok(()))) {
             break;
         }
         signs.queued.fetch_sub(bytes.len(), Ordering::Relaxed);
     }
-    let _ = writer.shutdown().await;
+    let _ = tokio::time::timeout(WRITE_TIMEOUT, writer.shutdown()).await;
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dead_connection_is_reported_and_the_peers_port_is_not_dialled() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let (inputs, mut heard) = mpsc::channel(4);
-            let streams = Streams::new(inputs, 1, strangers());
-            let place = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let remote = place.local_addr().unwrap();
-            let flow = Flow {
-                transport: Transport::Tcp,
-                local: remote,
-                remote,
-                connection: Some(ConnectionId::GONE),
-            };
-            streams.send(flow, Arc::from(PONG));
-            let told = heard.recv().await;
-            assert!(matches!(told, Some(Input::SendFailed { flow: failed }) if failed == flow));
-            assert!(streams.is_empty());
-        });
-    }
-
-    #[test]
-    fn one_ipv6_customer_is_one_peer() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-    }
-
-    fn strangers() -> Known {
-        Known::new(|_| false)
-    }
-
-    /// Streams that hear on loopback, and what they hear.
-    async fn listening(partial: Duration) -> (Streams, SocketAddr, mpsc::Receiver<Input>) {
-        hearing(|streams| streams.partial = partial).await
-    }
-
-    async fn hearing(
-        change: impl FnOnce(&mut Streams),
-    ) -> (Streams, SocketAddr, mpsc::Receiver<Input>) {
-        let (inputs, heard) = mpsc::channel(1_000);
-        let mut streams = Streams::new(inputs, 1, strangers());
-        change(&mut streams);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let local = listener.local_addr().unwrap();
-        tokio::spawn(streams.clone().accept(listener, local));
-        (streams, local, heard)
-    }
-
-    const OPTIONS: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n\
-        From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
-
-    #[tokio::test]
-    async fn half_a_message_that_trickles_is_closed_and_whole_ones_are_not() {
-        let (streams, local, mut heard) = listening(Duration::from_millis(300)).await;
-        let mut slow = TcpStream::connect(local).await.unwrap();
-        let mut quick = TcpStream::connect(local).await.unwrap();
-        // A letter now and then does not buy time.
-        let mut letters = OPTIONS.iter();
-        let mut tick = tokio::time::interval(Duration::from_millis(50));
-        loop {
-            tick.tick().await;
-            quick.write_all(OPTIONS).await.unwrap();
-            let next = heard.recv().await;
-            match next {
-                Some(Input::Message { .. }) => {}
-                Some(Input::FlowClosed { .. }) => break,
-                other => panic!("{other:?}"),
-            }
-            let letter = letters.next().expect("half a message was never closed");
-            // It may be closed by now.
-            let _ = slow.write_all(&[*letter]).await;
-        }
-        assert_eq!(streams.len(), 1, "the other connection stays");
-        let mut rest = [0; 16];
-        assert!(matches!(slow.read(&mut rest).await, Ok(0) | Err(_)));
-    }
-
-    #[tokio::test]
-    async fn one_address_gets_so_many_connections_and_then_a_closed_door() {
-        let (streams, local, _heard) = listening(PARTIAL).await;
-        let mut held = Vec::new();
-        for _ in 0..MAX_PER_ADDRESS {
-            held.push(TcpStream::connect(local).await.unwrap());
-        }
-        let mut more = TcpStream::connect(local).await.unwrap();
-        let mut byte = [0];
-        assert!(
-            matches!(more.read(&mut byte).await, Ok(0) | Err(_)),
-            "closed"
-        );
-        assert_eq!(streams.len(), MAX_PER_ADDRESS);
-    }
-
-    /// Connects, says OPTIONS, and gives the way that the switch heard it by.
-    async fn guest(local: SocketAddr, heard: &mut mpsc::Receiver<Input>) -> (TcpStream, Flow) {
-        let mut stream = TcpStream::connect(local).await.unwrap();
-        stream.write_all(OPTIONS).await.unwrap();
-        match heard.recv().await {
-            Some(Input::Message { flow, .. }) => (stream, flow),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn binding(flow: Flow) -> crate::registrar::Binding {
-        crate::registrar::Binding {
-            contact: "sip:101@127.0.0.1".into(),
-            instance: None,
-            flow,
-            expires: crate::time::Wall(0),
-            call_id: "r".into(),
-            cseq: 1,
-        }
-    }
-
-    #[tokio::test]
-    async fn octets_that_wait_for_a_slow_reader_are_bounded_and_read_ones_count_no_more() {
-        const PART: usize = QUEUED_BYTES / 4;
-        let (streams, local, mut heard) = listening(PARTIAL).await;
-        let (mut peer, flow) = guest(local, &mut heard).await;
-        let part: Arc<[u8]> = vec![b'x'; PART].into();
-        let mut buffer = vec![0; PART];
-        for _ in 0..10 {
-            streams.send(flow, Arc::clone(&part));
-            peer.read_exact(&mut buffer).await.unwrap();
-        }
-        assert_eq!(streams.len(), 1);
-        // Nothing is awaited here, so nothing is written meanwhile.
-        for _ in 0..5 {
-            streams.send(flow, Arc::clone(&part));
-        }
-        assert!(streams.is_empty());
-    }
-
-    #[tokio::test]
-    async fn an_idle_stranger_is_closed_and_a_registered_phone_stays() {
-        let (streams, local, mut heard) =
-            hearing(|streams| streams.strangers_idle = Duration::from_millis(200)).await;
-        let (_phone, phone) = guest(local, &mut heard).await;
-        streams.known.keep(&"101".into(), &[binding(phone)]);
-        let (_stranger, stranger) = guest(local, &mut heard).await;
-        match heard.recv().await {
-            Some(Input::FlowClosed { connection }) => {
-                assert_eq!(Some(connection), stranger.connection);
-            }
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(streams.len(), 1);
-        assert!(IDLE > MAX_EXPIRES);
-    }
-
-    #[tokio::test]
-    async fn when_all_places_are_taken_the_idlest_stranger_gives_up_his() {
-        let (streams, local, mut heard) = hearing(|streams| streams.most = 3).await;
-        let (_phone, phone) = guest(local, &mut heard).await;
-        streams.known.keep(&"101".into(), &[binding(phone)]);
-        let (mut first, _) = guest(local, &mut heard).await;
-        let (_second, second) = guest(local, &mut heard).await;
-        first.write_all(OPTIONS).await.unwrap();
-        heard.recv().await.unwrap();
-        let mut third = TcpStream::connect(local).await.unwrap();
-        let closed = loop {
-            match heard.recv().await.unwrap() {
-                Input::FlowClosed { connection } => break connection,
-                Input::SendFailed { .. } => {}
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(Some(closed), second.connection);
-        third.write_all(OPTIONS).await.unwrap();
-        loop {
-            if let Input::Message { flow, .. } = heard.recv().await.unwrap() {
-                assert_eq!(flow.remote, third.local_addr().unwrap());
-                break;
-            }
-        }
-        assert_eq!(streams.len(), 3);
-    }
-}
+mod tests;

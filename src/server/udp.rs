@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::known::Known;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::stun;
 use crate::switch::Input;
 
 /// The kernel's buffer: 10,000 REGISTERs at once must not push out an INVITE.
@@ -92,6 +93,13 @@ pub async fn receive(
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             continue; // Keep-alive of a NAT (RFC 5626 §4.4.2 has CRLF for streams; phones send it here too).
         }
+        if stun::is_stun(bytes) {
+            // A keep-alive is no message; the answer is hardly longer than the question.
+            if let Some(answer) = stun::answer(bytes, remote) {
+                let _ = socket.try_send_to(&answer, remote);
+            }
+            continue;
+        }
         if !known.lets_in(remote, length, &inputs) {
             continue;
         }
@@ -131,6 +139,8 @@ mod tests {
         let binding = Binding {
             contact: "sip:101@127.0.0.1".into(),
             instance: None,
+            reg_id: None,
+            path: Vec::new(),
             flow,
             expires: crate::time::Wall(0),
             call_id: "r".into(),

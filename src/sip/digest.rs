@@ -9,6 +9,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::uri::{Host, Uri};
 use crate::private::Private;
 use crate::time::Wall;
 
@@ -16,6 +17,9 @@ use crate::time::Wall;
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// Hex digits of the HMAC in a nonce.
 const SEAL: usize = 32;
+
+/// The longest HA1 of no account.
+const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// A hash of RFC 8760.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +43,14 @@ impl Algorithm {
         [Self::Md5, Self::Sha256]
             .into_iter()
             .find(|one| one.name().eq_ignore_ascii_case(name))
+    }
+
+    /// An HA1 of no account, as long as any other: a proof against it takes as long to fail.
+    pub fn nobody(self) -> &'static str {
+        match self {
+            Self::Md5 => &NOBODY[..32],
+            Self::Sha256 => NOBODY,
+        }
     }
 
     /// The hash of `text` in lower-case hex.
@@ -219,6 +231,21 @@ impl Authorization {
     pub fn count(&self) -> u32 {
         let text = self.count.as_ref().map_or("0", |(count, _)| count);
         u32::from_str_radix(text, 16).unwrap_or(0)
+    }
+
+    /// Whether the proof is meant for this target (RFC 7616 §3.4.6). Proxies may move ports, parameters
+    /// and, where the peer named our own domain, the host; the user they leave alone. Some peers name
+    /// the server alone (SIPp does): the method is proved all the same.
+    pub fn is_for(&self, target: &Uri, domain: &str) -> bool {
+        let Ok(theirs) = Uri::parse(&self.uri) else {
+            return false;
+        };
+        let is_host = |host: &Host| {
+            target.host() == Some(host) || host.to_string().eq_ignore_ascii_case(domain)
+        };
+        theirs.is_equivalent(target)
+            || (theirs.user().is_none() || theirs.user() == target.user())
+                && theirs.host().is_some_and(is_host)
     }
 
     /// Whether the proof fits, compared in constant time.

@@ -60,7 +60,8 @@ impl From<Transport> for Protocol {
     fn from(transport: Transport) -> Self {
         match transport {
             Transport::Udp => Self::Udp,
-            Transport::Tcp => Self::Tcp,
+            Transport::Tcp | Transport::Ws => Self::Tcp,
+            Transport::Tls | Transport::Wss => Self::Tls,
         }
     }
 }
@@ -71,7 +72,7 @@ impl Protocol {
         match self {
             Self::Udp => Some(Transport::Udp),
             Self::Tcp => Some(Transport::Tcp),
-            Self::Tls => None,
+            Self::Tls => Some(Transport::Tls),
         }
     }
 }

@@ -143,6 +143,7 @@ names! {
     Date = "Date",
     Event = "Event" / "o",
     Expires = "Expires",
+    FlowTimer = "Flow-Timer",
     MinExpires = "Min-Expires",
     MinSe = "Min-SE",
     PAssertedIdentity = "P-Asserted-Identity",

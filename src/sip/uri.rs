@@ -184,6 +184,11 @@ impl Uri {
         }
     }
 
+    /// Whether it is of the scheme `sips`: no hop may be in the clear (§26.2.2).
+    pub fn is_sips(&self) -> bool {
+        matches!(self, Self::Sip(uri) if uri.secure)
+    }
+
     /// The port of a `sip:` URI, 5060 or 5061 where it names none.
     pub fn port(&self) -> u16 {
         match self {

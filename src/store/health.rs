@@ -19,6 +19,8 @@ pub enum Part {
     Database,
     /// The shared state of nodes.
     Redis,
+    /// The files of certificates.
+    Certificates,
 }
 
 impl Part {
@@ -31,6 +33,7 @@ impl Part {
             Self::JournalLine => "journal-damaged",
             Self::Database => "database-unwritten",
             Self::Redis => "redis-away",
+            Self::Certificates => "certificate",
         }
     }
 }

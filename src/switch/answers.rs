@@ -66,7 +66,7 @@ impl Switch {
 
     /// Whether a request is still the one that its purpose waits for. An INVITE that was cancelled is
     /// not asked again: nobody would cancel the second.
-    fn is_wanted(&self, id: ClientId, pending: &Pending) -> bool {
+    pub(super) fn is_wanted(&self, id: ClientId, pending: &Pending) -> bool {
         let leg = match pending.purpose {
             Purpose::Invite(leg) => leg,
             Purpose::Refresh(leg) => {
@@ -90,7 +90,7 @@ impl Switch {
     }
 
     /// A request is repeated with credentials or a longer interval: the leg follows its new transaction.
-    fn asked_again(&mut self, pending: &Pending, old: ClientId, again: ClientId) {
+    pub(super) fn asked_again(&mut self, pending: &Pending, old: ClientId, again: ClientId) {
         if let Purpose::Refresh(leg) = pending.purpose
             && let Some(leg) = self.legs.get_mut(&leg)
         {
@@ -305,7 +305,7 @@ impl Switch {
             self.send_ack(&ack, flow);
             return;
         }
-        if self.trunk_at(flow.remote.ip()).is_none() && !self.is_phone(flow) {
+        if self.trunk_behind(flow).is_none() && !self.is_phone(flow) {
             return;
         }
         let mut headers = Headers::default();

@@ -217,7 +217,7 @@ impl Switch {
         now: Now,
     ) -> Option<LegId> {
         let tag = self.token();
-        let contact = self.our_contact(flow);
+        let contact = self.our_contact_as(wants_sips(request), flow);
         let dialog = match Dialog::as_uas(request, &tag, contact, flow) {
             Ok(dialog) => dialog,
             Err(fault) => {
@@ -229,7 +229,11 @@ impl Switch {
             Owner::Call(call) => shard_of(*call),
             Owner::Errand(_) => 0,
         };
-        let Some(media) = self.open_media(flow, shard, now) else {
+        let Some(place) = self.audio_place(flow, &request.body) else {
+            self.respond_status(id, request, 488, now);
+            return None;
+        };
+        let Some(media) = self.open_media(place, shard, now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(None, "ports-exhausted", text, now);
             self.refuse_for_load(id, request, now);
@@ -377,6 +381,19 @@ enum Origin {
 /// a response without a description can leave unanswered (RFC 3262 §5).
 fn must_ring_reliably(request: &Request) -> bool {
     request.headers.lists(Name::Require, "100rel") && !request.body.is_empty()
+}
+
+/// Whether a dialog is one of `sips`: its request asks for it, or the first hop that recorded itself, or
+/// where there is none, the peer (RFC 3261 §12.1.1).
+pub(super) fn wants_sips(request: &Request) -> bool {
+    let routes = request.headers.all(Name::RecordRoute).next();
+    let first = routes.and_then(|text| NameAddr::parse(&text).ok());
+    let peer = || {
+        let contact = request.headers.all(Name::Contact).next();
+        let contact = contact.and_then(|text| NameAddr::parse(&text).ok());
+        contact.is_some_and(|contact| contact.uri.is_sips())
+    };
+    request.uri.is_sips() || first.map_or_else(peer, |route| route.uri.is_sips())
 }
 
 /// The number that was dialled, in its one form.

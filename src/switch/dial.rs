@@ -289,6 +289,7 @@ impl Switch {
         let (Some(flow), Some(uri)) = (flow, trunk.uri_of(&number)) else {
             return false;
         };
+        self.expect_at(&trunk, flow);
         let what = What::Dialling {
             trunk: trunk.name.clone(),
             server: format!("{}:{}", flow.transport, target.remote),
@@ -304,8 +305,8 @@ impl Switch {
             operator: None,
             credentials: trunk.credentials.clone(),
             trunk: Some(trunk.name.clone()),
-            routes,
             identity,
+            path: routes,
         };
         if let Some(one) = self
             .calls

@@ -18,6 +18,8 @@ pub(super) const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, SUBSCRIBE";
 /// Extensions that we have (§20.37).
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
+/// What we can as a registrar (RFC 5626 §6, RFC 3327 §5.3).
+pub(super) const REGISTRAR_SUPPORTED: &str = "outbound, path";
 /// The only bodies that we read.
 pub(super) const SDP: &str = "application/sdp";
 
@@ -169,7 +171,11 @@ impl Switch {
         status: u16,
         now: Now,
     ) {
-        self.respond(id, request, Response::to(request, status), now);
+        let response = match status {
+            488 => self.not_acceptable(request),
+            _ => Response::to(request, status),
+        };
+        self.respond(id, request, response, now);
     }
 
     /// Answers in a transaction; the To gets a tag where it has none.
@@ -299,8 +305,13 @@ pub(super) fn refusal_for_all(request: &Request) -> Option<Response> {
         return Some(Response::to(request, 483));
     }
     let has = |token: &String| {
+        let registrar = match request.method {
+            Method::Register => REGISTRAR_SUPPORTED,
+            _ => "",
+        };
         SUPPORTED
             .split(", ")
+            .chain(registrar.split(", "))
             .any(|ours| ours.eq_ignore_ascii_case(token))
     };
     let required = request.headers.tokens(Name::Require);
@@ -354,6 +365,9 @@ pub(super) fn capabilities(response: Response) -> Response {
         .with(Name::Allow, ALLOW)
         .with(Name::Accept, SDP)
         .with(Name::AcceptEncoding, "identity")
-        .with(Name::Supported, SUPPORTED)
+        .with(
+            Name::Supported,
+            format!("{SUPPORTED}, {REGISTRAR_SUPPORTED}"),
+        )
         .with(Name::AllowEvents, super::mailbox::ALLOW_EVENTS)
 }

@@ -91,7 +91,7 @@ impl Switch {
             || via.parameter("rport").is_some()
             || via.host.address() != Some(flow.remote.ip())
             || request.method == Method::Register
-            || self.trunk_at(flow.remote.ip()).is_none()
+            || self.trunk_behind(flow).is_none()
             || self.is_phone(flow);
         let mut flow = flow;
         if !stays {

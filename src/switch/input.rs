@@ -39,6 +39,13 @@ pub enum Input {
         /// Which way.
         flow: Flow,
     },
+    /// The certificate of a connection's peer was verified; comes before what the peer says.
+    Proved {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Whom it names, in lower case (RFC 5922 §7.1).
+        names: Vec<String>,
+    },
     /// A connection is gone.
     FlowClosed {
         /// Which.
@@ -129,6 +136,13 @@ pub enum Output {
         question: u64,
         /// What to ask.
         ask: locate::Question,
+    },
+    /// By TLS, whoever is at this address must prove to be this host (RFC 5922 §7.2).
+    Expect {
+        /// Where.
+        remote: SocketAddr,
+        /// Who.
+        host: String,
     },
     /// An operator's contacts, to be kept for the next start.
     Bindings {

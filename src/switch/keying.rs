@@ -50,7 +50,7 @@ impl Switch {
     ) -> Keying {
         let wish = match operator {
             Some(operator) => self.settings.srtp.of(operator),
-            None => self.settings.trunk_srtp(flow.remote.ip()),
+            None => self.settings.trunk_srtp(self.trunk_behind(flow).as_ref()),
         };
         let is_safe = flow.transport.is_secure() || self.settings.srtp.keys_in_clear;
         if wish == Srtp::Off || (wish == Srtp::Optional && !is_safe) {

@@ -1,5 +1,8 @@
 //! Legs: opened with their ports, kept alive, closed with everything that is theirs.
 
+use std::net::IpAddr;
+
+use super::arrive::wants_sips;
 use super::outgoing::Purpose;
 use super::pbx::{Switch, Timer};
 use crate::call::{Leg, Media, Owner, Progress};
@@ -27,17 +30,16 @@ impl Switch {
     /// A leg's ids and ports; `None`: no port is free.
     pub(super) fn open_media(
         &mut self,
-        flow: Flow,
+        (address, advertised): (IpAddr, IpAddr),
         shard: u32,
         now: Now,
     ) -> Option<(LegId, Media)> {
         let port = self.ports.take(now.at)?;
         self.last_leg += 1;
         let id = LegId(self.last_leg);
-        let address = flow.local.ip();
         let media = Media {
             address,
-            advertised: self.settings.address_for(flow.remote.ip(), address),
+            advertised,
             port,
             description_id: u64::from(self.random.next_u32()),
             description_version: 1,
@@ -74,6 +76,11 @@ impl Switch {
         progress: Progress,
         flow: Flow,
     ) -> LegId {
+        let secure = match &progress {
+            Progress::Invited { invite, .. } => wants_sips(invite),
+            Progress::Calling { invite, .. } => invite.uri.is_sips(),
+            Progress::Up { .. } => false,
+        };
         let credentials = self.credentials_for(flow, side, operator.is_some());
         let leg = Leg {
             id,
@@ -83,7 +90,7 @@ impl Switch {
             progress,
             dialog: None,
             trunk: None,
-            contact: self.our_contact(flow),
+            contact: self.our_contact_as(secure, flow),
             flow,
             media,
             credentials,
@@ -121,16 +128,23 @@ impl Switch {
 
     /// What the peer's answer to our last offer comes to; `None`: nothing to talk by.
     pub(super) fn read_answer(&self, id: LegId, answer: &[u8]) -> Option<Negotiated> {
-        let offered = self.legs.get(&id)?.media.described.reveal().as_bytes();
+        let media = &self.legs.get(&id)?.media;
+        let offered = media.described.reveal().as_bytes();
         let offered = crate::sdp::Description::parse(offered).ok()?;
         let answer = crate::sdp::Description::parse(answer).ok()?;
-        crate::sdp::read_answer(&answer, &offered).ok()
+        let agreed = crate::sdp::read_answer(&answer, &offered).ok()?;
+        let nowhere = agreed.remote.ip().is_unspecified();
+        (nowhere || agreed.remote.is_ipv4() == media.address.is_ipv4()).then_some(agreed)
     }
 
     /// What was negotiated takes effect.
     pub(super) fn configure(&mut self, id: LegId, agreed: Negotiated, now: Now) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
+        };
+        let networks = match leg.operator {
+            Some(_) => Vec::new(),
+            None => self.settings.networks_of(leg.flow.remote.ip()),
         };
         let stream = Stream {
             remote: agreed.remote,
@@ -144,6 +158,7 @@ impl Switch {
             packet_time: agreed.packet_time,
             direction: agreed.direction,
             crypto: agreed.crypto,
+            networks,
             strangers: self.settings.early_strangers,
         };
         leg.media.held = agreed.held;
@@ -499,6 +514,12 @@ impl Switch {
         }
         let offer = crate::sdp::Description::parse(&request.body).map_err(|_| 400_u16)?;
         let (body, agreed) = crate::sdp::answer(&offer, &local).map_err(|_| 488_u16)?;
+        // The socket is of one family for as long as the leg lives.
+        if agreed.remote.is_ipv4() != local.address.is_ipv4()
+            && !agreed.remote.ip().is_unspecified()
+        {
+            return Err(488);
+        }
         self.described(id, &body);
         self.configure(id, agreed, now);
         Ok(body)

@@ -43,6 +43,17 @@ pub(super) enum Purpose {
     Qualify(usize),
 }
 
+/// Whether a large request can still go as a datagram (RFC 3261 §18.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fallback {
+    /// It goes by the way that was chosen for it.
+    None,
+    /// It goes by a connection, and where that is refused, by this.
+    To(Flow),
+    /// The connection was refused.
+    Taken,
+}
+
 /// A request of ours that is under way.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
@@ -52,6 +63,8 @@ pub(super) struct Pending {
     pub(super) flow: Flow,
     /// What it proposes as session timer; `None`: that of a first INVITE.
     pub(super) proposal: Option<Proposal>,
+    /// What becomes of it where a connection was tried since it is large.
+    pub(super) fallback: Fallback,
     tries: u8,
     credentials: Option<Credentials>,
 }
@@ -67,7 +80,7 @@ impl Switch {
         });
         let port = match flow.transport {
             Transport::Udp => flow.local.port(),
-            Transport::Tcp => listener.map_or(flow.local.port(), |(_, local)| local.port()),
+            _ => listener.map_or(flow.local.port(), |(_, local)| local.port()),
         };
         (address, port)
     }
@@ -78,7 +91,23 @@ impl Switch {
         let host = Host::Address(address);
         match flow.transport {
             Transport::Udp => format!("<sip:qaynar@{host}:{port}>"),
-            Transport::Tcp => format!("<sip:qaynar@{host}:{port};transport=tcp>"),
+            other => {
+                let transport = other.parameter();
+                format!("<sip:qaynar@{host}:{port};transport={transport}>")
+            }
+        }
+    }
+
+    /// The same inside a dialog of `sips`, whose Contacts are of that scheme too (§12.1.1, RFC 5630 §5.1).
+    pub(super) fn our_contact_as(&self, secure: bool, flow: Flow) -> String {
+        if !secure || !flow.transport.is_secure() {
+            return self.our_contact(flow);
+        }
+        let (address, port) = self.our_place(flow);
+        let host = Host::Address(address);
+        match flow.transport.is_websocket() {
+            true => format!("<sips:qaynar@{host}:{port};transport=ws>"),
+            false => format!("<sips:qaynar@{host}:{port}>"),
         }
     }
 
@@ -110,18 +139,26 @@ impl Switch {
             request,
             flow,
             proposal: None,
+            fallback: Fallback::None,
             tries: 0,
             credentials,
         };
         self.transmit(pending, now)
     }
 
-    fn transmit(&mut self, pending: Pending, now: Now) -> Option<ClientId> {
-        let (branch, whole) = self.complete(&pending.request, pending.flow);
+    pub(super) fn transmit(&mut self, mut pending: Pending, now: Now) -> Option<ClientId> {
+        let (mut branch, mut whole) = self.complete(&pending.request, pending.flow);
+        let mut bytes = whole.to_bytes();
+        if let Some(connection) = self.way_by_size(&pending, bytes.len()) {
+            pending.fallback = Fallback::To(pending.flow);
+            pending.flow = connection;
+            (branch, whole) = self.complete(&pending.request, connection);
+            bytes = whole.to_bytes();
+        }
         let outgoing = Outgoing {
             branch: &branch,
             method: pending.request.method.as_str(),
-            bytes: whole.to_bytes().into(),
+            bytes: bytes.into(),
             flow: pending.flow,
         };
         let id = self.layer.start(outgoing, now.at).ok()?;
@@ -274,7 +311,7 @@ impl Switch {
             _ if operator => None,
             Side::Operator => trunks.iter().find(|trunk| trunk.peer.is_some()),
             Side::Caller | Side::Server => {
-                let name = self.trunk_at(flow.remote.ip())?;
+                let name = self.trunk_behind(flow)?;
                 trunks.iter().find(|trunk| trunk.name == name)
             }
         };

@@ -25,7 +25,9 @@ use crate::media;
 use crate::queue::{ClaimId, Domain, QueueSettings};
 use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
+use crate::sip::flow::ConnectionId;
 use crate::sip::locate::{Question, Target};
+use crate::sip::nonces::NonceCounts;
 use crate::sip::transaction::layer::{self, ClientId, Id, Layer, ServerId};
 use crate::time::{Instant, Now, TimerTable};
 
@@ -61,7 +63,7 @@ pub struct Switch {
     pub(super) nonce_key: [u8; 32],
     pub(super) plan: Arc<Plan>,
     pub(super) accounts: BTreeMap<OperatorId, Account>,
-    pub(super) counts_of_nonces: BTreeMap<String, u32>,
+    pub(super) counts_of_nonces: NonceCounts,
     pub(super) wrong_proofs: Told,
     pub(super) layer: Layer,
     pub(super) registrar: Registrar,
@@ -94,6 +96,8 @@ pub struct Switch {
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// Connections whose peers proved by certificate to be a trunk.
+    pub(super) proved: BTreeMap<ConnectionId, TrunkName>,
     /// The messages of the calls in progress.
     pub(super) traces: super::traces::Traces,
     /// Phones that want to hear of their mailboxes.
@@ -116,7 +120,7 @@ impl Switch {
             random,
             nonce_key,
             accounts: BTreeMap::new(),
-            counts_of_nonces: BTreeMap::new(),
+            counts_of_nonces: NonceCounts::default(),
             wrong_proofs: Told::default(),
             layer: Layer::default(),
             registrar: Registrar::default(),
@@ -139,6 +143,7 @@ impl Switch {
             last_targets: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            proved: BTreeMap::new(),
             traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),
             draining: false,
@@ -162,7 +167,9 @@ impl Switch {
             Input::Message { flow, message } => self.receive(*message, flow, now),
             Input::Malformed { flow, malformed } => self.refuse_malformed(&malformed, flow),
             Input::SendFailed { flow } => self.layer.transport_error(flow, now.at),
+            Input::Proved { connection, names } => self.proved(connection, &names),
             Input::FlowClosed { connection } => {
+                self.proved.remove(&connection);
                 let changes = self.registrar.drop_connection(connection, now);
                 self.contacts_changed(changes, now);
                 self.reroute(connection);
@@ -245,7 +252,11 @@ impl Switch {
                 self.outputs.push_back(Output::Send { flow, bytes });
             }
             layer::Output::Timeout(id) => self.unanswered(id, 408, now),
-            layer::Output::TransportError(Id::Client(id)) => self.unanswered(id, 503, now),
+            layer::Output::TransportError(Id::Client(id)) => {
+                if !self.falls_back(id, now) {
+                    self.unanswered(id, 503, now);
+                }
+            }
             // The peer's side of an INVITE vanished before our answer: its leg is found dead by its
             // own timers, which also serve a peer who comes back by another connection.
             layer::Output::TransportError(Id::Server(_)) | layer::Output::NotAcknowledged(_) => {}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::outbound::{self, Outbound};
 use super::pbx::Switch;
 use crate::event::What;
 use crate::ids::OperatorId;
@@ -12,8 +13,9 @@ use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
 use crate::time::{Instant, Now};
 
-/// The most nonces whose counts are remembered.
-const MAX_NONCES: usize = 20_000;
+/// Phones that give up when MD5 is not the only offer, by the start of their User-Agent. Whoever is
+/// offered MD5 could choose it anyway, so that a borrowed name wins nothing.
+const CONFUSED_BY_TWO: [&str; 3] = ["baresip v0.", "baresip v1.", "SIPp"];
 /// How often failed proofs are told of.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -72,7 +74,10 @@ impl Switch {
     ) -> Result<OperatorId, Box<Response>> {
         let name = gate.answer();
         let proofs = request.headers.fields(&name).map(String::from_utf8_lossy);
-        let ours = |proof: &Authorization| proof.realm == self.settings.domain;
+        // What was not offered is not taken: an attacker may not choose the weaker hash.
+        let ours = |proof: &Authorization| {
+            proof.realm == self.settings.domain && self.settings.digest.contains(&proof.algorithm)
+        };
         let proof = proofs
             .filter_map(|text| Authorization::parse(&text))
             .find(ours);
@@ -84,30 +89,27 @@ impl Switch {
             NonceState::Stale => return Err(Box::new(self.challenge(request, gate, true, now))),
             NonceState::Forged => return Err(Box::new(self.challenge(request, gate, false, now))),
         }
+        // RFC 7616 §3.4.6: a proof for another target is a bad request, whoever sent it.
+        if !proof.is_for(&request.uri, &self.settings.domain) {
+            return Err(Box::new(Response::to(request, 400)));
+        }
         let operator = OperatorId(proof.user.clone());
-        let ha1 = self
-            .accounts
-            .get(&operator)
-            .map(|account| match proof.algorithm {
-                Algorithm::Md5 => account.ha1_md5.reveal().clone(),
-                Algorithm::Sha256 => account.ha1_sha256.reveal().clone(),
-            });
+        let account = self.accounts.get(&operator);
         // An unknown name costs the same work as a known one.
-        let fits = proof.is_proof(ha1.as_deref().unwrap_or("0"), request.method.as_str());
-        if !fits || ha1.is_none() {
-            self.digest_failed(ha1.is_some().then_some(&operator), now);
+        let ha1 = match (account, proof.algorithm) {
+            (Some(account), Algorithm::Md5) => account.ha1_md5.reveal().as_str(),
+            (Some(account), Algorithm::Sha256) => account.ha1_sha256.reveal().as_str(),
+            (None, algorithm) => algorithm.nobody(),
+        };
+        let fits = proof.is_proof(ha1, request.method.as_str());
+        if !fits || account.is_none() {
+            let known = account.is_some().then_some(&operator);
+            self.digest_failed(known, now);
             return Err(Box::new(self.challenge(request, gate, false, now)));
         }
-        let count = proof.count();
-        let last = self.counts_of_nonces.get(&proof.nonce).copied();
-        if proof.count.is_some() && last.is_some_and(|last| count <= last) {
+        if !self.counts_of_nonces.take(&proof) {
             return Err(Box::new(self.challenge(request, gate, true, now)));
         }
-        if self.counts_of_nonces.len() >= MAX_NONCES {
-            // Nonces begin with their time: the first is the oldest.
-            self.counts_of_nonces.pop_first();
-        }
-        self.counts_of_nonces.insert(proof.nonce, count);
         Ok(operator)
     }
 
@@ -128,7 +130,12 @@ impl Switch {
         let (status, name) = gate.asks();
         let nonce = digest::nonce(&self.nonce_key, now.wall);
         let mut response = Response::to(request, status);
-        for algorithm in &self.settings.digest {
+        let agent = request.headers.text(Name::UserAgent).unwrap_or_default();
+        let is_confused = CONFUSED_BY_TWO.iter().any(|one| agent.starts_with(one));
+        let offers = &self.settings.digest;
+        let md5_alone = is_confused && offers.contains(&Algorithm::Md5);
+        let fits = |one: &&Algorithm| !md5_alone || **one == Algorithm::Md5;
+        for algorithm in offers.iter().filter(fits) {
             let value = digest::challenge(&self.settings.domain, &nonce, *algorithm, stale);
             response.headers.push(name.clone(), value);
         }
@@ -155,8 +162,14 @@ impl Switch {
         else {
             return self.respond_status(id, request, 400, now);
         };
+        let outbound = match Outbound::asked(request, &contacts) {
+            Ok(outbound) => outbound,
+            Err(status) => return self.respond_status(id, request, status, now),
+        };
         let asked = Update {
             operator,
+            path: &outbound.path,
+            reg_id: outbound.reg_id,
             contacts: &contacts,
             expires: headers.expires(),
             call_id,
@@ -169,12 +182,11 @@ impl Switch {
                 self.forget_silent();
                 let mut response = Response::to(request, 200);
                 for binding in self.registrar.contacts(operator) {
-                    let left = binding.expires.since(now.wall).as_secs();
-                    response.headers.push(
-                        Name::Contact,
-                        format!("<{}>;expires={left}", binding.contact),
-                    );
+                    response
+                        .headers
+                        .push(Name::Contact, outbound::granted(binding, now.wall));
                 }
+                outbound.grant(&mut response);
                 let is_reachable = !self.phones_of(operator).is_empty();
                 let refreshed = change.as_ref().is_some_and(|one| one.reason == "refreshed")
                     && is_reachable == was_reachable;

@@ -35,10 +35,10 @@ pub(super) struct Invitation {
     pub(super) credentials: Option<Credentials>,
     /// By which trunk it goes out.
     pub(super) trunk: Option<TrunkName>,
-    /// Route values.
-    pub(super) routes: Vec<String>,
     /// `None`: a new one.
     pub(super) identity: Option<Identity>,
+    /// The proxies on the way (RFC 3327, RFC 3608).
+    pub(super) path: Vec<String>,
 }
 
 impl Switch {
@@ -174,7 +174,13 @@ impl Switch {
         }
     }
 
-    fn ring_phone(&mut self, call: CallId, operator: &OperatorId, binding: &Binding, now: Now) {
+    pub(super) fn ring_phone(
+        &mut self,
+        call: CallId,
+        operator: &OperatorId,
+        binding: &Binding,
+        now: Now,
+    ) {
         let one = self.calls.get(&call);
         let caller = one.and_then(|one| one.caller.as_ref());
         // A colleague is no secret.
@@ -192,8 +198,8 @@ impl Switch {
             flow: binding.flow,
             operator: Some(operator.clone()),
             credentials: None,
+            path: binding.path.clone(),
             trunk: None,
-            routes: Vec::new(),
             identity: None,
         };
         self.invite(call, invitation, now);
@@ -208,14 +214,17 @@ impl Switch {
             _ => MAX_FORWARDS,
         };
         headers.push(Name::MaxForwards, hops.to_string());
-        for route in &to.routes {
-            headers.push(Name::Route, route.clone());
+        for proxy in &to.path {
+            headers.push(Name::Route, proxy.as_str());
         }
         headers.push(Name::From, format!("{};tag={tag}", to.from));
         headers.push(Name::To, to.to.clone());
         headers.push(Name::CallId, call_id);
         headers.push(Name::CSeq, "1 INVITE");
-        headers.push(Name::Contact, self.our_contact(to.flow));
+        headers.push(
+            Name::Contact,
+            self.our_contact_as(to.uri.is_sips(), to.flow),
+        );
         headers.push(Name::Allow, ALLOW);
         headers.push(Name::Supported, SUPPORTED);
         headers.push(Name::SessionExpires, session_expires(&proposal.header()));
@@ -232,8 +241,9 @@ impl Switch {
         now: Now,
     ) -> Option<LegId> {
         let flow = invitation.flow;
+        let place = self.audio_place(flow, &[])?;
         let keying = self.keying_to_ring(call, flow, invitation.operator.as_ref(), now)?;
-        let Some(media) = self.open_media(flow, shard_of(call), now) else {
+        let Some(media) = self.open_media(place, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
             self.alarm(Some(call), "ports-exhausted", text, now);
             return None;
@@ -343,8 +353,12 @@ impl Switch {
             return;
         };
         let call = leg.call();
+        let failed = self.failed_flow(id, status);
         self.forget_leg(id, now);
         let Some(call) = call else { return };
+        if let Some((operator, binding)) = failed {
+            self.ring_other_flow(call, &operator, &binding, now);
+        }
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };

@@ -61,7 +61,7 @@ pub struct Settings {
     pub listeners: Vec<(Transport, SocketAddr)>,
     /// Keys callers' pseudonyms.
     pub pseudonym_key: Private<[u8; 32]>,
-    /// What digest offers, in this order; phones that know one alone are confused by two.
+    /// What digest offers, in this order (RFC 8760 §2.4).
     pub digest: Vec<Algorithm>,
     /// What operators dial.
     pub codes: FeatureCodes,
@@ -83,14 +83,38 @@ impl Settings {
                 .iter()
                 .any(|network| network.contains(&remote));
         match self.advertise {
-            Some(outside) if !near => outside,
+            // It is of one family; IPv6 has no such NAT.
+            Some(outside) if !near && outside.is_ipv4() == local.is_ipv4() => outside,
             _ => local,
         }
     }
 
-    /// What the trunk at `remote` wants of audio.
-    pub fn trunk_srtp(&self, remote: IpAddr) -> Srtp {
-        let trunk = self.trunk_of(remote).and_then(|name| self.trunk(&name));
+    /// The networks of the trunk at `remote`.
+    pub fn networks_of(&self, remote: IpAddr) -> Vec<IpNet> {
+        let name = self.trunk_of(remote);
+        let trunk = self
+            .trunks
+            .iter()
+            .find(|one| Some(&one.name) == name.as_ref());
+        trunk.map_or(Vec::new(), |trunk| trunk.sources.clone())
+    }
+
+    /// The trunk that a certificate of these names belongs to.
+    pub fn trunk_named(&self, names: &[String]) -> Option<TrunkName> {
+        let is_own = |trunk: &&Trunk| {
+            let identity = trunk.tls_identity.as_ref();
+            identity.is_some_and(|identity| names.contains(identity))
+        };
+        self.trunks
+            .iter()
+            .find(is_own)
+            .map(|trunk| trunk.name.clone())
+    }
+
+    /// What a trunk wants of audio.
+    pub fn trunk_srtp(&self, name: Option<&TrunkName>) -> Srtp {
+        let mut trunks = self.trunks.iter();
+        let trunk = trunks.find(|one| Some(&one.name) == name);
         trunk.map_or(Srtp::default(), |trunk| trunk.srtp)
     }
 
@@ -147,7 +171,7 @@ mod tests {
             media_shards: 1,
             listeners: Vec::new(),
             pseudonym_key: Private::new([0; 32]),
-            digest: vec![Algorithm::Md5],
+            digest: vec![Algorithm::Sha256, Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,
             srtp: SrtpSettings::default(),

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::outbound;
 use super::outgoing::Purpose;
 use super::pbx::Switch;
 use crate::call::Progress;
@@ -39,11 +40,17 @@ impl Silent {
 }
 
 impl Switch {
-    /// The phones of an operator that may be rung.
+    /// The phones of an operator that may be rung: of each device the flow that was made last, since the
+    /// same phone must not ring twice (RFC 5626 §7).
     pub(super) fn phones_of(&self, operator: &OperatorId) -> Vec<Binding> {
         let contacts = self.registrar.contacts(operator).iter();
         let speaks = |binding: &&Binding| !self.silent.has(operator, binding);
-        contacts.filter(speaks).cloned().collect()
+        let mut phones: Vec<Binding> = Vec::new();
+        for binding in contacts.filter(speaks) {
+            phones.retain(|other| !other.is_same_device(binding));
+            phones.push(binding.clone());
+        }
+        phones
     }
 
     /// An INVITE was out for as long as it may be: was there a word at all?
@@ -169,6 +176,7 @@ impl Switch {
         headers.push(Name::To, format!("<sip:{operator}@{domain}>"));
         headers.push(Name::CallId, call_id);
         headers.push(Name::CSeq, "1 OPTIONS");
+        outbound::route(&mut headers, &binding);
         headers.push(Name::Contact, self.our_contact(flow));
         headers.push(Name::Accept, super::dispatch::SDP);
         let request = Request {

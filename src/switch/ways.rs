@@ -17,7 +17,16 @@ impl Switch {
             if !leg.flow.is_closed() {
                 return leg.flow;
             }
-            if let Some(binding) = self.registrar.contacts(operator).first() {
+            // What was secret stays so (RFC 3261 §26.2.2).
+            let secure = leg.flow.transport.is_secure();
+            let bindings = self.registrar.contacts(operator).iter().rev();
+            let mut good = bindings.filter(|one| one.flow.transport.is_secure() || !secure);
+            // Its own flow of now, rather than that of another phone.
+            let target = leg.dialog.as_ref().map(|dialog| dialog.target.as_str());
+            let own = good
+                .clone()
+                .find(|one| target == Some(one.contact.as_str()));
+            if let Some(binding) = own.or_else(|| good.next()) {
                 return binding.flow;
             }
         }
@@ -30,7 +39,7 @@ impl Switch {
     /// A trunk is reached as its route or its Contact says, where that is an address; whoever sits
     /// behind a NAT by `flow`. What cannot be better than `flow` leaves it.
     pub(super) fn next_hop(&self, dialog: &Dialog, flow: Flow) -> Flow {
-        let trunk = self.trunk_at(flow.remote.ip()).is_some() && !self.is_phone(flow);
+        let trunk = self.trunk_behind(flow).is_some() && !self.is_phone(flow);
         if !trunk && !flow.is_closed() {
             return flow;
         }
@@ -41,6 +50,9 @@ impl Switch {
             return flow;
         };
         if !may_lie_behind(flow.remote.ip(), remote.ip()) {
+            return flow;
+        }
+        if flow.transport.is_secure() && !transport.is_secure() {
             return flow;
         }
         let same = transport == flow.transport;
@@ -95,9 +107,12 @@ fn place(uri: &Uri, current: Transport) -> Option<(SocketAddr, Transport)> {
     let address = uri.host()?.address()?;
     let transport = match uri.parameter("transport") {
         None => current,
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(_) => return None,
+        Some(name) => Transport::named(name)?,
+    };
+    let transport = match uri.is_sips() {
+        // Whatever it names, it is TLS upon that (§26.2.2).
+        true => Transport::Tls,
+        false => transport,
     };
     Some((SocketAddr::new(address, uri.port()), transport))
 }

@@ -87,7 +87,7 @@ pub(crate) fn settings() -> Settings {
         media_shards: 1,
         listeners: vec![(Transport::Udp, listener), (Transport::Tcp, listener)],
         pseudonym_key: Private::new([7; 32]),
-        digest: vec![Algorithm::Md5],
+        digest: vec![Algorithm::Sha256, Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 10,
         srtp: Default::default(),
@@ -181,6 +181,8 @@ impl House {
         let binding = |(id, flow): &(&str, Flow)| Binding {
             contact: format!("sip:{id}@{}", flow.remote),
             instance: None,
+            reg_id: None,
+            path: Vec::new(),
             // We connect to it: a binding outlives no connection.
             flow: Flow {
                 connection: None,
@@ -264,7 +266,7 @@ impl House {
                         None => self.snapshots.remove(&call),
                     };
                 }
-                Output::Resolve { .. } | Output::Bindings { .. } => {}
+                Output::Expect { .. } | Output::Resolve { .. } | Output::Bindings { .. } => {}
             }
         }
     }

@@ -20,6 +20,8 @@ fn house(way: qaynar::sip::flow::Flow, contact: &str) -> House {
     let binding = Binding {
         contact: format!("sip:101@{contact}"),
         instance: None,
+        reg_id: None,
+        path: Vec::new(),
         flow: way,
         expires: Wall(EPOCH + 7_200_000_000),
         call_id: "registration".into(),

@@ -109,7 +109,7 @@ pub(crate) fn settings() -> Settings {
         media_shards: 1,
         listeners: vec![(Transport::Udp, server())],
         pseudonym_key: Private::new([7; 32]),
-        digest: vec![Algorithm::Md5],
+        digest: vec![Algorithm::Sha256, Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 200,
         srtp: Default::default(),

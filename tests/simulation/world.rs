@@ -408,7 +408,10 @@ impl World {
                 Output::Bindings { operator, bindings } => {
                     self.bindings.insert(operator, bindings);
                 }
-                Output::Resolve { .. } | Output::Event(_) | Output::Snapshot { .. } => {}
+                Output::Resolve { .. }
+                | Output::Expect { .. }
+                | Output::Event(_)
+                | Output::Snapshot { .. } => {}
             }
         }
         self.check();

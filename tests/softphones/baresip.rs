@@ -83,6 +83,12 @@ impl Setup {
         self
     }
 
+    /// Over this transport.
+    pub(crate) fn over(mut self, transport: &'static str) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// Rings until it is told what to do.
     pub(crate) fn by_hand(mut self) -> Self {
         self.answers = false;
@@ -119,11 +125,15 @@ impl Setup {
             config(control, path, &voice, &self.address),
         )
         .unwrap();
+        if self.transport == "tls" {
+            let mut file = std::fs::OpenOptions::new();
+            let mut file = file.append(true).open(path.join("config")).unwrap();
+            let ca = server.place.path().join("ca.pem");
+            writeln!(file, "sip_cafile {}", ca.display()).unwrap();
+        }
         std::fs::write(path.join("contacts"), "").unwrap();
-        let remote = match self.transport {
-            "tcp" => server.tcp,
-            _ => self.remote.unwrap_or(server.udp),
-        };
+        let own = server.at(self.transport);
+        let remote = self.remote.unwrap_or(own);
         let answer = if self.answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint={};audio_codecs={}/8000;ptime={}{}\n",
@@ -157,8 +167,8 @@ impl Setup {
         let (reader, into) = (stream.try_clone().unwrap(), Arc::clone(&events));
         std::thread::spawn(move || listen(reader, &into));
         Baresip {
+            server: format!("{remote};transport={}", self.transport),
             process,
-            remote,
             stream,
             events,
             folder,
@@ -202,7 +212,8 @@ snd_path {folder}
 pub(crate) struct Baresip {
     /// Its process.
     pub(crate) process: Process,
-    remote: SocketAddr,
+    /// Where codes are dialled.
+    server: String,
     stream: TcpStream,
     events: Arc<Mutex<Vec<Value>>>,
     folder: tempfile::TempDir,
@@ -245,7 +256,7 @@ impl Baresip {
     /// Dials a code and waits until the server hangs up.
     pub(crate) fn dials_code(&mut self, code: &str) {
         let before = self.told("CALL_CLOSED");
-        self.command("dial", &format!("sip:{code}@{}", self.remote));
+        self.command("dial", &format!("sip:{code}@{}", self.server));
         eventually("the end of a code's call", SOON, || {
             (self.told("CALL_CLOSED") > before).then_some(())
         });

@@ -2,7 +2,7 @@
 //! so that the server's is never proven by itself alone.
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -58,17 +58,31 @@ impl Ear {
         Self::with_packets_of(20, tone, payload_type)
     }
 
+    /// The same, at an address.
+    pub(crate) fn open_at(ip: IpAddr, tone: u32, payload_type: u8) -> Self {
+        Self::with(ip, 20, Some(tone), payload_type)
+    }
+
     /// The same, with packets of so many milliseconds.
     pub(crate) fn with_packets_of(
         packet_time: u32,
         tone: impl Into<Option<u32>>,
         payload_type: u8,
     ) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::with(
+            [127, 0, 0, 1].into(),
+            packet_time,
+            tone.into(),
+            payload_type,
+        )
+    }
+
+    fn with(ip: IpAddr, packet_time: u32, tone: Option<u32>, payload_type: u8) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let voice = Arc::new(Mutex::new(Voice {
-            tone: tone.into(),
+            tone,
             payload_type,
             packet_time,
             remote: None,

@@ -17,12 +17,13 @@ const PACKAGE: &str = "apt-get install linphone-cli";
 pub(crate) struct Linphone {
     /// Its process.
     pub(crate) process: Process,
+    remote: String,
     ear: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl Linphone {
-    /// The phone of an operator over "udp" or "tcp"; it registers, answers by itself and speaks a tone.
+    /// The phone of an operator over "udp", "tcp" or "tls"; it registers, answers by itself and speaks a tone.
     pub(crate) fn start(server: &Server, operator: &str, transport: &str, tone: u32) -> Self {
         let folder = tempfile::tempdir_in(server.place.path()).unwrap();
         let path = folder.path();
@@ -31,9 +32,11 @@ impl Linphone {
         let (voice, ear) = (path.join("voice.wav"), path.join("ear.wav"));
         tone::write_wav(&voice, tone, 60.0);
         let (port, media) = (free_port(), free_port());
+        let tls = if transport == "tls" { free_port() } else { 0 };
         let config = path.join("linphonerc");
         let text = format!(
-            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\nbind_address=127.0.0.1\n[rtp]\naudio_rtp_port={media}\n"
+            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\nbind_address=127.0.0.1\nroot_ca={}\n[rtp]\naudio_rtp_port={media}\n",
+            server.place.path().join("ca.pem").display()
         );
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new("linphonec");
@@ -46,17 +49,14 @@ impl Linphone {
         process.tell("soundcard use files");
         process.tell(&format!("play {}", voice.display()));
         process.tell(&format!("record {}", ear.display()));
-        let remote = if transport == "tcp" {
-            server.tcp
-        } else {
-            server.udp
-        };
+        let remote = server.at(transport);
         process.tell(&format!(
             "register sip:{operator}@{remote} sip:{remote};transport={transport} {}",
             password(operator)
         ));
         Self {
             process,
+            remote: format!("{remote};transport={transport}"),
             ear,
             _folder: folder,
         }
@@ -81,9 +81,9 @@ impl Linphone {
     }
 
     /// Dials.
-    pub(crate) fn dials(&mut self, server: &Server, number: &str) {
+    pub(crate) fn dials(&mut self, _: &Server, number: &str) {
         self.process
-            .tell(&format!("call sip:{number}@{}", server.udp));
+            .tell(&format!("call sip:{number}@{}", self.remote));
     }
 
     /// Hangs up.

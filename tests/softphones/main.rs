@@ -8,6 +8,7 @@
 )]
 
 mod baresip;
+mod certificates;
 mod dns;
 mod ear;
 mod linphone;
@@ -31,6 +32,8 @@ mod nat;
 mod operators;
 mod outside;
 mod registration;
+mod secure;
+mod sixth;
 mod starting;
 mod stopping;
 mod trace;

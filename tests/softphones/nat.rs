@@ -178,9 +178,20 @@ impl Drop for Stranger {
     }
 }
 
+/// The stranger's packets did arrive, and were refused.
+fn refused(server: &Server) {
+    eventually("refused packets in the figures of a leg", SOON, || {
+        let said = server.process.said();
+        let figures = said
+            .lines()
+            .filter(|line| line.contains("\"event\":\"media\""));
+        let mut counts = figures.filter_map(|line| line.split_once("\"refused\":"));
+        counts.any(|(_, rest)| !rest.starts_with('0')).then_some(())
+    });
+}
+
 /// Both hear each other; then the caller hangs up, and nothing is left.
 fn talk_and_part(server: &Server, caller: &mut Baresip, operator: &mut Baresip, calls: usize) {
-    operator.heard(CALLER, SOON);
     caller.heard(OPERATOR, SOON);
     caller.command("hangup", "");
     operator.tells("CALL_CLOSED", SOON);
@@ -203,12 +214,16 @@ fn a_phone_behind_a_nat_talks_with_a_caller_elsewhere_and_a_stranger_is_not_hear
     let phone = Phone::new("101", OPERATOR).on(&wide.phone, "192.168.1.20", PUBLIC);
     let mut phone = phone.start(&server);
     phone.goes_on_shift(&server, "101");
-    for (number, address) in ["203.0.113.7", "203.0.113.9"].into_iter().enumerate() {
-        let caller = Phone::caller("0501234567", CALLER).on(&wide.carrier, address, PUBLIC);
+    // The second speaks from the first address of its host, though it signals and describes another.
+    let callers = [("203.0.113.7", CALLER), ("203.0.113.9", 270)];
+    for (number, (address, tone)) in callers.into_iter().enumerate() {
+        let caller = Phone::caller("0501234567", tone).on(&wide.carrier, address, PUBLIC);
         let mut caller = caller.start(&server);
         caller.command("dial", &format!("sip:116111@{PUBLIC}"));
+        phone.heard(tone, SOON);
         talk_and_part(&server, &mut caller, &mut phone, number + 1);
         stranger.is_unheard(&[&caller, &phone]);
+        refused(&server);
         server.operator_is("101", "free");
     }
 }
@@ -255,4 +270,5 @@ fn behind_a_one_to_one_nat_a_colleague_on_the_lan_talks_with_a_caller_outside() 
     records[1].ended("hung_up", "operator").with("102");
     server.is_drained();
     stranger.is_unheard(&[&first, &second, &near, &far]);
+    refused(&server);
 }

@@ -41,6 +41,12 @@ impl Setup {
         self
     }
 
+    /// Over this transport.
+    pub(crate) fn over(mut self, transport: &'static str) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// Rings until it is told what to do.
     pub(crate) fn by_hand(mut self) -> Self {
         self.answers = false;
@@ -68,10 +74,7 @@ impl Setup {
         );
         tone::write_wav(&voice, self.tone, 60.0);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let remote = match self.transport {
-            "tcp" => server.tcp,
-            _ => server.udp,
-        };
+        let remote = server.at(self.transport);
         let settings = serde_json::json!({
             "user": self.operator,
             "password": password(&self.operator),
@@ -83,6 +86,8 @@ impl Setup {
             "reliable": self.reliable,
             "mailbox": self.mailbox,
             "codecs": ["PCMU", "PCMA"],
+            "own": remote.ip().to_string(),
+            "authorities": server.place.path().join("ca.pem"),
         });
         let mut command = Command::new(root.join(PYTHON));
         command.arg(root.join("tests/data/softphones/phone.py"));

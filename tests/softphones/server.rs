@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::certificates::Authority;
 use crate::moment::eventually;
 use crate::netns::Host;
 use crate::process::Process;
@@ -60,6 +61,7 @@ pub(crate) struct Setup {
     listen: String,
     operators: Vec<&'static str>,
     shipped_words: bool,
+    tls: bool,
     host: Option<Host>,
 }
 
@@ -78,6 +80,7 @@ impl Setup {
             listen: "\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"".into(),
             operators: Vec::new(),
             shipped_words: false,
+            tls: false,
             host: None,
         }
     }
@@ -106,6 +109,13 @@ impl Setup {
     /// Hears there alone: "udp://…", in quotes.
     pub(crate) fn listen(mut self, at: &str) -> Self {
         self.listen = at.into();
+        self
+    }
+
+    /// Also by TLS, as `sip.az`, with an authority of its own in `ca.pem`.
+    pub(crate) fn tls(mut self) -> Self {
+        self.tls = true;
+        self.listen.push_str(", \"tls://127.0.0.1:0\"");
         self
     }
 
@@ -150,10 +160,20 @@ impl Setup {
             }
         }
         tone::write_wav(&plans.join("prompts/music/hold.wav"), HOLD, 5.0);
+        let (mut config, mut authority) = (self.config, None);
+        if self.tls {
+            let own = Authority::new(root);
+            own.sign(root, "sip.az");
+            authority = Some(own);
+            config.push_str(
+                "[tls]\ncertificate = \"sip.az.pem\"\nkey = \"sip.az.key\"\nclient_ca = \"ca.pem\"\nca = \"ca.pem\"\n",
+            );
+        }
         let place = Place {
             folder,
             listen: self.listen,
-            config: self.config,
+            config,
+            authority,
             media: self.media,
             ports,
             host: self.host,
@@ -200,6 +220,7 @@ pub(crate) struct Place {
     folder: tempfile::TempDir,
     listen: String,
     config: String,
+    authority: Option<Authority>,
     media: String,
     ports: (u16, u16),
     host: Option<Host>,
@@ -223,6 +244,11 @@ impl Place {
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Who signed its certificate.
+    pub(crate) fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("a server by TLS")
     }
 
     /// The dialplan.
@@ -259,21 +285,29 @@ impl Place {
         }
         let mut process = Process::start("cargo build", &mut command);
         process.says("; ready", SOON);
-        let address = |said: &str, transport: &str| -> SocketAddr {
+        let address = |said: &str, transport: &str| -> Option<SocketAddr> {
             let begin = format!("SIP on {transport} ");
-            let line = said.lines().find(|line| line.starts_with(&begin)).unwrap();
-            line[begin.len()..].parse().unwrap()
+            let line = said.lines().find(|line| line.starts_with(&begin))?;
+            Some(line[begin.len()..].parse().unwrap())
         };
         let said = process.said();
-        let (udp, tcp) = (address(&said, "udp"), address(&said, "tcp"));
+        let (udp, tcp) = (
+            address(&said, "udp").unwrap(),
+            address(&said, "tcp").unwrap(),
+        );
+        let tls = address(&said, "tls");
         // A restart takes the same ports.
         self.listen = format!("\"udp://{udp}\", \"tcp://{tcp}\"");
+        if let Some(tls) = tls {
+            self.listen.push_str(&format!(", \"tls://{tls}\""));
+        }
         self.write_config();
         Server {
             place: self,
             process,
             udp,
             tcp,
+            tls,
         }
     }
 }
@@ -293,9 +327,32 @@ pub(crate) struct Server {
     pub(crate) udp: SocketAddr,
     /// Where it takes connections.
     pub(crate) tcp: SocketAddr,
+    /// Where it takes connections by TLS.
+    tls: Option<SocketAddr>,
 }
 
 impl Server {
+    /// Where it hears by this transport.
+    pub(crate) fn at(&self, transport: &str) -> SocketAddr {
+        match transport {
+            "tls" => self.tls.expect("a server by TLS"),
+            "tcp" => self.tcp,
+            _ => self.udp,
+        }
+    }
+
+    /// Tells it to read its certificates anew.
+    pub(crate) fn hang_up_signal(&self) {
+        let pid = self.process.pid().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-HUP", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
     /// Runs a command beside it; what it prints, and whether it was content.
     pub(crate) fn run(&self, arguments: &[&str]) -> (bool, String) {
         let output = self.place.command(arguments).output().unwrap();

@@ -1,6 +1,6 @@
 //! SIPp: the trunk's callers, and operators' phones whose every word is ours.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,9 +17,15 @@ const PACKAGE: &str = "apt-get install sip-tester";
 
 /// A description of audio alone: µ-law or A-law as asked, and telephone events.
 pub(crate) fn audio(port: u16, payload_types: &[u8]) -> String {
+    audio_at([127, 0, 0, 1].into(), port, payload_types)
+}
+
+/// The same at an address.
+fn audio_at(ip: IpAddr, port: u16, payload_types: &[u8]) -> String {
+    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
     let formats: Vec<String> = payload_types.iter().map(ToString::to_string).collect();
     format!(
-        "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio {port} RTP/AVP {} 101\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n",
+        "v=0\no=- 1 1 IN {family} {ip}\ns=-\nc=IN {family} {ip}\nt=0 0\nm=audio {port} RTP/AVP {} 101\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n",
         formats.join(" ")
     )
 }
@@ -248,7 +254,7 @@ impl Sipp {
             let mut stream = std::net::TcpStream::connect(to).unwrap();
             stream.write_all(text.as_bytes()).unwrap();
         } else {
-            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let socket = UdpSocket::bind((to.ip(), 0)).unwrap();
             socket.send_to(text.as_bytes(), to).unwrap();
         }
     }
@@ -297,6 +303,21 @@ impl Phone {
     pub(crate) fn caller(server: &Server, from: &str, dialled: &str, tone: u32) -> Self {
         let ear = Ear::open(tone, ULAW);
         let sipp = Scenario::caller(from, dialled, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        Self { sipp, ear }
+    }
+
+    /// The same by "udp" or "tcp", at the address family of the server.
+    pub(crate) fn caller_over(server: &Server, transport: &str, tone: u32) -> Self {
+        let ip = server.udp.ip();
+        let ear = Ear::open_at(ip, tone, ULAW);
+        let sdp = audio_at(ip, ear.port(), &[ULAW, ALAW]);
+        let address = if ip.is_ipv6() { "::1" } else { "127.0.0.1" };
+        let scenario = Scenario::caller("0501234567", "116111", &sdp).at_address(address);
+        let scenario = match transport {
+            "tcp" => scenario.over_tcp(),
+            _ => scenario,
+        };
+        let sipp = scenario.run(server);
         Self { sipp, ear }
     }
 

@@ -44,7 +44,7 @@ impl Switch {
         let told = registered.find(|(_, trunk)| self.contact_user(trunk) == user);
         match told {
             Some((_, trunk)) => Some(trunk.name.clone()),
-            None => self.trunk_at(flow.remote.ip()),
+            None => self.trunk_behind(flow),
         }
     }
 

@@ -148,7 +148,7 @@ impl Switch {
         if is_phone {
             return Vec::new();
         }
-        let name = trunk.cloned().or_else(|| self.trunk_at(flow.remote.ip()));
+        let name = trunk.cloned().or_else(|| self.trunk_behind(flow));
         let trunk = name.and_then(|name| self.settings.trunk(&name));
         trunk.map(|trunk| trunk.codecs.clone()).unwrap_or_default()
     }

@@ -1,6 +1,7 @@
 """A softphone on pjsua2, steered by lines on standard input; what happens is told on standard output.
 
-Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), transport ("udp" or "tcp"),
+Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), transport ("udp", "tcp" or "tls"),
+own (its own address; 127.0.0.1 where it is left out), authorities (a PEM file, for TLS),
 voice (a WAV file to speak), ear (a WAV file of what is heard), answers (whether it answers by itself),
 codecs (the ones to offer, by name), and where they are wanted: reliable (requires 100rel, RFC 3262),
 mailbox (subscribes to message-summary, RFC 3842).
@@ -108,8 +109,18 @@ def start(settings):
     config.uaConfig.mainThreadOnly = True
     endpoint.libInit(config)
     transport = pj.TransportConfig()
-    transport.boundAddress = "127.0.0.1"
-    kind = pj.PJSIP_TRANSPORT_TCP if settings["transport"] == "tcp" else pj.PJSIP_TRANSPORT_UDP
+    own = settings.get("own", "127.0.0.1")
+    by_ipv6 = ":" in own
+    transport.boundAddress = own
+    if settings["transport"] == "tls":
+        transport.tlsConfig.CaListFile = settings["authorities"]
+        transport.tlsConfig.verifyServer = True
+    kinds = {
+        "udp": (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_UDP6),
+        "tcp": (pj.PJSIP_TRANSPORT_TCP, pj.PJSIP_TRANSPORT_TCP6),
+        "tls": (pj.PJSIP_TRANSPORT_TLS, pj.PJSIP_TRANSPORT_TLS6),
+    }
+    kind = kinds[settings["transport"]][by_ipv6]
     endpoint.transportCreate(kind, transport)
     endpoint.libStart()
     endpoint.audDevManager().setNullDev()
@@ -121,7 +132,10 @@ def start(settings):
     account.regConfig.registrarUri = f"sip:{settings['server']};transport={settings['transport']}"
     account.regConfig.timeoutSec = settings.get("expires", 300)
     proof = pj.AuthCredInfo("digest", "*", settings["user"], 0, settings["password"])
-    account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    account.mediaConfig.transportConfig.boundAddress = own
+    if by_ipv6:
+        account.sipConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_PREFER_IPV6
+        account.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_PREFER_IPV6
     account.sipConfig.authCreds.append(proof)
     if settings.get("reliable"):
         account.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
