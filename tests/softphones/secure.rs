@@ -159,13 +159,13 @@ fn connect(server: &Server, authority: &Authority, name: Option<&str>) -> Tls {
         }
     };
     let host = ServerName::try_from("sip.az").unwrap();
-    let mut session = ClientConnection::new(Arc::new(config), host).unwrap();
+    let mut secured = ClientConnection::new(Arc::new(config), host).unwrap();
     let mut socket = TcpStream::connect(server.at("tls")).unwrap();
     socket.set_read_timeout(Some(SOON)).unwrap();
-    while session.is_handshaking() {
-        session.complete_io(&mut socket).unwrap();
+    while secured.is_handshaking() {
+        secured.complete_io(&mut socket).unwrap();
     }
-    StreamOwned::new(session, socket)
+    StreamOwned::new(secured, socket)
 }
 
 /// The certificate that the server shows now.
