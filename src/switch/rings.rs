@@ -214,7 +214,7 @@ impl Switch {
             _ => MAX_FORWARDS,
         };
         headers.push(Name::MaxForwards, hops.to_string());
-        for proxy in to.path.iter().chain(&to.routes) {
+        for proxy in &to.path {
             headers.push(Name::Route, proxy.as_str());
         }
         headers.push(Name::From, format!("{};tag={tag}", to.from));
