@@ -305,9 +305,8 @@ impl Switch {
             operator: None,
             credentials: trunk.credentials.clone(),
             trunk: Some(trunk.name.clone()),
-            routes,
             identity,
-            path: Vec::new(),
+            path: routes,
         };
         if let Some(one) = self
             .calls

@@ -35,11 +35,9 @@ pub(super) struct Invitation {
     pub(super) credentials: Option<Credentials>,
     /// By which trunk it goes out.
     pub(super) trunk: Option<TrunkName>,
-    /// Route values.
-    pub(super) routes: Vec<String>,
     /// `None`: a new one.
     pub(super) identity: Option<Identity>,
-    /// The proxies on the way (RFC 3327).
+    /// The proxies on the way (RFC 3327, RFC 3608).
     pub(super) path: Vec<String>,
 }
 
@@ -202,7 +200,6 @@ impl Switch {
             credentials: None,
             path: binding.path.clone(),
             trunk: None,
-            routes: Vec::new(),
             identity: None,
         };
         self.invite(call, invitation, now);

@@ -75,6 +75,9 @@ impl Switch {
         request.headers.push(Name::Contact, self.our_contact(flow));
         request.headers.push(Name::Accept, SDP);
         // A challenge is an answer like any other: without credentials it is not answered.
+        if let Some(trunk) = self.settings.trunks.get(at).cloned() {
+            self.expect_at(&trunk, flow);
+        }
         let sent = self.send_request(request, flow, Purpose::Qualify(at), None, now);
         let Some(line) = self.lines.lines.get_mut(at) else {
             return;

@@ -46,6 +46,7 @@ impl Switch {
         let Some(trunk) = self.settings.trunks.get(at).cloned() else {
             return;
         };
+        self.expect_at(&trunk, flow);
         let Some(uri) = domain_of(&trunk) else { return };
         let Uri::Sip(domain) = &uri else { return };
         let Some(line) = self.lines.lines.get_mut(at) else {
