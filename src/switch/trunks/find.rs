@@ -108,7 +108,7 @@ impl Switch {
     }
 
     /// The way to one of a trunk's servers: after each failure to the next.
-    pub(super) fn way_to_trunk(&self, at: usize, failures: u32) -> Option<Flow> {
+    pub(super) fn way_to_trunk(&mut self, at: usize, failures: u32) -> Option<Flow> {
         let targets = &self.lines.lines.get(at)?.targets;
         let count = targets.len().max(1);
         let target = targets.get(failures as usize % count)?;
@@ -116,7 +116,10 @@ impl Switch {
             remote: target.remote,
             local: target.local,
         };
-        self.flow_to(route, target.protocol.transport()?)
+        let flow = self.flow_to(route, target.protocol.transport()?)?;
+        let trunk = self.settings.trunks.get(at).cloned();
+        trunk.inspect(|trunk| self.expect_at(trunk, flow));
+        Some(flow)
     }
 
     /// Route values of requests to a trunk: what its registrar said (RFC 3608 §5), else its proxy.

@@ -62,8 +62,9 @@ impl Switch {
         };
         let misses = line.pulse.misses;
         let (routes, patience) = (self.routes_to(trunk), trunk.failover_after);
+        let uri = domain_of(trunk);
         let way = self.way_to_trunk(at, misses);
-        let (Some(uri), Some(flow)) = (domain_of(trunk), way) else {
+        let (Some(uri), Some(flow)) = (uri, way) else {
             return self.pulse_missed(at, now);
         };
         let who = format!("sip:qaynar@{}", self.settings.domain);
