@@ -125,13 +125,20 @@ impl Switch {
             return None;
         }
         let operator = leg.operator.clone()?;
-        let rung = |one: &&Binding| {
-            one.reg_id.is_some()
-                && one.flow == leg.flow
-                && Uri::parse_lenient(&one.contact) == invite.uri
+        let flows = self.registrar.contacts(&operator).iter();
+        let mut flows = flows.filter(|one| one.reg_id.is_some());
+        let rung = |one: &&Binding| Uri::parse_lenient(&one.contact) == invite.uri;
+        let own = flows
+            .clone()
+            .find(|one| one.flow == leg.flow && rung(one))
+            .cloned();
+        // A connection that closed has taken its binding along; its place is the only difference.
+        let gone = || {
+            let mut other = flows.find(rung)?.clone();
+            other.flow = leg.flow;
+            Some(other)
         };
-        let binding = self.registrar.contacts(&operator).iter().find(rung)?;
-        Some((operator.clone(), binding.clone()))
+        Some((operator.clone(), own.or_else(gone)?))
     }
 
     /// Forgets a flow that failed, and rings the phone by its next one (RFC 5626 §7).

@@ -159,13 +159,13 @@ fn connect(server: &Server, authority: &Authority, name: Option<&str>) -> Tls {
         }
     };
     let host = ServerName::try_from("sip.az").unwrap();
-    let mut secured = ClientConnection::new(Arc::new(config), host).unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), host).unwrap();
     let mut socket = TcpStream::connect(server.at("tls")).unwrap();
     socket.set_read_timeout(Some(SOON)).unwrap();
-    while secured.is_handshaking() {
-        secured.complete_io(&mut socket).unwrap();
+    while client.is_handshaking() {
+        client.complete_io(&mut socket).unwrap();
     }
-    StreamOwned::new(secured, socket)
+    StreamOwned::new(client, socket)
 }
 
 /// The certificate that the server shows now.
