@@ -129,6 +129,11 @@ impl<K: Ord + Clone> TimerTable<K> {
         self.by_key.get(key).copied()
     }
 
+    /// All keys whose timers are set.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.by_key.keys()
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _)| *at)

@@ -1,6 +1,6 @@
 //! What must always hold, for the simulator: the texts of what does not.
 
-use super::pbx::Switch;
+use super::pbx::{Switch, Timer};
 use crate::call::{Owner, Progress, Stage};
 use crate::time::Now;
 
@@ -73,6 +73,9 @@ impl Switch {
     /// What is left in the tables when nobody is in a call, apart from transactions, which end by
     /// their own timers.
     fn leftovers(&self) -> Vec<String> {
+        // Those of traces, of carriers and of phones go on when nobody is in a call.
+        let of_calls =
+            |timer: &&Timer| matches!(timer, Timer::Leg(_) | Timer::Call(_) | Timer::Unheard(_));
         let tables = [
             ("dialogs", self.dialogs.len()),
             ("claims", self.claims.len()),
@@ -80,7 +83,7 @@ impl Switch {
             ("questions to the resolver", self.resolving.len()),
             ("numbers outside", self.dialling.len()),
             ("INVITEs to answer", self.servers.len()),
-            ("timers", self.timers.len()),
+            ("timers", self.timers.keys().filter(of_calls).count()),
         ];
         let left = tables.into_iter().filter(|(_, count)| *count > 0);
         left.map(|(name, count)| format!("{count} {name} are left"))
