@@ -8,7 +8,8 @@
 //!    NAT perhaps. Another port than the present one only with the SSRC that we know, or when the
 //!    present one has been silent for a while;
 //! 3. any address of the carrier's networks: its gateways may speak from another address than they
-//!    described. They are heard, but sent to where they described;
+//!    described. They are heard once the described place has said nothing for two seconds, but sent to
+//!    where they described;
 //! 4. a stranger whose packets are under the peer's key: nobody else could have made them;
 //! 5. a stranger without a key never, unless the settings allow it: then only where the peer is behind a
 //!    NAT (it described an address that leads nowhere, and signals from another), within ten seconds of
@@ -253,7 +254,9 @@ impl Incoming {
                 .is_some_and(|(place, at)| place == source && now.since(at) < SOURCE_REST);
             return match rank {
                 Rank::Described => true,
-                Rank::Known | Rank::Carrier => !left,
+                Rank::Known => !left,
+                // Another of the carrier's callers may still speak to a port that was his.
+                Rank::Carrier => !left && now.since(home.since) >= SOURCE_REST,
                 Rank::Stranger => !left && home.hears_stranger(now),
             };
         };

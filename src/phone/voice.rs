@@ -210,7 +210,13 @@ impl Voice {
             self.accepted.iter().copied().find(same)
         };
         let Some(law) = law else {
-            self.heard.strange += 1;
+            // A stream that says nothing is kept open so (RFC 6263 §4.6).
+            match payload.is_empty() {
+                true => {
+                    self.follow(&packet, None);
+                }
+                false => self.heard.strange += 1,
+            }
             return None;
         };
         self.heard.packets += 1;
