@@ -512,12 +512,17 @@ mod tests {
         let home = home("198.51.100.1:4000", "198.51.100.2");
         let mut incoming = Incoming::default();
         let (other, third) = (place("192.0.2.9:5000"), place("192.0.2.10:5000"));
-        let soon = DAY + Duration::from_millis(20);
-        let mut take = |ssrc, from| incoming.take(&header(ssrc, 1), from, &home, true, soon);
-        assert_eq!(take(1, other), Taken::First);
-        assert_eq!(take(666, third), Taken::Refused, "one at a time");
+        let (soon, later) = (DAY + Duration::from_millis(20), DAY + SOURCE_REST);
+        let mut take = |ssrc, from, at| incoming.take(&header(ssrc, 1), from, &home, true, at);
+        assert_eq!(
+            take(1, other, soon),
+            Taken::Refused,
+            "the described one first"
+        );
+        assert_eq!(take(1, other, later), Taken::First);
+        assert_eq!(take(666, third, later), Taken::Refused, "one at a time");
         assert_eq!(incoming.source(), None);
-        incoming.take(&header(1, 2), home.described, &home, true, soon);
+        incoming.take(&header(1, 2), home.described, &home, true, later);
         assert_eq!(incoming.source(), Some(home.described));
     }
 

@@ -177,6 +177,10 @@ impl World {
             (event.call == Some(call)).then(|| operator.clone())
         })?;
         let caller = self.books.caller_of.get(&call).copied()?;
+        // An operator who calls outside is connected with a carrier's phone, not with one of his own.
+        if self.players[caller].operator() == Some(connected.as_str()) {
+            return None;
+        }
         let operator = self
             .players
             .iter()
