@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rtp_rs::{RtpPacketBuilder, RtpReader};
 
 use crate::moment::{eventually, now, throughout};
+use crate::ports::free_port;
 use crate::tone;
 
 /// Payload type of µ-law (RFC 3551 §6).
@@ -73,7 +74,9 @@ impl Ear {
     }
 
     fn with(ip: IpAddr, packet_time: u32, tone: Option<u32>, payload_type: u8) -> Self {
-        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        // A port that the system gives at once to the next ear would bring what a server still sends to
+        // the last one.
+        let socket = UdpSocket::bind((ip, free_port())).unwrap();
         let port = socket.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let voice = Arc::new(Mutex::new(Voice {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Below the ports that the system hands out by itself (32,768 and above on Linux): a port of
 /// those, found free, can be given to any other socket before the phone has opened it.
 const FIRST: u16 = 20_000; // Above the blocks of the servers' media.
-const BLOCKS: u16 = 40;
-const BLOCK: u16 = 200;
+const BLOCKS: u16 = 20;
+const BLOCK: u16 = 500;
 
 /// The block of this run of the tests, ours as long as its first port is held.
 static OURS: LazyLock<(UdpSocket, u16)> = LazyLock::new(|| {
