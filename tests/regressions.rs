@@ -17,3 +17,5 @@ mod nat;
 mod races;
 #[path = "regressions/transfers.rs"]
 mod transfers;
+#[path = "regressions/unfit.rs"]
+mod unfit;

@@ -195,9 +195,9 @@ impl Domain {
             }),
             Input::Reachable(id, reachable) => {
                 let reason = if reachable {
-                    "a phone is registered"
+                    "a phone can ring"
                 } else {
-                    "no phone is registered"
+                    "no phone can ring"
                 };
                 self.change(&id, now, reason, |operator| operator.reachable = reachable);
             }

@@ -228,6 +228,7 @@ impl Switch {
         if let Some(early) = early {
             dialog.local_cseq = early.dialog.local_cseq;
         }
+        self.phone_is_fit(id);
         let way = self.next_hop(&dialog, flow);
         let bytes = self.acknowledge(&mut dialog, invite, way);
         let Some(leg) = self.legs.get_mut(&id) else {

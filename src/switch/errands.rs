@@ -70,6 +70,9 @@ impl Switch {
                 Done::Resumed => Input::Resume,
             };
             self.tell_queue(change(operator.clone()), now);
+            if matches!(done, Done::LoggedIn | Done::Resumed) {
+                self.forgive_phones(operator, now);
+            }
         }
         let state = self.domain.state(operator);
         let state = state.unwrap_or(OperatorState::LoggedOut);

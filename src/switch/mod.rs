@@ -40,6 +40,7 @@ mod takeover;
 mod traces;
 mod transfer;
 pub mod trunks;
+mod unfit;
 mod violations;
 mod ways;
 

@@ -17,6 +17,7 @@ use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
 use super::trunks::{Lines, TrunkTimer};
+use super::unfit::Unfit;
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
@@ -96,6 +97,8 @@ pub struct Switch {
     pub(super) closing: BTreeMap<LegId, (Option<CallId>, Side, u16)>,
     /// Phones that are not rung until they speak.
     pub(super) silent: Silent,
+    /// Phones that refuse what we offer.
+    pub(super) unfit: Unfit,
     /// Connections whose peers proved by certificate to be a trunk.
     pub(super) proved: BTreeMap<ConnectionId, TrunkName>,
     /// The messages of the calls in progress.
@@ -143,6 +146,7 @@ impl Switch {
             last_targets: BTreeMap::new(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
+            unfit: Unfit::default(),
             proved: BTreeMap::new(),
             traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),

@@ -354,6 +354,7 @@ impl Switch {
         };
         let call = leg.call();
         let failed = self.failed_flow(id, status);
+        self.phone_refused(id, status, now);
         self.forget_leg(id, now);
         let Some(call) = call else { return };
         if let Some((operator, binding)) = failed {

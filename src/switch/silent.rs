@@ -44,7 +44,9 @@ impl Switch {
     /// same phone must not ring twice (RFC 5626 §7).
     pub(super) fn phones_of(&self, operator: &OperatorId) -> Vec<Binding> {
         let contacts = self.registrar.contacts(operator).iter();
-        let speaks = |binding: &&Binding| !self.silent.has(operator, binding);
+        let speaks = |binding: &&Binding| {
+            !self.silent.has(operator, binding) && !self.unfit.has(operator, binding)
+        };
         let mut phones: Vec<Binding> = Vec::new();
         for binding in contacts.filter(speaks) {
             phones.retain(|other| !other.is_same_device(binding));
@@ -58,27 +60,27 @@ impl Switch {
         let Some(leg) = self.legs.get(&id) else {
             return;
         };
-        let Progress::Calling {
-            heard: false,
-            invite,
-            ..
-        } = &leg.progress
-        else {
+        if !matches!(leg.progress, Progress::Calling { heard: false, .. }) {
             return;
-        };
-        let Some(operator) = &leg.operator else {
-            return;
+        }
+        if let Some((operator, binding)) = self.rung_binding(id) {
+            self.fall_silent(operator, binding, now);
+        }
+    }
+
+    /// The binding by which a leg rings, or was rung.
+    pub(super) fn rung_binding(&self, id: LegId) -> Option<(OperatorId, Binding)> {
+        let leg = self.legs.get(&id)?;
+        let operator = leg.operator.clone()?;
+        let Progress::Calling { invite, .. } = &leg.progress else {
+            return None;
         };
         let rung = |binding: &&Binding| {
             binding.flow == leg.flow
                 && Uri::parse_lenient(&binding.contact).is_equivalent(&invite.uri)
         };
-        let binding = self.registrar.contacts(operator).iter().find(rung);
-        let Some(binding) = binding.cloned() else {
-            return;
-        };
-        let operator = operator.clone();
-        self.fall_silent(operator, binding, now);
+        let binding = self.registrar.contacts(&operator).iter().find(rung);
+        Some((operator, binding?.clone()))
     }
 
     /// The phone of a leg does not answer inside its dialog either: nobody else waits for it.
@@ -152,9 +154,10 @@ impl Switch {
             }
             stands
         });
+        self.unfit.forget(registrar);
     }
 
-    fn phones_changed(&mut self, operator: OperatorId, reason: &'static str, now: Now) {
+    pub(super) fn phones_changed(&mut self, operator: OperatorId, reason: &'static str, now: Now) {
         let contacts = self.registrar.contacts(&operator).len();
         let change = Change {
             operator,

@@ -51,7 +51,7 @@ pub(crate) struct House {
     snapshots: BTreeMap<CallId, String>,
     settings: Settings,
     /// Whoever has a phone, and where.
-    known: Vec<Command>,
+    pub(crate) known: Vec<Command>,
 }
 
 /// The far end of a dialog.

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::PublicKeyData;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use sha2::{Digest, Sha256};
 
 /// An authority that lives as long as its test.
 pub(crate) struct Authority {
@@ -34,4 +38,10 @@ impl Authority {
         let [certificate, key] = paths;
         (certificate, key)
     }
+}
+
+/// The fingerprint of the public key that a file of [`Authority::sign`] belongs to, as browsers take it.
+pub(crate) fn fingerprint(key: &Path) -> String {
+    let key = KeyPair::from_pem(&std::fs::read_to_string(key).unwrap()).unwrap();
+    STANDARD.encode(Sha256::digest(key.subject_public_key_info()))
 }

@@ -8,6 +8,7 @@
 )]
 
 mod baresip;
+mod browser;
 mod certificates;
 mod dns;
 mod ear;
@@ -22,6 +23,7 @@ mod server;
 mod sipp;
 mod tone;
 
+mod browsers;
 mod calls;
 mod codes;
 mod extensions;

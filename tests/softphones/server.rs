@@ -119,6 +119,19 @@ impl Setup {
         self
     }
 
+    /// Also by WebSocket.
+    pub(crate) fn websocket(mut self) -> Self {
+        self.listen.push_str(", \"ws://127.0.0.1:0\"");
+        self
+    }
+
+    /// Also by WebSocket within TLS.
+    pub(crate) fn secure_websocket(self) -> Self {
+        let mut with = self.tls();
+        with.listen.push_str(", \"wss://127.0.0.1:0\"");
+        with
+    }
+
     /// Runs on this host alone.
     pub(crate) fn on(mut self, host: &Host) -> Self {
         self.host = Some(host.clone());
@@ -295,11 +308,14 @@ impl Place {
             address(&said, "udp").unwrap(),
             address(&said, "tcp").unwrap(),
         );
-        let tls = address(&said, "tls");
+        let others: Vec<(&str, SocketAddr)> = ["tls", "ws", "wss"]
+            .into_iter()
+            .filter_map(|transport| Some((transport, address(&said, transport)?)))
+            .collect();
         // A restart takes the same ports.
         self.listen = format!("\"udp://{udp}\", \"tcp://{tcp}\"");
-        if let Some(tls) = tls {
-            self.listen.push_str(&format!(", \"tls://{tls}\""));
+        for (transport, at) in &others {
+            self.listen.push_str(&format!(", \"{transport}://{at}\""));
         }
         self.write_config();
         Server {
@@ -307,7 +323,7 @@ impl Place {
             process,
             udp,
             tcp,
-            tls,
+            others,
         }
     }
 }
@@ -327,17 +343,21 @@ pub(crate) struct Server {
     pub(crate) udp: SocketAddr,
     /// Where it takes connections.
     pub(crate) tcp: SocketAddr,
-    /// Where it takes connections by TLS.
-    tls: Option<SocketAddr>,
+    /// Where it takes connections by "tls", "ws" and "wss".
+    others: Vec<(&'static str, SocketAddr)>,
 }
 
 impl Server {
     /// Where it hears by this transport.
     pub(crate) fn at(&self, transport: &str) -> SocketAddr {
         match transport {
-            "tls" => self.tls.expect("a server by TLS"),
             "tcp" => self.tcp,
-            _ => self.udp,
+            "udp" => self.udp,
+            other => {
+                let mut others = self.others.iter();
+                let found = others.find(|(name, _)| *name == other);
+                found.expect("a server by this transport").1
+            }
         }
     }
 
