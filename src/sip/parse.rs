@@ -29,6 +29,19 @@ pub struct Malformed {
 /// # Errors
 /// What is wrong, and whom to tell.
 pub fn parse_datagram(bytes: &[u8]) -> Result<Message, Malformed> {
+    parse_whole(bytes, false)
+}
+
+/// Reads what came in one message of a WebSocket: one of SIP, and nothing behind it (RFC 7118 §5.2); a
+/// second one would else be lost without a word.
+///
+/// # Errors
+/// What is wrong, and whom to tell.
+pub fn parse_frame(bytes: &[u8]) -> Result<Message, Malformed> {
+    parse_whole(bytes, true)
+}
+
+fn parse_whole(bytes: &[u8], alone: bool) -> Result<Message, Malformed> {
     let start = bytes
         .iter()
         .position(|byte| !matches!(byte, b'\r' | b'\n'))
@@ -50,8 +63,14 @@ pub fn parse_datagram(bytes: &[u8]) -> Result<Message, Malformed> {
         Ok(length) => length,
         Err(fault) => return Err(head.malformed(fault)),
     };
-    match after.get(..length.unwrap_or(after.len())) {
-        Some(body) => head.finish(body.to_vec()),
+    match after.split_at_checked(length.unwrap_or(after.len())) {
+        Some((_, rest)) if alone && !rest.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => {
+            Err(head.malformed(Fault::BadHeader {
+                name: Name::ContentLength,
+                what: "more follows: a frame holds one message",
+            }))
+        }
+        Some((body, _)) => head.finish(body.to_vec()),
         None => Err(head.malformed(Fault::ShortBody)),
     }
 }

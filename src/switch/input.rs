@@ -11,7 +11,7 @@ use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::locate;
 use crate::sip::message::Message;
-use crate::sip::parse::{Malformed, parse_datagram};
+use crate::sip::parse::{Malformed, parse_datagram, parse_frame};
 
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
@@ -76,7 +76,16 @@ pub struct Route {
 impl Input {
     /// A datagram that arrived, whether it can be read or not.
     pub fn datagram(flow: Flow, bytes: &[u8]) -> Self {
-        match parse_datagram(bytes) {
+        Self::read(flow, parse_datagram(bytes))
+    }
+
+    /// What came in one message of a WebSocket.
+    pub fn frame(flow: Flow, bytes: &[u8]) -> Self {
+        Self::read(flow, parse_frame(bytes))
+    }
+
+    fn read(flow: Flow, read: Result<Message, Malformed>) -> Self {
+        match read {
             Ok(message) => Self::Message {
                 flow,
                 message: Box::new(message),

@@ -25,6 +25,11 @@ pub(crate) struct House {
 impl House {
     /// With the shipped dialplan; `extra` goes to the end of qaynar.toml.
     pub(crate) fn new(extra: &str) -> Self {
+        Self::listening(&[], extra)
+    }
+
+    /// The same, also by these transports: "ws".
+    pub(crate) fn listening(transports: &[&str], extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path();
         let plans = base.join("dialplans");
@@ -40,8 +45,11 @@ impl House {
                 fs::copy(&sound, to.join(entry.unwrap().file_name())).unwrap();
             }
         }
-        let config =
-            format!("[sip]\nlisten = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\n{extra}\n");
+        let listeners = ["udp", "tcp"].iter().chain(transports);
+        let listeners: Vec<String> = listeners
+            .map(|transport| format!("\"{transport}://127.0.0.1:0\""))
+            .collect();
+        let config = format!("[sip]\nlisten = [{}]\n{extra}\n", listeners.join(", "));
         fs::write(base.join("qaynar.toml"), config).unwrap();
         Self { folder }
     }
@@ -90,16 +98,22 @@ impl House {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (mut udp, mut tcp) = (None, None);
+        let mut places: Vec<(String, SocketAddr)> = Vec::new();
         for line in lines.by_ref().map_while(Result::ok) {
-            let place = |prefix: &str| line.strip_prefix(prefix)?.parse::<SocketAddr>().ok();
-            udp = udp.or(place("SIP on udp "));
-            tcp = tcp.or(place("SIP on tcp "));
+            let place = line.strip_prefix("SIP on ");
+            let place = place.and_then(|place| place.split_once(' '));
+            if let Some((transport, address)) = place {
+                places.push((transport.to_owned(), address.parse().unwrap()));
+            }
             if line.contains("ready") {
                 break;
             }
         }
-        let (Some(udp), Some(tcp)) = (udp, tcp) else {
+        let at = |wanted: &str| {
+            let found = places.iter().find(|(transport, _)| transport == wanted);
+            found.map(|(_, address)| *address)
+        };
+        let (Some(udp), Some(tcp)) = (at("udp"), at("tcp")) else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("it does not start:\n{}", self.log());
@@ -108,6 +122,7 @@ impl House {
             child,
             udp,
             tcp,
+            places,
             log: self.path().join("log"),
         }
     }
@@ -137,6 +152,8 @@ pub(crate) struct Server {
     pub(crate) udp: SocketAddr,
     /// Where it takes connections.
     pub(crate) tcp: SocketAddr,
+    /// Where it hears, by each transport.
+    places: Vec<(String, SocketAddr)>,
     log: std::path::PathBuf,
 }
 
@@ -164,7 +181,14 @@ impl Server {
 
     /// A connection to the server.
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.tcp).unwrap();
+        self.connect_by("tcp")
+    }
+
+    /// A connection to where it hears by this transport.
+    pub(crate) fn connect_by(&self, transport: &str) -> TcpStream {
+        let mut places = self.places.iter();
+        let place = places.find(|(name, _)| name == transport);
+        let stream = TcpStream::connect(place.expect("it hears there").1).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream

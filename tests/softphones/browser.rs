@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,18 +31,36 @@ struct Talk {
     over: AtomicBool,
 }
 
+/// Where a page comes from.
+pub(crate) struct Site(TcpListener);
+
+impl Site {
+    /// On a free port.
+    pub(crate) fn open() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    /// What the browser tells of it.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.0.local_addr().unwrap())
+    }
+}
+
 /// A browser with one page.
 pub(crate) struct Browser {
     process: Process,
     talk: Arc<Talk>,
-    /// Where the page comes from.
-    site: SocketAddr,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
     /// The phone of an operator over "ws" or "wss"; it registers, and rings until it is told what to do.
     pub(crate) fn start(server: &Server, operator: &str, transport: &str) -> Self {
+        Self::start_at(Site::open(), server, operator, transport)
+    }
+
+    /// The same on the page of this site.
+    pub(crate) fn start_at(site: Site, server: &Server, operator: &str, transport: &str) -> Self {
         let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join(MODULES);
         assert!(
             modules.is_dir(),
@@ -55,12 +73,8 @@ impl Browser {
             "server": format!("{transport}://{}", server.at(transport)),
             "instance": "6a0b7f0e-31c5-4d6c-9c3c-0b6e1d1a0101",
         });
-        let (talk, listener) = (
-            Arc::new(Talk::default()),
-            TcpListener::bind("127.0.0.1:0").unwrap(),
-        );
-        let site = listener.local_addr().unwrap();
-        serve(listener, &talk, &settings.to_string());
+        let (talk, address) = (Arc::new(Talk::default()), site.origin());
+        serve(site.0, &talk, &settings.to_string());
         let profile = tempfile::tempdir_in(server.place.path()).unwrap();
         let mut command = Command::new("chromium");
         command.args([
@@ -82,20 +96,14 @@ impl Browser {
             command.arg(format!("--ignore-certificate-errors-spki-list={key}"));
         }
         // A page of this machine is a secure context, so that it has a microphone.
-        command.arg(format!("http://{site}/phone.html"));
+        command.arg(format!("{address}/phone.html"));
         // Its helpers go with it.
         command.process_group(0);
         Self {
             process: Process::start(PACKAGE, &mut command),
             talk,
-            site,
             _profile: profile,
         }
-    }
-
-    /// The page's origin.
-    pub(crate) fn origin(&self) -> String {
-        format!("http://{}", self.site)
     }
 
     /// Tells the page to do something.
@@ -126,12 +134,6 @@ impl Browser {
     /// Waits until it is registered.
     pub(crate) fn is_registered(&self) {
         self.tells(1, "registered");
-    }
-
-    /// Ends as a laptop does whose battery is empty.
-    pub(crate) fn kill(&mut self) {
-        self.end();
-        self.process.kill();
     }
 
     fn end(&self) {

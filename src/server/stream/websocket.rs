@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use super::{PONG, QUEUED_BYTES, READ, Seat, Signs, Streams, WRITE_TIMEOUT, until_too_late};
 use crate::sip::flow::Flow;
@@ -26,6 +27,8 @@ const PROTOCOL: &str = "sip";
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// A peer from whom nothing came for so long, not even a pong, is gone.
 const SILENCE: Duration = PING_EVERY.saturating_mul(3);
+/// How long a peer who did wrong may take to hear why it is closed.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// The handshake of HTTP, and then messages until either side ends it.
 pub(super) async fn serve<S>(streams: &Streams, seat: Seat, stream: S, flow: Flow)
@@ -63,13 +66,15 @@ where
         connection: Some(id),
         ..flow
     };
-    let (sink, source) = socket.split();
+    let (mut sink, mut source) = socket.split();
+    let mut why = None;
     {
-        let reading = pin!(read_all(streams, source, flow, &signs));
-        let writing = pin!(write_all(sink, queue, &signs));
+        let reading = pin!(read_all(streams, &mut source, flow, &signs));
+        let writing = pin!(write_all(&mut sink, queue, &signs));
         tokio::select! {
             outcome = reading => {
                 tracing::debug!(connection = id.0, ?outcome, "WebSocket closed by peer");
+                why = outcome.err().and_then(|error| farewell(&error));
             }
             () = writing => {
                 tracing::debug!(connection = id.0, "WebSocket closed by us");
@@ -79,7 +84,42 @@ where
             }
         }
     }
+    if let (Some(why), Ok(socket)) = (why, sink.reunite(source)) {
+        // A peer who takes no leave in time goes without.
+        let _ = tokio::time::timeout(LEAVE, take_leave(socket, why)).await;
+    }
     streams.ended(flow).await;
+}
+
+/// What a peer is told whose frames cannot be used (RFC 6455 §7.4.1).
+fn farewell(error: &io::Error) -> Option<CloseFrame> {
+    let error = error.get_ref()?.downcast_ref::<Error>()?;
+    let (code, reason) = match error {
+        Error::Capacity(_) => (CloseCode::Size, "too long for a message of SIP"),
+        Error::Utf8(_) => (CloseCode::Invalid, "a text frame is not UTF-8"),
+        Error::Protocol(_) => (CloseCode::Protocol, "not a frame of RFC 6455"),
+        _ => return None,
+    };
+    let reason = reason.into();
+    Some(CloseFrame { code, reason })
+}
+
+/// Says why, and hears out what the peer was still sending: a socket that is closed with octets unread is
+/// reset, which would take the word along.
+async fn take_leave<S>(mut socket: WebSocketStream<S>, why: CloseFrame)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if socket.close(Some(why)).await.is_err() || socket.get_mut().shutdown().await.is_err() {
+        return;
+    }
+    let mut rest = [0; READ];
+    while socket
+        .get_mut()
+        .read(&mut rest)
+        .await
+        .is_ok_and(|length| length > 0)
+    {}
 }
 
 /// Takes whoever speaks SIP (RFC 7118 §4.1) and comes from a page that may. A page that a person merely
@@ -154,7 +194,7 @@ async fn read_all(
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         // RFC 7118 §5.4: the frame bounds the message, and Content-Length may be left out.
-        streams.hand_over(Input::datagram(flow, &bytes)).await?;
+        streams.hand_over(Input::frame(flow, &bytes)).await?;
     }
 }
 
