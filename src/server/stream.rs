@@ -277,7 +277,7 @@ impl Streams {
             return self.forget(seat.id);
         };
         let shaken = tokio::select! {
-            shaken = tokio::time::timeout(self.handshake, tls.accept(stream)) => shaken,
+            shaken = tokio::time::timeout(self.handshake, tls.accept(stream, flow.transport)) => shaken,
             () = seat.signs.evicted.notified() => return,
         };
         match shaken {

@@ -28,6 +28,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use super::clock::Clock;
 use super::identity::{DomainVerifier, domains, valid_until};
 use crate::config::Tls as Settings;
+use crate::sip::flow::Transport;
 use crate::store::health::{Health, Part};
 use crate::time::Wall;
 
@@ -94,6 +95,9 @@ pub enum TlsError {
 /// What handshakes need.
 struct Made {
     server: Option<Arc<ServerConfig>>,
+    /// For browsers: nobody is asked for a certificate. A browser gives up a WebSocket that is (it cannot
+    /// let its user choose one there), and nobody is a trunk by WebSocket.
+    pages: Option<Arc<ServerConfig>>,
     client: Arc<ClientConfig>,
     /// When our certificate ends.
     until: Option<Wall>,
@@ -233,8 +237,13 @@ impl Tls {
     pub async fn accept(
         &self,
         stream: TcpStream,
+        transport: Transport,
     ) -> io::Result<(server::TlsStream<TcpStream>, Vec<String>)> {
-        let config = self.made().server.clone();
+        let made = self.made();
+        let config = match transport.is_websocket() {
+            true => made.pages.clone(),
+            false => made.server.clone(),
+        };
         let config = config.ok_or_else(|| io::Error::other("no certificate"))?;
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         let names = names_of(stream.get_ref().1.peer_certificates());
@@ -299,9 +308,13 @@ fn names_of(certificates: Option<&[CertificateDer<'_>]>) -> Vec<String> {
 fn make(settings: &Settings, now: Wall) -> Result<Made, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let own = own(settings, &provider, now)?;
-    let server = match &own {
-        Some((_, key)) => Some(Arc::new(server_config(settings, &provider, key)?)),
-        None => None,
+    let (server, pages) = match &own {
+        Some((_, key)) => {
+            let config = |client_ca| server_config(settings, client_ca, &provider, key);
+            let all = config(settings.client_ca.as_deref())?;
+            (Some(Arc::new(all)), Some(Arc::new(config(None)?)))
+        }
+        None => (None, None),
     };
     let verifier = DomainVerifier::new(trusted(settings)?, Arc::clone(&provider));
     let client = ClientConfig::builder_with_provider(provider);
@@ -321,6 +334,7 @@ fn make(settings: &Settings, now: Wall) -> Result<Made, TlsError> {
     client.resumption = Resumption::disabled();
     Ok(Made {
         server,
+        pages,
         client: Arc::new(client),
         until: own.and_then(|(until, _)| until),
     })
@@ -361,13 +375,14 @@ fn own(settings: &Settings, provider: &CryptoProvider, now: Wall) -> Result<Opti
 
 fn server_config(
     settings: &Settings,
+    client_ca: Option<&Path>,
     provider: &Arc<CryptoProvider>,
     key: &Arc<CertifiedKey>,
 ) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(|source| unusable(settings, source))?;
-    let builder = match &settings.client_ca {
+    let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let roots = Arc::new(roots(path, "client_ca")?);
@@ -376,7 +391,7 @@ fn server_config(
                 .allow_unauthenticated()
                 .build();
             let verifier = verifier.map_err(|_| TlsError::NotPem {
-                path: path.clone(),
+                path: path.to_owned(),
                 setting: "client_ca",
                 wanted: "certificate",
             })?;

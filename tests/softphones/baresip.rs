@@ -32,6 +32,7 @@ pub(crate) struct Setup {
     host: Option<Host>,
     address: String,
     remote: Option<SocketAddr>,
+    port: u16,
     /// A word of baresip's; empty: in the clear.
     encryption: &'static str,
 }
@@ -51,6 +52,7 @@ impl Setup {
             host: None,
             address: "127.0.0.1".into(),
             remote: None,
+            port: 0,
             encryption: "",
         }
     }
@@ -68,6 +70,18 @@ impl Setup {
         self.host = Some(host.clone());
         self.address = address.into();
         self.remote = Some(server.parse().unwrap());
+        self
+    }
+
+    /// Its server is a proxy at this place.
+    pub(crate) fn through(mut self, proxy: SocketAddr) -> Self {
+        self.remote = Some(proxy);
+        self
+    }
+
+    /// Hears at this port.
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -122,7 +136,7 @@ impl Setup {
         tone::write_wav(&voice, self.tone, 60.0);
         std::fs::write(
             path.join("config"),
-            config(control, path, &voice, &self.address),
+            config(control, path, &voice, (&self.address, self.port)),
         )
         .unwrap();
         if self.transport == "tls" {
@@ -176,11 +190,11 @@ impl Setup {
     }
 }
 
-fn config(control: u16, folder: &Path, voice: &Path, address: &str) -> String {
+fn config(control: u16, folder: &Path, voice: &Path, (address, port): (&str, u16)) -> String {
     let (folder, voice) = (folder.display(), voice.display());
     format!(
         "poll_method epoll
-sip_listen {address}:0
+sip_listen {address}:{port}
 net_interface {address}
 call_local_timeout 120
 call_max_calls 4

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +47,7 @@ impl Site {
 
 /// A browser with one page.
 pub(crate) struct Browser {
-    process: Process,
+    _process: Process,
     talk: Arc<Talk>,
     _profile: tempfile::TempDir,
 }
@@ -97,10 +96,8 @@ impl Browser {
         }
         // A page of this machine is a secure context, so that it has a microphone.
         command.arg(format!("{address}/phone.html"));
-        // Its helpers go with it.
-        command.process_group(0);
         Self {
-            process: Process::start(PACKAGE, &mut command),
+            _process: Process::start_group(PACKAGE, &mut command),
             talk,
             _profile: profile,
         }
@@ -135,18 +132,11 @@ impl Browser {
     pub(crate) fn is_registered(&self) {
         self.tells(1, "registered");
     }
-
-    fn end(&self) {
-        self.talk.over.store(true, Ordering::Relaxed);
-        let group = format!("-{}", self.process.pid());
-        let ended = Command::new("kill").args(["-KILL", "--", &group]).status();
-        assert!(ended.is_ok(), "apt-get install procps");
-    }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        self.end();
+        self.talk.over.store(true, Ordering::Relaxed);
         if std::thread::panicking() {
             eprintln!("── the page said ──\n{}", self.said().join("\n"));
         }

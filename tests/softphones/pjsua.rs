@@ -1,5 +1,6 @@
 //! A softphone on pjsua2, by our script in `tests/data/softphones`.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) struct Setup {
     answers: bool,
     reliable: bool,
     mailbox: bool,
+    remote: Option<SocketAddr>,
 }
 
 impl Setup {
@@ -32,6 +34,7 @@ impl Setup {
             answers: true,
             reliable: false,
             mailbox: false,
+            remote: None,
         }
     }
 
@@ -44,6 +47,12 @@ impl Setup {
     /// Over this transport.
     pub(crate) fn over(mut self, transport: &'static str) -> Self {
         self.transport = transport;
+        self
+    }
+
+    /// Its server is a proxy at this place.
+    pub(crate) fn through(mut self, proxy: SocketAddr) -> Self {
+        self.remote = Some(proxy);
         self
     }
 
@@ -74,7 +83,7 @@ impl Setup {
         );
         tone::write_wav(&voice, self.tone, 60.0);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let remote = server.at(self.transport);
+        let remote = self.remote.unwrap_or_else(|| server.at(self.transport));
         let settings = serde_json::json!({
             "user": self.operator,
             "password": password(&self.operator),

@@ -1,6 +1,7 @@
 //! Programs that a test starts, listens to, and ends.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -14,9 +15,18 @@ pub(crate) struct Process {
     child: Child,
     stdin: Option<ChildStdin>,
     said: Arc<Mutex<Vec<String>>>,
+    /// It leads a group: its children go with it.
+    leads: bool,
 }
 
 impl Process {
+    /// Starts it with children of its own, which end with it.
+    pub(crate) fn start_group(package: &str, command: &mut Command) -> Self {
+        let mut process = Self::start(package, command.process_group(0));
+        process.leads = true;
+        process
+    }
+
     /// Starts it; a missing program names its Debian package.
     pub(crate) fn start(package: &str, command: &mut Command) -> Self {
         let name = Path::new(command.get_program());
@@ -37,6 +47,7 @@ impl Process {
             child,
             stdin,
             said,
+            leads: false,
         }
     }
 
@@ -103,9 +114,18 @@ impl Process {
 
     /// Ends it as a power cut does.
     pub(crate) fn kill(&mut self) {
+        self.kill_children();
         // It may have ended by itself.
         let _ = self.child.kill();
         self.child.wait().unwrap();
+    }
+
+    fn kill_children(&self) {
+        if self.leads {
+            let group = format!("-{}", self.pid());
+            // They may have ended by themselves.
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        }
     }
 
     /// Waits for its end.
@@ -123,6 +143,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        self.kill_children();
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {

@@ -36,6 +36,7 @@ pub(crate) struct Scenario {
     port: Option<u16>,
     address: &'static str,
     tcp: bool,
+    remote: Option<SocketAddr>,
 }
 
 impl Scenario {
@@ -52,6 +53,7 @@ impl Scenario {
             port: None,
             address: "127.0.0.1",
             tcp: false,
+            remote: None,
         }
     }
 
@@ -97,6 +99,12 @@ impl Scenario {
         self
     }
 
+    /// To a proxy at this place.
+    pub(crate) fn through(mut self, proxy: SocketAddr) -> Self {
+        self.remote = Some(proxy);
+        self
+    }
+
     /// Over TCP, one connection.
     pub(crate) fn over_tcp(mut self) -> Self {
         self.tcp = true;
@@ -117,7 +125,8 @@ impl Scenario {
         assert_eq!(missing, None, "a word of the scenario is not filled in");
         std::fs::write(folder.join("scenario.xml"), text).unwrap();
         let port = self.port.unwrap_or_else(free_port);
-        let remote = if self.tcp { server.tcp } else { server.udp };
+        let own = if self.tcp { server.tcp } else { server.udp };
+        let remote = self.remote.unwrap_or(own);
         let call_id = format!("sipp-{number}-{}", std::process::id());
         let (transport, port_text) = (if self.tcp { "t1" } else { "u1" }, port.to_string());
         let mut command = Command::new("sipp");

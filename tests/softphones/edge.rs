@@ -1,0 +1,181 @@
+//! Kamailio between us and others: as edge proxy before the phones (RFC 3327), as our proxy towards a
+//! carrier, and as a carrier that forks, and loses what it is sent first.
+
+use std::net::SocketAddr;
+
+use crate::baresip::{self, Baresip};
+use crate::ear::{Ear, ULAW};
+use crate::kamailio::Kamailio;
+use crate::ports::free_port;
+use crate::server::{HOLD, SOON, Server, Setup};
+use crate::sipp::{Phone, Scenario, audio, talk};
+
+const CALLER: u32 = 350;
+const OPERATOR: u32 = 480;
+/// Whom the operator calls outside.
+const NUMBER: &str = "0506802299";
+
+#[test]
+fn a_phone_behind_an_edge_proxy_is_called_by_its_path_and_holds_resumes_and_hangs_up() {
+    let server = Setup::new().operator("101").start();
+    let proxy = Kamailio::edge(&server);
+    let phone = baresip::Setup::new("101", OPERATOR).through(proxy.at);
+    let mut phone = phone.start(&server);
+    phone.goes_on_shift(&server, "101");
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    caller.ear.hears(OPERATOR, SOON);
+    phone.heard(CALLER, SOON);
+    let rung = phone.process.said();
+    let invite = rung.split("INVITE sip:101").nth(1).unwrap();
+    let head = invite.split("m=audio").next().unwrap();
+    assert_eq!(head.matches("Via: SIP/2.0/UDP").count(), 2, "{head}");
+    phone.command("hold", "");
+    caller.ear.hears(HOLD, SOON);
+    phone.command("resume", "");
+    caller.ear.hears(OPERATOR, SOON);
+    caller.hangs_up();
+    phone.tells("CALL_CLOSED", SOON);
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    server.operator_is("101", "free");
+
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    caller.ear.hears(OPERATOR, SOON);
+    phone.command("hangup", "");
+    caller.is_hung_up_on();
+    server.records(2)[1]
+        .ended("hung_up", "operator")
+        .with("101");
+    caller.ear.heard_one_stream();
+    server.is_drained();
+    server.tells_nobody(&["501234567"]);
+}
+
+/// A server whose calls to mobile numbers go to this carrier, by these further settings of the trunk.
+fn with_carrier(peer: SocketAddr, more: &str) -> (Server, Baresip) {
+    let trunk = format!(
+        "[[trunks]]\nname = \"carrier\"\npeer = \"sip:{peer};transport=udp\"\nfrom = \"+994124040404\"\n{more}"
+    );
+    let outgoing = "[[outgoing]]\nname = \"mobile\"\nnumbers = \"mobile\"\n\n[queue.children]";
+    let server = Setup::new()
+        .operator("101")
+        .plan("[queue.children]", outgoing)
+        .config(&trunk)
+        .start();
+    let mut phone = baresip::Setup::new("101", OPERATOR).start(&server);
+    phone.is_registered();
+    (server, phone)
+}
+
+/// A phone at the carrier's end that takes each call to the number.
+fn callee(server: &Server, port: u16) -> Baresip {
+    let phone = baresip::Setup::caller("+994506802299", CALLER);
+    phone.at_port(port).start(server)
+}
+
+fn calls_outside(phone: &mut Baresip, server: &Server, callee: &Baresip) {
+    phone.command("dial", &format!("sip:{NUMBER}@{}", server.udp));
+    phone.heard(CALLER, SOON);
+    callee.heard(OPERATOR, SOON);
+    server.counts("talking", 1);
+}
+
+#[test]
+fn calls_go_out_through_our_proxy_and_either_side_hangs_up() {
+    let (place, port) = (Kamailio::place(), free_port());
+    let via = format!("outbound_proxy = \"sip:{place};transport=udp\"");
+    let (server, mut phone) = with_carrier(([127, 0, 0, 1], port).into(), &via);
+    let proxy = Kamailio::start_at(place, &server, "loose_route(); record_route(); t_relay();");
+    let mut callee = callee(&server, port);
+    calls_outside(&mut phone, &server, &callee);
+    let seen = callee.process.said();
+    assert!(seen.contains(&format!("Record-Route: <sip:{}", proxy.at)));
+    assert!(!seen.contains("101@"), "nothing of the operator");
+    callee.command("hangup", "");
+    phone.tells("CALL_CLOSED", SOON);
+    server.records(1)[0]
+        .ended("hung_up", "operator")
+        .with("101");
+    calls_outside(&mut phone, &server, &callee);
+    phone.command("hangup", "");
+    crate::moment::eventually("two ends at the callee", SOON, || {
+        (callee.told("CALL_CLOSED") == 2).then_some(())
+    });
+    let calls = server.records(2);
+    calls[1].ended("hung_up", "caller").with("101");
+    assert_eq!(calls[1].text("trunk"), "carrier");
+    server.is_drained();
+    server.tells_nobody(&["506802299"]);
+}
+
+#[test]
+fn of_two_phones_that_a_carrier_forks_to_one_is_kept_and_the_other_let_go() {
+    let (place, one, two) = (Kamailio::place(), free_port(), free_port());
+    let (server, mut phone) = with_carrier(place, "");
+    let fork = format!(
+        "record_route(); $ru = \"sip:+994506802299@127.0.0.1:{one}\"; \
+         append_branch(\"sip:+994506802299@127.0.0.1:{two}\"); t_relay();"
+    );
+    let _proxy = Kamailio::start_at(place, &server, &fork);
+    let mut kept = callee(&server, one);
+    let ear = Ear::open(CALLER + 190, ULAW);
+    let other = Scenario::of(&["forked.xml"]).with("SDP", &audio(ear.port(), &[ULAW]));
+    let mut other = other.at_port(two).run(&server);
+    calls_outside(&mut phone, &server, &kept);
+    other.succeeds();
+    assert!(
+        !phone.has_heard(CALLER + 190),
+        "one is heard, and one alone"
+    );
+    kept.command("hangup", "");
+    phone.tells("CALL_CLOSED", SOON);
+    server.records(1)[0]
+        .ended("hung_up", "operator")
+        .with("101");
+    server.is_drained();
+}
+
+#[test]
+fn a_call_that_a_carrier_forks_to_us_twice_is_one_call() {
+    let server = Setup::new().operator("101").start();
+    let fork = format!(
+        "record_route(); $ru = \"sip:116111@{udp}\"; append_branch(\"sip:116111@{udp};branch=two\"); t_relay();",
+        udp = server.udp
+    );
+    let proxy = Kamailio::start_at(Kamailio::place(), &server, &fork);
+    let mut operator = Phone::operator(&server, "101", OPERATOR);
+    let ear = Ear::open(CALLER, ULAW);
+    let caller = Scenario::caller("0501234567", "116111", &audio(ear.port(), &[ULAW]));
+    let mut caller = caller.through(proxy.at).run(&server);
+    operator.answers();
+    talk((&ear, CALLER), (&operator.ear, OPERATOR));
+    caller.nudge();
+    caller.succeeds();
+    operator.is_hung_up_on();
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    ear.heard_one_stream();
+    server.is_drained();
+}
+
+#[test]
+fn a_call_stands_where_the_first_copy_of_each_message_is_lost() {
+    let server = Setup::new().operator("101").start();
+    let proxy = Kamailio::that_loses(&server);
+    let mut operator = Phone::operator(&server, "101", OPERATOR);
+    let ear = Ear::open(CALLER, ULAW);
+    let caller = Scenario::caller("0501234567", "116111", &audio(ear.port(), &[ULAW]));
+    let mut caller = caller.through(proxy.at).run(&server);
+    operator.answers();
+    talk((&ear, CALLER), (&operator.ear, OPERATOR));
+    operator.hangs_up();
+    caller.succeeds();
+    server.records(1)[0]
+        .ended("hung_up", "operator")
+        .with("101");
+    ear.heard_one_stream();
+    server.is_drained();
+    let sent = caller.messages();
+    let invites = sent
+        .iter()
+        .filter(|wire| wire.sent && wire.begins("INVITE"));
+    assert!(invites.count() > 1, "the first one was lost");
+}
