@@ -268,6 +268,13 @@ impl Sipp {
         }
     }
 
+    /// Waits until it hears at its port.
+    pub(crate) fn hears(&self) {
+        eventually("SIPp's port to be taken", SOON, || {
+            UdpSocket::bind((self.address, self.port)).err()
+        });
+    }
+
     /// Waits until the scenario has come to its end as written.
     pub(crate) fn succeeds(&mut self) {
         let status = self.process.ends(Duration::from_secs(45));
