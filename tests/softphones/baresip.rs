@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     address: String,
     remote: Option<SocketAddr>,
     port: u16,
+    /// Its outbound proxies; a flow goes through each.
+    proxies: Vec<SocketAddr>,
     /// A word of baresip's; empty: in the clear.
     encryption: &'static str,
 }
@@ -53,6 +55,7 @@ impl Setup {
             address: "127.0.0.1".into(),
             remote: None,
             port: 0,
+            proxies: Vec::new(),
             encryption: "",
         }
     }
@@ -76,6 +79,12 @@ impl Setup {
     /// Its server is a proxy at this place.
     pub(crate) fn through(mut self, proxy: SocketAddr) -> Self {
         self.remote = Some(proxy);
+        self
+    }
+
+    /// Registers through each of these proxies, by a flow of its own (RFC 5626 §4.2).
+    pub(crate) fn through_all(mut self, proxies: &[SocketAddr]) -> Self {
+        self.proxies = proxies.to_vec();
         self
     }
 
@@ -148,9 +157,22 @@ impl Setup {
         std::fs::write(path.join("contacts"), "").unwrap();
         let own = server.at(self.transport);
         let remote = self.remote.unwrap_or(own);
+        let flows: String = (1..)
+            .zip(&self.proxies)
+            .map(|(number, proxy)| {
+                format!(
+                    ";outbound{number}=\"sip:{proxy};transport={}\"",
+                    self.transport
+                )
+            })
+            .collect();
+        let flows = match flows.is_empty() {
+            true => flows,
+            false => format!("{flows};sipnat=outbound"),
+        };
         let answer = if self.answers { "auto" } else { "manual" };
         let account = format!(
-            "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint={};audio_codecs={}/8000;ptime={}{}\n",
+            "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint={};audio_codecs={}/8000;ptime={}{}",
             self.operator,
             self.transport,
             self.password,
@@ -162,7 +184,7 @@ impl Setup {
                 how => format!(";mediaenc={how}"),
             }
         );
-        std::fs::write(path.join("accounts"), account).unwrap();
+        std::fs::write(path.join("accounts"), account + &flows + "\n").unwrap();
         let mut command = Command::new("baresip");
         command.args(["-s", "-f", path.to_str().unwrap()]);
         if let Some(host) = &self.host {
@@ -213,6 +235,7 @@ module aufile.so
 module aubridge.so
 module sndfile.so
 module srtp.so
+module_tmp uuid.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so

@@ -18,7 +18,7 @@ const NUMBER: &str = "0506802299";
 #[test]
 fn a_phone_behind_an_edge_proxy_is_called_by_its_path_and_holds_resumes_and_hangs_up() {
     let server = Setup::new().operator("101").start();
-    let proxy = Kamailio::edge(&server);
+    let proxy = Kamailio::edge(&server, "udp");
     let phone = baresip::Setup::new("101", OPERATOR).through(proxy.at);
     let mut phone = phone.start(&server);
     phone.goes_on_shift(&server, "101");

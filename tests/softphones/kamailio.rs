@@ -88,21 +88,22 @@ pub(crate) struct Kamailio {
 }
 
 impl Kamailio {
-    /// Phones come to it, and through it to the server; what comes from there goes to them.
-    pub(crate) fn edge(server: &Server) -> Self {
-        let inside = server.udp;
+    /// Phones come to it, and by this transport through it to the server; what comes from there goes to them.
+    pub(crate) fn edge(server: &Server, transport: &str) -> Self {
+        let inside = server.at(transport);
         let fresh = format!(
             r#"
-    if ($si == "{ip}" && $sp == {port}) {{
-        # By the Path that it wrote itself.
-        loose_route();
-        if (is_method("INVITE|SUBSCRIBE")) {{ record_route(); }}
+    $var(way) = loose_route();
+    if ($var(way) == -2) {{ sl_send_reply("403", "Forbidden"); exit; }}
+    if ($var(way) == 2 || ($si == "{ip}" && $sp == {port})) {{
+        # By the Path that it wrote itself, with or without a flow in it.
+        record_route();
         t_on_failure("FLOW");
         if (!t_relay()) {{ sl_send_reply("430", "Flow Failed"); }}
         exit;
     }}
     if (is_method("REGISTER")) {{ add_path_received(); }} else {{ record_route(); }}
-    $du = "sip:{inside}";
+    $du = "sip:{inside};transport={transport}";
     t_relay();
 "#,
             ip = inside.ip(),

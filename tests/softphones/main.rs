@@ -29,6 +29,7 @@ mod calls;
 mod codes;
 mod edge;
 mod extensions;
+mod flows;
 mod keys;
 mod leaving;
 mod media;

@@ -22,6 +22,7 @@ pub(crate) struct Setup {
     reliable: bool,
     mailbox: bool,
     remote: Option<SocketAddr>,
+    flow: u32,
 }
 
 impl Setup {
@@ -35,6 +36,7 @@ impl Setup {
             reliable: false,
             mailbox: false,
             remote: None,
+            flow: 0,
         }
     }
 
@@ -47,6 +49,12 @@ impl Setup {
     /// Over this transport.
     pub(crate) fn over(mut self, transport: &'static str) -> Self {
         self.transport = transport;
+        self
+    }
+
+    /// It is this flow, from 1, of a device that all such phones are together (RFC 5626 §4.2).
+    pub(crate) fn flow(mut self, number: u32) -> Self {
+        self.flow = number;
         self
     }
 
@@ -94,6 +102,7 @@ impl Setup {
             "answers": self.answers,
             "reliable": self.reliable,
             "mailbox": self.mailbox,
+            "flow": self.flow,
             "codecs": ["PCMU", "PCMA"],
             "own": remote.ip().to_string(),
             "authorities": server.place.path().join("ca.pem"),

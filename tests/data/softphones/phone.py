@@ -3,7 +3,7 @@
 Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), transport ("udp", "tcp" or "tls"),
 voice (a WAV file to speak), ear (a WAV file of what is heard), answers (whether it answers by itself),
 codecs (the ones to offer, by name), and where they are wanted: reliable (requires 100rel, RFC 3262),
-mailbox (subscribes to message-summary, RFC 3842).
+mailbox (subscribes to message-summary, RFC 3842), flow (which flow of one device it is, RFC 5626).
 """
 
 import json
@@ -99,8 +99,13 @@ class Phone(pj.Account):
         self.calls[-1].reinvite(option)
 
 
+class Endpoint(pj.Endpoint):
+    def onNatCheckStunServersComplete(self, parameter):
+        tell("stun", parameter.status, parameter.addr)
+
+
 def start(settings):
-    endpoint = pj.Endpoint()
+    endpoint = Endpoint()
     endpoint.libCreate()
     config = pj.EpConfig()
     config.logConfig.level = config.logConfig.consoleLevel = 0
@@ -132,6 +137,9 @@ def start(settings):
     if settings.get("reliable"):
         account.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
     account.mwiConfig.enabled = bool(settings.get("mailbox"))
+    if settings.get("flow"):
+        account.natConfig.sipOutboundInstanceId = "<urn:uuid:0b7a4b2e-5d6f-4c8e-9a51-000000000101>"
+        account.natConfig.sipOutboundRegId = str(settings["flow"])
     phone = Phone(settings)
     phone.create(account)
     return endpoint, phone
@@ -152,6 +160,7 @@ def main():
             "dial": lambda: phone.dial(*rest),
             "answer": lambda: phone.answer(int(*rest)),
             "hangup": lambda: phone.calls[-1].hangup(pj.CallOpParam(True)),
+            "stun": lambda: endpoint.natUpdateStunServers(pj.StringVector(rest), False),
             "register": lambda: phone.setRegistration(True),
             "ring": lambda: phone.answer(180),
             "transfer": lambda: phone.transfer(*rest),
