@@ -126,6 +126,8 @@ pub struct Streams {
     partial: Duration,
     strangers_idle: Duration,
     handshake: Duration,
+    /// How long nothing may be written to a WebSocket before a ping goes out.
+    ping_every: Duration,
     most: usize,
 }
 
@@ -144,6 +146,7 @@ impl Streams {
             partial: PARTIAL,
             strangers_idle: STRANGERS_IDLE,
             handshake: HANDSHAKE,
+            ping_every: websocket::PING_EVERY,
             most: usize::try_from(files::limit_now() / 4)
                 .map_or(MAX_CONNECTIONS, |quarter| quarter.min(MAX_CONNECTIONS)),
         }

@@ -58,6 +58,7 @@ fn with_carrier(peer: SocketAddr, more: &str) -> (Server, Baresip) {
     let outgoing = "[[outgoing]]\nname = \"mobile\"\nnumbers = \"mobile\"\n\n[queue.children]";
     let server = Setup::new()
         .operator("101")
+        .operator("102")
         .plan("[queue.children]", outgoing)
         .config(&trunk)
         .start();
@@ -186,4 +187,31 @@ fn a_call_stands_where_the_first_copy_of_each_message_is_lost() {
         .iter()
         .filter(|wire| wire.sent && wire.begins("INVITE"));
     assert!(invites.count() > 1, "the first one was lost");
+}
+
+#[test]
+fn a_call_outside_that_the_carrier_brings_back_is_a_call_to_the_helpline() {
+    let place = Kamailio::place();
+    let (server, mut phone) = with_carrier(place, "sources = [\"127.0.0.1\"]\n");
+    // The very INVITE, with its Call-ID and tag (RFC 3261 §16.3: a spiral), for another target.
+    let back = format!(
+        "record_route(); $ru = \"sip:116111@{}\"; t_relay();",
+        server.udp
+    );
+    let _proxy = Kamailio::start_at(place, &server, &back);
+    let mut colleague = Phone::operator(&server, "102", CALLER);
+    phone.command("dial", &format!("sip:{NUMBER}@{}", server.udp));
+    colleague.answers();
+    colleague.ear.hears(OPERATOR, SOON);
+    phone.heard(CALLER, SOON);
+    colleague.hangs_up();
+    phone.tells("CALL_CLOSED", SOON);
+    let calls = server.records(2);
+    for call in &calls {
+        call.ended("hung_up", "operator");
+    }
+    let mut with: Vec<&str> = calls.iter().map(|call| call.text("operator")).collect();
+    with.sort_unstable();
+    assert_eq!(with, ["101", "102"]);
+    server.is_drained();
 }

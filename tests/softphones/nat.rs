@@ -229,6 +229,31 @@ fn a_phone_behind_a_nat_talks_with_a_caller_elsewhere_and_a_stranger_is_not_hear
 }
 
 #[test]
+fn a_phone_behind_a_nat_is_rung_by_the_connection_that_it_opened() {
+    let mut wide = Wide::new();
+    let host = wide.public_server();
+    let server = Setup::new()
+        .operator("101")
+        .config(TRUNK)
+        .listen("\"udp://198.51.100.5:5060\", \"tcp://198.51.100.5:5060\"")
+        .on(&host)
+        .start();
+    let phone = Phone::new("101", OPERATOR).over_tcp();
+    let mut phone = phone.on(&wide.phone, "192.168.1.20", PUBLIC).start(&server);
+    phone.goes_on_shift(&server, "101");
+    let named = phone.process.said().contains("@192.168.1.20:");
+    assert!(named, "its Contact is where nobody outside can connect to");
+    for count in [1, 2] {
+        let caller = Phone::caller("0501234567", CALLER).on(&wide.carrier, "203.0.113.7", PUBLIC);
+        let mut caller = caller.start(&server);
+        caller.command("dial", &format!("sip:116111@{PUBLIC}"));
+        phone.heard(CALLER, SOON);
+        talk_and_part(&server, &mut caller, &mut phone, count);
+        server.operator_is("101", "free");
+    }
+}
+
+#[test]
 fn behind_a_one_to_one_nat_a_colleague_on_the_lan_talks_with_a_caller_outside() {
     let mut wide = Wide::new();
     let (host, lan) = wide.inner_server();

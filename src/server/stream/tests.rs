@@ -46,12 +46,19 @@ async fn listening(partial: Duration) -> (Streams, SocketAddr, mpsc::Receiver<In
 async fn hearing(
     change: impl FnOnce(&mut Streams),
 ) -> (Streams, SocketAddr, mpsc::Receiver<Input>) {
+    hearing_by(Transport::Tcp, change).await
+}
+
+async fn hearing_by(
+    transport: Transport,
+    change: impl FnOnce(&mut Streams),
+) -> (Streams, SocketAddr, mpsc::Receiver<Input>) {
     let (inputs, heard) = mpsc::channel(1_000);
     let mut streams = Streams::new(inputs, 1, strangers());
     change(&mut streams);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let local = listener.local_addr().unwrap();
-    tokio::spawn(streams.clone().accept(listener, local, Transport::Tcp));
+    tokio::spawn(streams.clone().accept(listener, local, transport));
     (streams, local, heard)
 }
 
@@ -219,4 +226,34 @@ async fn a_peer_who_never_reads_is_dropped_and_each_message_of_others_comes_mean
     streams.send(way, Arc::from(PONG));
     let mut pong = [0; PONG.len()];
     other.read_exact(&mut pong).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_websocket_is_pinged_and_closed_when_no_pong_comes_any_more() {
+    let every = Duration::from_millis(200);
+    let change = |streams: &mut Streams| streams.ping_every = every;
+    let (streams, local, mut heard) = hearing_by(Transport::Ws, change).await;
+    let mut page = TcpStream::connect(local).await.unwrap();
+    let upgrade = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: sip\r\n\r\n";
+    page.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(page.read_u8().await.unwrap());
+    }
+    // Pongs keep it for longer than silence would: RFC 6455 §5.5.2, an empty ping, and a masked pong.
+    let mut ping = [0; 2];
+    for _ in 0..2 * 3 {
+        page.read_exact(&mut ping).await.unwrap();
+        assert_eq!(ping, [0x89, 0]);
+        page.write_all(&[0x8a, 0x80, 1, 2, 3, 4]).await.unwrap();
+    }
+    assert_eq!(streams.len(), 1);
+    // From now on it says nothing.
+    let mut rest = Vec::new();
+    let _ = page.read_to_end(&mut rest).await;
+    assert!(rest.chunks(2).all(|frame| frame == [0x89, 0]), "{rest:?}");
+    assert!(matches!(heard.recv().await, Some(Input::FlowClosed { .. })));
+    assert!(streams.is_empty());
 }

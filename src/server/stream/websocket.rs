@@ -24,9 +24,9 @@ use crate::switch::Input;
 /// The protocol that both sides have to name (RFC 7118 §4.1).
 const PROTOCOL: &str = "sip";
 /// How long nothing may be written before a ping goes out (RFC 7118 §6): browsers cannot send one.
-const PING_EVERY: Duration = Duration::from_secs(30);
-/// A peer from whom nothing came for so long, not even a pong, is gone.
-const SILENCE: Duration = PING_EVERY.saturating_mul(3);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(30);
+/// A peer from whom nothing came for so many pings, not even a pong, is gone.
+const PINGS: u32 = 3;
 /// How long a peer who did wrong may take to hear why it is closed.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -70,7 +70,7 @@ where
     let mut why = None;
     {
         let reading = pin!(read_all(streams, &mut source, flow, &signs));
-        let writing = pin!(write_all(&mut sink, queue, &signs));
+        let writing = pin!(write_all(&mut sink, queue, &signs, streams.ping_every));
         tokio::select! {
             outcome = reading => {
                 tracing::debug!(connection = id.0, ?outcome, "WebSocket closed by peer");
@@ -168,7 +168,7 @@ async fn read_all(
     signs: &Signs,
 ) -> io::Result<()> {
     loop {
-        let next = tokio::time::timeout(SILENCE, source.next());
+        let next = tokio::time::timeout(streams.ping_every * PINGS, source.next());
         let bytes: Bytes = match next.await {
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
             Ok(None) => return Ok(()),
@@ -203,9 +203,10 @@ async fn write_all(
     mut sink: impl Sink<Message> + Unpin,
     mut queue: mpsc::Receiver<Arc<[u8]>>,
     signs: &Signs,
+    ping_every: Duration,
 ) {
     loop {
-        let (message, length) = match tokio::time::timeout(PING_EVERY, queue.recv()).await {
+        let (message, length) = match tokio::time::timeout(ping_every, queue.recv()).await {
             Ok(None) => break,
             Err(_) => (Message::Ping(Bytes::new()), 0),
             Ok(Some(bytes)) => match std::str::from_utf8(&bytes) {
