@@ -136,6 +136,18 @@ impl Setup {
         self
     }
 
+    /// What the account says of its proxies.
+    fn flows(&self) -> String {
+        let transport = self.transport;
+        let flow =
+            |(number, proxy)| format!(";outbound{number}=\"sip:{proxy};transport={transport}\"");
+        let mut flows: String = (1..).zip(&self.proxies).map(flow).collect();
+        if !flows.is_empty() {
+            flows.push_str(";sipnat=outbound");
+        }
+        flows
+    }
+
     /// Starts it; registering begins by itself.
     pub(crate) fn start(self, server: &Server) -> Baresip {
         let folder = tempfile::tempdir_in(server.place.path()).unwrap();
@@ -157,19 +169,6 @@ impl Setup {
         std::fs::write(path.join("contacts"), "").unwrap();
         let own = server.at(self.transport);
         let remote = self.remote.unwrap_or(own);
-        let flows: String = (1..)
-            .zip(&self.proxies)
-            .map(|(number, proxy)| {
-                format!(
-                    ";outbound{number}=\"sip:{proxy};transport={}\"",
-                    self.transport
-                )
-            })
-            .collect();
-        let flows = match flows.is_empty() {
-            true => flows,
-            false => format!("{flows};sipnat=outbound"),
-        };
         let answer = if self.answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint={};audio_codecs={}/8000;ptime={}{}",
@@ -184,7 +183,7 @@ impl Setup {
                 how => format!(";mediaenc={how}"),
             }
         );
-        std::fs::write(path.join("accounts"), account + &flows + "\n").unwrap();
+        std::fs::write(path.join("accounts"), account + &self.flows() + "\n").unwrap();
         let mut command = Command::new("baresip");
         command.args(["-s", "-f", path.to_str().unwrap()]);
         if let Some(host) = &self.host {

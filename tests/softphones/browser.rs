@@ -55,11 +55,12 @@ pub(crate) struct Browser {
 impl Browser {
     /// The phone of an operator over "ws" or "wss"; it registers, and rings until it is told what to do.
     pub(crate) fn start(server: &Server, operator: &str, transport: &str) -> Self {
-        Self::start_at(Site::open(), server, operator, transport)
+        let url = format!("{transport}://{}", server.at(transport));
+        Self::start_at(Site::open(), server, operator, &url)
     }
 
-    /// The same on the page of this site.
-    pub(crate) fn start_at(site: Site, server: &Server, operator: &str, transport: &str) -> Self {
+    /// The same on the page of this site, by a server at this place: "ws://…".
+    pub(crate) fn start_at(site: Site, server: &Server, operator: &str, url: &str) -> Self {
         let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join(MODULES);
         assert!(
             modules.is_dir(),
@@ -69,7 +70,7 @@ impl Browser {
             "user": operator,
             "password": password(operator),
             "domain": "qaynar",
-            "server": format!("{transport}://{}", server.at(transport)),
+            "server": url,
             "instance": "6a0b7f0e-31c5-4d6c-9c3c-0b6e1d1a0101",
         });
         let (talk, address) = (Arc::new(Talk::default()), site.origin());
@@ -89,7 +90,7 @@ impl Browser {
             "--autoplay-policy=no-user-gesture-required",
         ]);
         command.arg(format!("--user-data-dir={}", profile.path().display()));
-        if transport == "wss" {
+        if url.starts_with("wss:") {
             // The one key of the test's server, and no other.
             let key = fingerprint(&server.place.path().join("sip.az.key"));
             command.arg(format!("--ignore-certificate-errors-spki-list={key}"));
@@ -126,6 +127,11 @@ impl Browser {
             let mut lines = said.into_iter().filter(|line| line.starts_with(begin));
             lines.nth(count - 1)
         })
+    }
+
+    /// Waits until the page has given way to one without a phone.
+    pub(crate) fn is_gone(&self) {
+        self.tells(1, "gone");
     }
 
     /// Waits until it is registered.

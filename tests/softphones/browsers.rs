@@ -2,6 +2,7 @@
 //! pseudonym; it has no sound with us yet, and no caller is lost by that.
 
 use crate::browser::{Browser, Site};
+use crate::kamailio::Kamailio;
 use crate::server::{HOLD, SOON, Server, Setup};
 use crate::sipp::{Phone, dial_code, talk};
 
@@ -61,7 +62,8 @@ fn a_browser_by_wss_is_silent_when_the_caller_leaves_and_its_binding_goes_with_i
     other.tells(1, "disconnected");
     assert_eq!(server.count("contacts"), 0);
     drop(other);
-    let page = Browser::start_at(site, &server, "101", "wss");
+    let url = format!("wss://{}", server.at("wss"));
+    let page = Browser::start_at(site, &server, "101", &url);
     page.is_registered();
     goes_on_shift(&server, "101");
     let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
@@ -106,5 +108,32 @@ fn an_operator_whose_browser_cannot_take_calls_is_set_aside_and_back_with_the_ne
     page.tells(3, "rung");
     third.hangs_up();
     server.records(3)[2].ended("abandoned", "caller");
+    server.is_drained();
+}
+
+#[test]
+fn a_browser_at_an_edge_proxy_is_rung_by_its_flow_until_the_page_is_gone() {
+    let server = Setup::new().operator("101").start();
+    let proxy = Kamailio::edge(&server, "udp");
+    let url = format!("ws://{}", proxy.at);
+    let page = Browser::start_at(Site::open(), &server, "101", &url);
+    page.is_registered();
+    goes_on_shift(&server, "101");
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    let rung = page.tells(1, "rung C-");
+    assert!(!rung.contains("501234567"));
+    caller.hangs_up();
+    page.tells(1, "failed Canceled");
+    server.records(1)[0].ended("abandoned", "caller");
+    page.order("leave");
+    page.is_gone();
+    // Only the proxy can know, and tells when somebody calls (RFC 5626 §5.3.1).
+    server.counts("contacts", 1);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    server.counts("contacts", 0);
+    server.operator_is("101", "unreachable");
+    caller.ear.hears(HOLD, SOON);
+    caller.hangs_up();
+    server.records(2)[1].ended("abandoned", "caller");
     server.is_drained();
 }

@@ -10,7 +10,8 @@ use crate::process::Process;
 use crate::server::{SOON, Server};
 
 /// How to get it.
-const PACKAGE: &str = "apt-get install kamailio kamailio-outbound-modules";
+const PACKAGE: &str =
+    "apt-get install kamailio kamailio-outbound-modules kamailio-websocket-modules";
 
 /// What holds for each of our proxies: modules, and requests that go on with something known.
 const HEAD: &str = r#"
@@ -21,6 +22,7 @@ tcp_children=2
 auto_aliases=no
 dns=no
 rev_dns=no
+tcp_accept_no_cl=yes
 loadmodule "tm.so"
 loadmodule "tmx.so"
 loadmodule "sl.so"
@@ -35,6 +37,8 @@ loadmodule "stun.so"
 loadmodule "outbound.so"
 loadmodule "rr.so"
 loadmodule "path.so"
+loadmodule "xhttp.so"
+loadmodule "websocket.so"
 modparam("htable", "htable", "seen=>size=8;autoexpire=60;")
 modparam("path", "use_received", 1)
 modparam("tm", "fr_timer", 4000)
@@ -70,6 +74,12 @@ request_route {
     t_check_trans();
     route(FRESH);
     exit;
+}
+event_route[xhttp:request] {
+    set_reply_close();
+    set_reply_no_connect();
+    if ($hdr(Upgrade) =~ "websocket" && ws_handle_handshake()) { exit; }
+    xhttp_reply("404", "Not Found", "", "");
 }
 # A flow whose phone is gone (RFC 5626 §5.3.1).
 failure_route[FLOW] {

@@ -124,7 +124,11 @@ impl Process {
         if self.leads {
             let group = format!("-{}", self.pid());
             // They may have ended by themselves.
-            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+            let mut kill = Command::new("kill");
+            let _ = kill
+                .args(["-KILL", "--", &group])
+                .stderr(Stdio::null())
+                .status();
         }
     }
 

@@ -358,3 +358,28 @@ async fn handshakes_that_never_end_take_no_place_of_others() {
     ));
     assert!(matches!(heard.recv().await, Some(Input::Message { .. })));
 }
+
+#[tokio::test]
+async fn trunks_are_asked_for_a_certificate_and_browsers_are_not() {
+    let authority = Authority::new();
+    authority.sign("sip.az", |_| {});
+    authority.sign("carrier.az", |_| {});
+    let tls = started(&authority.settings("sip.az")).unwrap();
+    let client = started(&authority.settings("carrier.az")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let local = listener.local_addr().unwrap();
+    client.expect(local, "sip.az");
+    for (transport, shown) in [
+        (Transport::Tls, vec!["carrier.az".to_owned()]),
+        (Transport::Wss, Vec::new()),
+    ] {
+        let stream = TcpStream::connect(local).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let (ours, theirs) = tokio::join!(
+            tls.accept(accepted, transport),
+            client.connect(stream, local)
+        );
+        assert!(theirs.is_ok());
+        assert_eq!(ours.unwrap().1, shown, "{transport}");
+    }
+}

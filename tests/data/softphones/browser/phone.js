@@ -109,7 +109,7 @@ const orders = {
   dial: (number) => phone.call(number, { mediaConstraints: { audio: true, video: false } }),
   unregister: () => phone.unregister(),
   reload: () => location.reload(),
-  leave: () => location.replace("about:blank"),
+  leave: () => location.replace("gone.html"),
 };
 
 for (;;) {
@@ -117,5 +117,8 @@ for (;;) {
   if (response.status === 200) {
     const [order, ...rest] = (await response.text()).split(" ");
     orders[order](...rest);
+    if (order === "reload" || order === "leave") {
+      break; // The next order is not for this page.
+    }
   }
 }
