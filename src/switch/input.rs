@@ -180,6 +180,9 @@ pub struct Counts {
     /// Of these, phones that do not say a word; each is asked until it does.
     #[serde(default)]
     pub silent: usize,
+    /// Phones that refuse what we offer; they are not rung.
+    #[serde(default)]
+    pub unfit: usize,
     /// Calls whose messages are still kept for the record.
     #[serde(default)]
     pub traces: usize,

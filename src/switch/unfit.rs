@@ -32,6 +32,11 @@ pub(super) struct Unfit {
 }
 
 impl Unfit {
+    pub(super) fn len(&self) -> usize {
+        let unfit = |one: &&Strikes| one.count >= STRIKES;
+        self.phones.values().filter(unfit).count()
+    }
+
     /// Whether a phone is passed by.
     pub(super) fn has(&self, operator: &OperatorId, binding: &Binding) -> bool {
         let phone = (operator.clone(), binding.contact.clone());

@@ -98,6 +98,7 @@ fn an_operator_whose_browser_cannot_take_calls_is_set_aside_and_back_with_the_ne
     }
     server.logs(&["phone-unfit", "101"]);
     server.operator_is("101", "unreachable");
+    assert_eq!(server.count("unfit"), 1);
     // Both are still in the line, and nobody rings in vain for them.
     server.counts("waiting", 2);
     first.hangs_up();

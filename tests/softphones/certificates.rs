@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::PublicKeyData;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 use sha2::{Digest, Sha256};
 
 /// An authority that lives as long as its test.
@@ -26,6 +26,9 @@ impl Authority {
     /// Signs for a host on loopback; `NAME.pem` and `NAME.key` are written to a folder.
     pub(crate) fn sign(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let mut params = CertificateParams::default();
+        // By these two OpenSSL tells it from one that signed itself.
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.use_authority_key_identifier_extension = true;
         params.subject_alt_names = vec![
             SanType::DnsName(name.try_into().unwrap()),
             SanType::IpAddress([127, 0, 0, 1].into()),

@@ -215,3 +215,53 @@ fn a_call_outside_that_the_carrier_brings_back_is_a_call_to_the_helpline() {
     assert_eq!(with, ["101", "102"]);
     server.is_drained();
 }
+
+#[test]
+fn a_carrier_by_tls_and_we_prove_to_each_other_who_we_are_in_both_directions() {
+    let (place, tls) = (Kamailio::place(), Kamailio::place());
+    let port = free_port();
+    let trunk = format!(
+        "[[trunks]]\nname = \"carrier\"\ntls_identity = \"carrier.az\"\nfrom = \"+994124040404\"\n\
+         peer = \"sip:{tls};transport=tls\""
+    );
+    let outgoing = "[[outgoing]]\nname = \"mobile\"\nnumbers = \"mobile\"\n\n[queue.children]";
+    let server = Setup::new()
+        .operator("101")
+        .tls()
+        .plan("[queue.children]", outgoing)
+        .config(&trunk)
+        .start();
+    // What comes by TLS goes to a phone in the clear; all else to us, by TLS.
+    let route = format!(
+        "record_route(); if ($pr == \"tls\") {{ $ru = \"sip:+994506802299@127.0.0.1:{port}\"; }} \
+         else {{ $du = \"sip:{};transport=tls\"; }} t_relay();",
+        server.at("tls")
+    );
+    let _proxy = Kamailio::start_with_tls(place, tls, &server, &route);
+    let mut phone = baresip::Setup::new("101", OPERATOR).start(&server);
+    phone.goes_on_shift(&server, "101");
+    let ear = Ear::open(CALLER, ULAW);
+    let caller = Scenario::caller("0501234567", "116111", &audio(ear.port(), &[ULAW]));
+    let mut caller = caller.through(place).run(&server);
+    ear.hears(OPERATOR, SOON);
+    phone.heard(CALLER, SOON);
+    phone.command("hangup", "");
+    caller.succeeds();
+    server.records(1)[0]
+        .ended("hung_up", "operator")
+        .with("101");
+    server.operator_is("101", "free");
+    // And out.
+    let callee = baresip::Setup::caller("+994506802299", CALLER + 190);
+    let mut callee = callee.at_port(port).start(&server);
+    phone.command("dial", &format!("sip:{NUMBER}@{}", server.udp));
+    phone.heard(CALLER + 190, SOON);
+    callee.heard(OPERATOR, SOON);
+    callee.command("hangup", "");
+    let calls = server.records(2);
+    calls[1].ended("hung_up", "operator").with("101");
+    for call in &calls {
+        assert_eq!(call.text("trunk"), "carrier");
+    }
+    server.is_drained();
+}

@@ -1,6 +1,7 @@
 //! Kamailio: a SIP proxy that others wrote, with routes of ours.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,8 +11,7 @@ use crate::process::Process;
 use crate::server::{SOON, Server};
 
 /// How to get it.
-const PACKAGE: &str =
-    "apt-get install kamailio kamailio-outbound-modules kamailio-websocket-modules";
+const PACKAGE: &str = "apt-get install kamailio kamailio-{outbound,tls,websocket}-modules";
 
 /// What holds for each of our proxies: modules, and requests that go on with something known.
 const HEAD: &str = r#"
@@ -133,6 +133,31 @@ impl Kamailio {
         Self::start(at, server, &routes)
     }
 
+    /// The same, also by TLS at another place: it shows a certificate of `carrier.az`, and wants one.
+    pub(crate) fn start_with_tls(
+        at: SocketAddr,
+        tls: SocketAddr,
+        server: &Server,
+        fresh: &str,
+    ) -> Self {
+        let folder = server.place.path();
+        let (certificate, key) = server.place.authority().sign(folder, "carrier.az");
+        let set = |name: &str, value: &Path| {
+            format!("modparam(\"tls\", \"{name}\", \"{}\")\n", value.display())
+        };
+        let routes = format!(
+            "enable_tls=yes\nlisten=tls:{tls}\nloadmodule \"tls.so\"\n{}{}{}\
+             modparam(\"tls\", \"tls_method\", \"TLSv1.2+\")\n\
+             modparam(\"tls\", \"verify_certificate\", 1)\n\
+             modparam(\"tls\", \"require_certificate\", 1)\n\
+             route[LOSES] {{ return; }}\nroute[FRESH] {{\n{fresh}\n}}\n",
+            set("certificate", &certificate),
+            set("private_key", &key),
+            set("ca_list", &folder.join("ca.pem")),
+        );
+        Self::start(at, server, &routes)
+    }
+
     /// Loses the first copy of each message between us and whoever comes to it.
     pub(crate) fn that_loses(server: &Server) -> Self {
         let key = "$ci::$cs::$rm::$ft::$si::$sp";
@@ -156,7 +181,7 @@ impl Kamailio {
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new("kamailio");
         command
-            .args(["-DD", "-E", "-m", "32", "-M", "4", "-f"])
+            .args(["-DD", "-E", "-m", "64", "-M", "8", "-f"])
             .arg(&config);
         command.arg("-Y").arg(folder.path());
         let mut proxy = Self {
