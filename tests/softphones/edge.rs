@@ -2,6 +2,7 @@
 //! carrier, and as a carrier that forks, and loses what it is sent first.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::baresip::{self, Baresip};
 use crate::ear::{Ear, ULAW};
@@ -108,15 +109,19 @@ fn calls_go_out_through_our_proxy_and_either_side_hangs_up() {
     server.tells_nobody(&["506802299"]);
 }
 
+/// A carrier's route to two phones.
+fn fork(one: u16, two: u16) -> String {
+    format!(
+        "record_route(); $ru = \"sip:+994506802299@127.0.0.1:{one}\"; \
+         append_branch(\"sip:+994506802299@127.0.0.1:{two}\"); t_relay();"
+    )
+}
+
 #[test]
 fn of_two_phones_that_a_carrier_forks_to_one_is_kept_and_the_other_let_go() {
     let (place, one, two) = (Kamailio::place(), free_port(), free_port());
     let (server, mut phone) = with_carrier(place, "");
-    let fork = format!(
-        "record_route(); $ru = \"sip:+994506802299@127.0.0.1:{one}\"; \
-         append_branch(\"sip:+994506802299@127.0.0.1:{two}\"); t_relay();"
-    );
-    let _proxy = Kamailio::start_at(place, &server, &fork);
+    let _proxy = Kamailio::start_at(place, &server, &fork(one, two));
     let kept = baresip::Setup::caller("+994506802299", CALLER).by_hand();
     let mut kept = kept.at_port(one).start(&server);
     let ear = Ear::open(CALLER + 190, ULAW);
@@ -140,6 +145,35 @@ fn of_two_phones_that_a_carrier_forks_to_one_is_kept_and_the_other_let_go() {
     server.records(1)[0]
         .ended("hung_up", "operator")
         .with("101");
+    server.is_drained();
+}
+
+#[test]
+fn of_two_phones_that_are_heard_early_and_that_answer_the_latter_talks() {
+    let (place, one, two) = (Kamailio::place(), free_port(), free_port());
+    let (server, mut phone) = with_carrier(place, "");
+    let _proxy = Kamailio::start_at(place, &server, &fork(one, two));
+    let ear = Ear::open(CALLER + 190, ULAW);
+    let early = Scenario::of(&["forked_early.xml"]).with("SDP", &audio(ear.port(), &[ULAW]));
+    let mut early = early.at_port(one).run(&server);
+    early.hears();
+    let other = baresip::Setup::caller("+994506802299", CALLER).by_hand();
+    let mut other = other.at_port(two).start(&server);
+    phone.command("dial", &format!("sip:{NUMBER}@{}", server.udp));
+    let invite = early.receives("INVITE", SOON);
+    let port = invite.text.split("m=audio ").nth(1);
+    let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
+    ear.speaks_to(port.unwrap());
+    phone.heard(CALLER + 190, SOON);
+    other.tells("CALL_INCOMING", SOON);
+    other.command("accept", "");
+    phone.heard(CALLER, SOON);
+    other.heard(OPERATOR, SOON);
+    early.succeeds();
+    assert!(ear.is_deaf_for(Duration::from_secs(1)), "it is let go");
+    phone.command("hangup", "");
+    other.tells("CALL_CLOSED", SOON);
+    server.records(1)[0].ended("hung_up", "caller").with("101");
     server.is_drained();
 }
 
