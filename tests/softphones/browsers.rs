@@ -47,6 +47,9 @@ fn a_browser_is_rung_by_websocket_and_a_caller_whom_it_cannot_take_goes_to_the_n
     server.tells_nobody(&["501234567"]);
     let seen = page.said().join("\n");
     assert!(!seen.contains("501234567"), "each message is there: {seen}");
+    page.order("unregister");
+    page.tells(1, "unregistered");
+    server.operator_is("101", "unreachable");
 }
 
 #[test]

@@ -200,6 +200,41 @@ fn a_call_that_a_carrier_forks_to_us_twice_is_one_call() {
 }
 
 #[test]
+fn a_phone_behind_an_edge_that_loses_the_first_copy_of_each_message_rings_and_talks() {
+    let server = Setup::new().operator("101").start();
+    let proxy = Kamailio::edge_that_loses(&server);
+    let phone = baresip::Setup::new("101", OPERATOR).by_hand();
+    let mut phone = phone.through(proxy.at).start(&server);
+    phone.goes_on_shift(&server, "101");
+    // One who gives up while it rings, whose CANCEL is lost too.
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    phone.tells("CALL_INCOMING", SOON);
+    let ended = phone.told("CALL_CLOSED");
+    caller.hangs_up();
+    crate::moment::eventually("the end of the ring", SOON, || {
+        (phone.told("CALL_CLOSED") > ended).then_some(())
+    });
+    server.records(1)[0].ended("abandoned", "caller");
+    server.operator_is("101", "free");
+    // And one who waits.
+    let rung = phone.told("CALL_INCOMING");
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    crate::moment::eventually("the next ring", SOON, || {
+        (phone.told("CALL_INCOMING") > rung).then_some(())
+    });
+    phone.command("accept", "");
+    caller.ear.hears(OPERATOR, SOON);
+    phone.heard(CALLER, SOON);
+    phone.command("hangup", "");
+    caller.is_hung_up_on();
+    server.records(2)[1]
+        .ended("hung_up", "operator")
+        .with("101");
+    caller.ear.heard_one_stream();
+    server.is_drained();
+}
+
+#[test]
 fn a_call_stands_where_the_first_copy_of_each_message_is_lost() {
     let server = Setup::new().operator("101").start();
     let proxy = Kamailio::that_loses(&server);

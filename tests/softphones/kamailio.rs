@@ -100,26 +100,14 @@ pub(crate) struct Kamailio {
 impl Kamailio {
     /// Phones come to it, and by this transport through it to the server; what comes from there goes to them.
     pub(crate) fn edge(server: &Server, transport: &str) -> Self {
-        let inside = server.at(transport);
-        let fresh = format!(
-            r#"
-    $var(way) = loose_route();
-    if ($var(way) == -2) {{ sl_send_reply("403", "Forbidden"); exit; }}
-    if ($var(way) == 2 || ($si == "{ip}" && $sp == {port})) {{
-        # By the Path that it wrote itself, with or without a flow in it.
-        record_route();
-        t_on_failure("FLOW");
-        if (!t_relay()) {{ sl_send_reply("430", "Flow Failed"); }}
-        exit;
-    }}
-    if (is_method("REGISTER")) {{ add_path_received(); }} else {{ record_route(); }}
-    $du = "sip:{inside};transport={transport}";
-    t_relay();
-"#,
-            ip = inside.ip(),
-            port = inside.port()
-        );
-        Self::start_at(Self::place(), server, &fresh)
+        Self::start_at(Self::place(), server, &edge_route(server, transport))
+    }
+
+    /// The same by datagrams, of which it loses the first copy of each.
+    pub(crate) fn edge_that_loses(server: &Server) -> Self {
+        let fresh = edge_route(server, "udp");
+        let routes = format!("{}route[FRESH] {{\n{fresh}\n}}\n", losing());
+        Self::start(Self::place(), server, &routes)
     }
 
     /// A place for one.
@@ -158,19 +146,10 @@ impl Kamailio {
         Self::start(at, server, &routes)
     }
 
-    /// Loses the first copy of each message between us and whoever comes to it.
+    /// Whoever comes to it comes through it to us; it loses the first copy of each message, both ways.
     pub(crate) fn that_loses(server: &Server) -> Self {
-        let key = "$ci::$cs::$rm::$ft::$si::$sp";
-        let lose = |key: &str| {
-            format!("if ($sht(seen=>{key}) == $null) {{ $sht(seen=>{key}) = 1; drop; }}")
-        };
-        let routes = format!(
-            "route[LOSES] {{ {} }}\nonreply_route {{ {} }}\n\
-             route[FRESH] {{ record_route(); $du = \"sip:{}\"; t_relay(); }}\n",
-            lose(key).replace("drop;", "exit;"),
-            lose(&format!("{key}::$rs")),
-            server.udp
-        );
+        let fresh = format!("record_route(); $du = \"sip:{}\"; t_relay();", server.udp);
+        let routes = format!("{}route[FRESH] {{ {fresh} }}\n", losing());
         Self::start(Self::place(), server, &routes)
     }
 
@@ -215,4 +194,40 @@ impl Kamailio {
             buffer[..length].starts_with(b"SIP/2.0 200").then_some(())
         });
     }
+}
+
+/// Routes of an edge proxy.
+fn edge_route(server: &Server, transport: &str) -> String {
+    let inside = server.at(transport);
+    format!(
+        r#"
+    $var(way) = loose_route();
+    if ($var(way) == -2) {{ sl_send_reply("403", "Forbidden"); exit; }}
+    if ($var(way) == 2 || ($si == "{ip}" && $sp == {port})) {{
+        # By the Path that it wrote itself, with or without a flow in it.
+        record_route();
+        t_on_failure("FLOW");
+        if (!t_relay()) {{ sl_send_reply("430", "Flow Failed"); }}
+        exit;
+    }}
+    if (is_method("REGISTER")) {{ add_path_received(); }} else {{ record_route(); }}
+    $du = "sip:{inside};transport={transport}";
+    t_relay();
+"#,
+        ip = inside.ip(),
+        port = inside.port()
+    )
+}
+
+/// Routes that lose what was not seen before.
+fn losing() -> String {
+    let key = "$ci::$cs::$rm::$ft::$si::$sp";
+    let lose = |key: &str, how: &str| {
+        format!("if ($sht(seen=>{key}) == $null) {{ $sht(seen=>{key}) = 1; {how}; }}")
+    };
+    format!(
+        "route[LOSES] {{ {} }}\nonreply_route {{ {} }}\n",
+        lose(key, "exit"),
+        lose(&format!("{key}::$rs"), "drop")
+    )
 }
