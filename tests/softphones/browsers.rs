@@ -20,7 +20,7 @@ fn a_browser_is_rung_by_websocket_and_a_caller_whom_it_cannot_take_goes_to_the_n
     let server = Setup::new()
         .operator("101")
         .operator("102")
-        .websocket()
+        .websocket("127.0.0.1")
         .start();
     let page = Browser::start(&server, "101", "ws");
     page.is_registered();
@@ -88,7 +88,8 @@ fn a_browser_by_wss_is_silent_when_the_caller_leaves_and_its_binding_goes_with_i
 
 #[test]
 fn an_operator_whose_browser_cannot_take_calls_is_set_aside_and_back_with_the_next_shift() {
-    let server = Setup::new().operator("101").websocket().start();
+    // By IPv6, which a browser takes where the page names it.
+    let server = Setup::new().operator("101").websocket("[::1]").start();
     let page = Browser::start(&server, "101", "ws");
     page.is_registered();
     goes_on_shift(&server, "101");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::baresip::{self, Baresip};
 use crate::ear::{Ear, ULAW};
 use crate::kamailio::Kamailio;
+use crate::moment::eventually;
 use crate::ports::free_port;
 use crate::server::{HOLD, SOON, Server, Setup};
 use crate::sipp::{Phone, Scenario, audio, talk};
@@ -49,6 +50,49 @@ fn a_phone_behind_an_edge_proxy_is_called_by_its_path_and_holds_resumes_and_hang
     caller.ear.heard_one_stream();
     server.is_drained();
     server.tells_nobody(&["501234567"]);
+}
+
+#[test]
+fn an_edge_proxy_and_then_the_server_are_killed_and_the_phone_is_let_go_and_rung_again() {
+    let server = Setup::new().operator("101").start();
+    let place = Kamailio::place();
+    let proxy = Kamailio::edge_at(place, &server, "udp");
+    let phone = baresip::Setup::new("101", OPERATOR).through(place);
+    let mut phone = phone.start(&server);
+    phone.goes_on_shift(&server, "101");
+    let called = |server: &Server| {
+        let caller = Phone::caller(server, "0501234567", "116111", CALLER);
+        caller.ear.hears(OPERATOR, SOON);
+        caller
+    };
+    let is_let_go = |phone: &Baresip, times: usize| {
+        eventually("the end at the phone", SOON, || {
+            (phone.told("CALL_CLOSED") == times).then_some(())
+        });
+    };
+    let codes = phone.told("CALL_CLOSED");
+    let mut caller = called(&server);
+    // The next proxy at its place knows nothing of the call, and needs not.
+    drop(proxy);
+    let _proxy = Kamailio::edge_at(place, &server, "udp");
+    caller.hangs_up();
+    is_let_go(&phone, codes + 1);
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    server.operator_is("101", "free");
+    let mut caller = called(&server);
+    server.counts("talking", 1);
+    let server = server.crash_and_start();
+    caller.is_hung_up_on();
+    is_let_go(&phone, codes + 2);
+    server.records(2)[1]
+        .ended("interrupted", "server")
+        .with("101");
+    server.operator_is("101", "free");
+    let mut caller = called(&server);
+    caller.hangs_up();
+    is_let_go(&phone, codes + 3);
+    server.records(3)[2].ended("hung_up", "caller").with("101");
+    server.is_drained();
 }
 
 /// A server whose calls to mobile numbers go to this carrier, by these further settings of the trunk.
@@ -99,7 +143,7 @@ fn calls_go_out_through_our_proxy_and_either_side_hangs_up() {
         .with("101");
     calls_outside(&mut phone, &server, &callee);
     phone.command("hangup", "");
-    crate::moment::eventually("two ends at the callee", SOON, || {
+    eventually("two ends at the callee", SOON, || {
         (callee.told("CALL_CLOSED") == 2).then_some(())
     });
     let calls = server.records(2);
@@ -211,7 +255,7 @@ fn a_phone_behind_an_edge_that_loses_the_first_copy_of_each_message_rings_and_ta
     phone.tells("CALL_INCOMING", SOON);
     let ended = phone.told("CALL_CLOSED");
     caller.hangs_up();
-    crate::moment::eventually("the end of the ring", SOON, || {
+    eventually("the end of the ring", SOON, || {
         (phone.told("CALL_CLOSED") > ended).then_some(())
     });
     server.records(1)[0].ended("abandoned", "caller");
@@ -219,7 +263,7 @@ fn a_phone_behind_an_edge_that_loses_the_first_copy_of_each_message_rings_and_ta
     // And one who waits.
     let rung = phone.told("CALL_INCOMING");
     let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
-    crate::moment::eventually("the next ring", SOON, || {
+    eventually("the next ring", SOON, || {
         (phone.told("CALL_INCOMING") > rung).then_some(())
     });
     phone.command("accept", "");

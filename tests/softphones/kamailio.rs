@@ -100,7 +100,12 @@ pub(crate) struct Kamailio {
 impl Kamailio {
     /// Phones come to it, and by this transport through it to the server; what comes from there goes to them.
     pub(crate) fn edge(server: &Server, transport: &str) -> Self {
-        Self::start_at(Self::place(), server, &edge_route(server, transport))
+        Self::edge_at(Self::place(), server, transport)
+    }
+
+    /// The same at that place.
+    pub(crate) fn edge_at(at: SocketAddr, server: &Server, transport: &str) -> Self {
+        Self::start_at(at, server, &edge_route(server, transport))
     }
 
     /// The same by datagrams, of which it loses the first copy of each.

@@ -1,6 +1,6 @@
-//! The built binary with real phones on loopback: SIPp as the trunk, baresip, linphone and pjsua2 as operators
-//! and callers. Sound is told by the frequency of tones, both ways; each call ends on both sides, leaves one
-//! record, and nothing else.
+//! The built binary with real phones on loopback: SIPp as the trunk, baresip, linphone, pjsua2 and JsSIP in
+//! Chromium as operators and callers, Kamailio between. Sound is told by the frequency of tones, both ways;
+//! each call ends on both sides, leaves one record, and nothing else.
 
 #![allow(
     clippy::unwrap_used,

@@ -119,9 +119,9 @@ impl Setup {
         self
     }
 
-    /// Also by WebSocket.
-    pub(crate) fn websocket(mut self) -> Self {
-        self.listen.push_str(", \"ws://127.0.0.1:0\"");
+    /// Also by WebSocket, at this address.
+    pub(crate) fn websocket(mut self, address: &str) -> Self {
+        self.listen.push_str(&format!(", \"ws://{address}:0\""));
         self
     }
 
