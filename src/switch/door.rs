@@ -74,10 +74,14 @@ impl Switch {
                 || self.accounts.contains_key(&OperatorId(user.clone()))
                 || number_of(&request.uri).is_some_and(|one| !self.plan.has_number(&one))
         };
+        // One proxy may be before the phones and a trunk at once.
+        let from = request.headers.from();
+        let from = from.ok().and_then(|from| from.uri.user());
+        let by_operator = from.is_some_and(|user| self.accounts.contains_key(&OperatorId(user)));
         user.starts_with('*')
             || self.trunk_of_request(request, flow).is_none()
             // An operator who calls another one: from a carrier, such a number is the helpline's.
-            || (inside() && self.is_phone(flow))
+            || (by_operator && inside() && self.is_phone(flow))
     }
 
     /// The way of our replies (§18.2.2, RFC 3581 §4). A trunk that does not ask for its source port

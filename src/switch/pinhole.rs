@@ -56,8 +56,11 @@ impl Switch {
 }
 
 /// By UDP the phone was seen elsewhere than it believes to be. Connections are kept by the phone
-/// (RFC 5626 §4.4.1) and break audibly.
+/// (RFC 5626 §4.4.1) and break audibly; the way behind a proxy is the proxy's (RFC 3327).
 fn is_behind_nat(binding: &Binding) -> bool {
+    if !binding.path.is_empty() {
+        return false;
+    }
     let seen = binding.flow.remote;
     let contact = Uri::parse_lenient(&binding.contact);
     let named = contact.host().and_then(|host| host.address());
