@@ -328,6 +328,7 @@ impl Phone {
         on_shift(server, id, port);
         let ear = Ear::open(tone, ULAW);
         let sipp = Scenario::operator(port, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        sipp.hears();
         Self { sipp, ear }
     }
 
