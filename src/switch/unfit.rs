@@ -18,54 +18,50 @@ fn is_inability(status: u16) -> bool {
     matches!(status, 415 | 420 | 488 | 501 | 505 | 513 | 606)
 }
 
-#[derive(Debug)]
-struct Strikes {
-    /// Of the registration: another one is of a phone that began anew (§10.2).
-    call_id: String,
-    count: u32,
+/// A binding by what stays when it is refreshed: whose, its contact, and the Call-ID of its registration;
+/// with another one a phone began anew (RFC 3261 §10.2).
+type Phone = (OperatorId, String, String);
+
+fn phone(operator: &OperatorId, binding: &Binding) -> Phone {
+    let (contact, call_id) = (binding.contact.clone(), binding.call_id.clone());
+    (operator.clone(), contact, call_id)
 }
 
-/// Never more than there are bindings.
+/// How often phones refused in a row. Never more than there are bindings.
 #[derive(Debug, Default)]
 pub(super) struct Unfit {
-    phones: BTreeMap<(OperatorId, String), Strikes>,
+    strikes: BTreeMap<Phone, u32>,
 }
 
 impl Unfit {
     pub(super) fn len(&self) -> usize {
-        let unfit = |one: &&Strikes| one.count >= STRIKES;
-        self.phones.values().filter(unfit).count()
+        let counts = self.strikes.values();
+        counts.filter(|count| **count >= STRIKES).count()
     }
 
     /// Whether a phone is passed by.
     pub(super) fn has(&self, operator: &OperatorId, binding: &Binding) -> bool {
-        let phone = (operator.clone(), binding.contact.clone());
-        let strikes = self.phones.get(&phone);
-        strikes.is_some_and(|one| one.count >= STRIKES && one.call_id == binding.call_id)
+        let count = self.strikes.get(&phone(operator, binding));
+        count.is_some_and(|count| *count >= STRIKES)
     }
 
     /// Bindings went or were made anew.
     pub(super) fn forget(&mut self, registrar: &Registrar) {
-        self.phones.retain(|(operator, contact), strikes| {
-            let same = |one: &Binding| one.contact == *contact && one.call_id == strikes.call_id;
-            registrar.contacts(operator).iter().any(same)
+        self.strikes.retain(|one, _| {
+            let mut bindings = registrar.contacts(&one.0).iter();
+            bindings.any(|binding| phone(&one.0, binding) == *one)
         });
     }
 
     /// One more refusal; `true`: from now on the phone is passed by.
     fn count(&mut self, operator: &OperatorId, binding: &Binding) -> bool {
-        let phone = (operator.clone(), binding.contact.clone());
-        let begun = || Strikes {
-            call_id: binding.call_id.clone(),
-            count: 0,
-        };
-        let strikes = self.phones.entry(phone).or_insert_with(begun);
-        strikes.count += 1;
-        strikes.count == STRIKES
+        let count = self.strikes.entry(phone(operator, binding)).or_default();
+        *count += 1;
+        *count == STRIKES
     }
 
     fn forgive(&mut self, operator: &OperatorId) {
-        self.phones.retain(|(who, _), _| who != operator);
+        self.strikes.retain(|one, _| one.0 != *operator);
     }
 }
 
@@ -94,7 +90,7 @@ impl Switch {
     /// A phone took a call: what it refused before was chance.
     pub(super) fn phone_is_fit(&mut self, id: LegId) {
         if let Some((operator, binding)) = self.rung_binding(id) {
-            self.unfit.phones.remove(&(operator, binding.contact));
+            self.unfit.strikes.remove(&phone(&operator, &binding));
         }
     }
 
