@@ -40,7 +40,7 @@ pub(crate) fn settings() -> Settings {
     let local = "127.0.0.1:5060".parse().unwrap();
     Settings {
         domain: "qaynar".into(),
-        advertise: None,
+        advertise: Vec::new(),
         local_networks: Vec::new(),
         trunks: Vec::new(),
         media_ports: (20_000, 20_399),
