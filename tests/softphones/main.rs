@@ -20,6 +20,7 @@ mod process;
 mod record;
 mod server;
 mod sipp;
+mod tap;
 mod tone;
 
 mod calls;
@@ -33,6 +34,7 @@ mod operators;
 mod outside;
 mod registration;
 mod secure;
+mod six;
 mod starting;
 mod stopping;
 mod trace;

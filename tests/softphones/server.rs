@@ -119,6 +119,16 @@ impl Setup {
         self
     }
 
+    /// Also by IPv6.
+    pub(crate) fn six(mut self) -> Self {
+        self.listen
+            .push_str(", \"udp://[::1]:0\", \"tcp://[::1]:0\"");
+        if self.tls {
+            self.listen.push_str(", \"tls://[::1]:0\"");
+        }
+        self
+    }
+
     /// Runs on this host alone.
     pub(crate) fn on(mut self, host: &Host) -> Self {
         self.host = Some(host.clone());
@@ -285,31 +295,35 @@ impl Place {
         }
         let mut process = Process::start("cargo build", &mut command);
         process.says("; ready", SOON);
-        let address = |said: &str, transport: &str| -> Option<SocketAddr> {
-            let begin = format!("SIP on {transport} ");
-            let line = said.lines().find(|line| line.starts_with(&begin))?;
-            Some(line[begin.len()..].parse().unwrap())
-        };
         let said = process.said();
-        let (udp, tcp) = (
-            address(&said, "udp").unwrap(),
-            address(&said, "tcp").unwrap(),
-        );
-        let tls = address(&said, "tls");
+        let lines = said.lines().filter_map(|line| line.strip_prefix("SIP on "));
+        let listeners: Vec<(String, SocketAddr)> = lines
+            .filter_map(|line| line.split_once(' '))
+            .map(|(transport, place)| (transport.to_owned(), place.parse().unwrap()))
+            .collect();
         // A restart takes the same ports.
-        self.listen = format!("\"udp://{udp}\", \"tcp://{tcp}\"");
-        if let Some(tls) = tls {
-            self.listen.push_str(&format!(", \"tls://{tls}\""));
-        }
+        let places = listeners.iter();
+        let places = places.map(|(transport, place)| format!("\"{transport}://{place}\""));
+        self.listen = places.collect::<Vec<_>>().join(", ");
         self.write_config();
         Server {
+            udp: heard_at(&listeners, "udp"),
             place: self,
             process,
-            udp,
-            tcp,
-            tls,
+            listeners,
         }
     }
+}
+
+/// Where a transport is heard; "udp6" and the like are those of IPv6.
+fn heard_at(listeners: &[(String, SocketAddr)], transport: &str) -> SocketAddr {
+    let (name, v6) = match transport.strip_suffix('6') {
+        Some(name) => (name, true),
+        None => (transport, false),
+    };
+    let mut fitting = listeners.iter().filter(|(one, _)| one == name);
+    let found = fitting.find(|(_, place)| place.is_ipv6() == v6);
+    found.expect("a server that hears by this transport").1
 }
 
 /// The password of an operator.
@@ -325,20 +339,13 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     /// Where it hears datagrams.
     pub(crate) udp: SocketAddr,
-    /// Where it takes connections.
-    pub(crate) tcp: SocketAddr,
-    /// Where it takes connections by TLS.
-    tls: Option<SocketAddr>,
+    listeners: Vec<(String, SocketAddr)>,
 }
 
 impl Server {
-    /// Where it hears by this transport.
+    /// Where it hears by this transport: "udp", "tcp" or "tls", and with a 6 by IPv6.
     pub(crate) fn at(&self, transport: &str) -> SocketAddr {
-        match transport {
-            "tls" => self.tls.expect("a server by TLS"),
-            "tcp" => self.tcp,
-            _ => self.udp,
-        }
+        heard_at(&self.listeners, transport)
     }
 
     /// Tells it to read its certificates anew.
