@@ -131,7 +131,9 @@ fn sip(table: &Table<'_, '_>, sip: &mut Sip) {
     }
     set(&mut sip.listen, listen);
     let remedy = "write the address that peers outside reach, or one of IPv4 and one of IPv6: \"203.0.113.5\"";
-    let outside = each(table, "advertise", "address", remedy, |text| text.parse().ok());
+    let outside = each(table, "advertise", "address", remedy, |text| {
+        text.parse().ok()
+    });
     sip.advertise = outside.unwrap_or_default();
     for (number, address) in sip.advertise.iter().enumerate() {
         let mut before = sip.advertise[..number].iter();

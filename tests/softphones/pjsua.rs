@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     answers: bool,
     reliable: bool,
     mailbox: bool,
+    /// "off", "optional" or "required".
+    encryption: &'static str,
 }
 
 impl Setup {
@@ -32,6 +34,7 @@ impl Setup {
             answers: true,
             reliable: false,
             mailbox: false,
+            encryption: "off",
         }
     }
 
@@ -56,6 +59,12 @@ impl Setup {
     /// Its provisional responses want to be acknowledged.
     pub(crate) fn reliable(mut self) -> Self {
         self.reliable = true;
+        self
+    }
+
+    /// With encrypted audio: "optional" or "required".
+    pub(crate) fn encrypts(mut self, how: &'static str) -> Self {
+        self.encryption = how;
         self
     }
 
@@ -85,6 +94,7 @@ impl Setup {
             "answers": self.answers,
             "reliable": self.reliable,
             "mailbox": self.mailbox,
+            "encryption": self.encryption,
             "codecs": ["PCMU", "PCMA"],
             "own": remote.ip().to_string(),
             "authorities": server.place.path().join("ca.pem"),
