@@ -200,6 +200,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            onward: None,
             outgoing: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
         };

@@ -446,6 +446,7 @@ impl Switch {
             self.hang_up(leg, now);
         }
         self.book(call.outgoing, now);
+        self.book(call.onward, now);
         self.emit(Some(id), What::Ended { by, cause }, now);
         self.trace_over(id, now);
         self.outputs.push_back(Output::Snapshot {

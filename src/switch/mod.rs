@@ -20,6 +20,7 @@ pub mod input;
 mod keying;
 mod legs;
 mod mailbox;
+mod onward;
 mod outbound;
 mod outgoing;
 mod oversize;

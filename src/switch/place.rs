@@ -25,14 +25,14 @@ use crate::time::Now;
 const RING_FOR: Duration = Duration::from_secs(180);
 
 /// A call that may be begun.
-struct Permit {
-    number: Number,
-    class: String,
-    trunks: Vec<TrunkName>,
+pub(super) struct Permit {
+    pub(super) number: Number,
+    pub(super) class: String,
+    pub(super) trunks: Vec<TrunkName>,
 }
 
 /// Why one may not: status and words, for the operator's phone.
-type Refusal = (u16, String);
+pub(super) type Refusal = (u16, String);
 
 impl Switch {
     /// An operator who proved who that is dialled a number outside.
@@ -85,7 +85,7 @@ impl Switch {
     }
 
     /// Whether and how a number may be called now.
-    fn permit(&mut self, number: Number, now: Now) -> Result<Permit, Refusal> {
+    pub(super) fn permit(&mut self, number: Number, now: Now) -> Result<Permit, Refusal> {
         let plan = self.plan.clone();
         let found = plan.destination(&number);
         let wanted = found.map(|one| one.trunks.as_slice()).unwrap_or_default();
@@ -123,7 +123,8 @@ impl Switch {
         let zone = self.plan.zone.clone();
         let mut spent = self.spending.of(class, &zone, now.wall);
         for call in self.calls.values() {
-            if let Some(outgoing) = call.outgoing.as_ref().filter(|one| one.class == class) {
+            let both = call.outgoing.iter().chain(&call.onward);
+            for outgoing in both.filter(|one| one.class == class) {
                 let since = outgoing.since.map(|since| now.wall.since(since));
                 spent.add(since.map_or(0, minutes));
             }
@@ -185,6 +186,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            onward: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
             outgoing: Some(Outgoing {
                 class: permit.class.clone(),
@@ -327,7 +329,7 @@ fn some_trunk(trunks: Vec<TrunkName>) -> Result<Vec<TrunkName>, Refusal> {
 }
 
 /// With words for whoever looks at the phone (§20.43), which some phones show and others log.
-fn explained(mut response: Response, why: &str) -> Response {
+pub(super) fn explained(mut response: Response, why: &str) -> Response {
     response.reason = format!("{} ({why})", response.reason);
     let warning = format!("399 qaynar {}", quote(why));
     response.with(Name::Warning, warning)

@@ -30,6 +30,7 @@ mod keys;
 mod leaving;
 mod media;
 mod nat;
+mod onward;
 mod operators;
 mod outside;
 mod registration;
