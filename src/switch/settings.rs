@@ -159,11 +159,10 @@ pub struct Account {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings() -> Settings {
-        Settings {
+impl Settings {
+    /// Those of a machine behind a 1:1 NAT, with one network of its own.
+    pub(crate) fn sample() -> Self {
+        Self {
             domain: "qaynar".into(),
             advertise: vec![IpAddr::from([203, 0, 113, 5])],
             local_networks: vec!["10.0.0.0/8".parse().unwrap()],
@@ -178,6 +177,15 @@ mod tests {
             srtp: SrtpSettings::default(),
             early_strangers: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::sample()
     }
 
     #[test]
