@@ -368,6 +368,14 @@ impl Switch {
     }
 }
 
+/// An INVITE of an operator who proved who that is.
+pub(super) struct Called<'a> {
+    pub(super) id: ServerId,
+    pub(super) request: &'a Request,
+    pub(super) flow: Flow,
+    pub(super) operator: OperatorId,
+}
+
 /// Who brings a call.
 enum Origin {
     /// A carrier, trusted to tell who calls.

@@ -174,7 +174,10 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            return self.hang_up(leg, now);
+            if !self.refused_aloud(leg, now) {
+                self.hang_up(leg, now);
+            }
+            return;
         };
         let Some(call) = self.calls.get_mut(&id) else {
             return;

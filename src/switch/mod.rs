@@ -31,6 +31,7 @@ mod place;
 mod ports;
 mod proved;
 mod refresh;
+mod refusing;
 mod register;
 mod rings;
 pub mod settings;

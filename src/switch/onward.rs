@@ -34,8 +34,8 @@ impl Switch {
     ) -> Result<Permit, Refusal> {
         let permit = self.permit(number, now);
         let operator = self.legs.get(&leg).and_then(|leg| leg.operator.clone());
-        if let (Err((_, why)), Some(operator)) = (&permit, operator) {
-            let why = why.clone();
+        if let (Err(refusal), Some(operator)) = (&permit, operator) {
+            let why = refusal.why.clone();
             self.emit(None, What::Refused { operator, why }, now);
         }
         permit

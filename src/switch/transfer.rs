@@ -46,9 +46,10 @@ impl Switch {
             Target::Number(number) if !self.plan_has(call, &number) => {
                 match self.permit_onward(id, number, now) {
                     Ok(permit) => Target::Outside(permit),
-                    Err((status, why)) => {
-                        let refusal = explained(Response::to(request, status), &why);
-                        return self.respond(server, request, refusal, now);
+                    Err(refusal) => {
+                        let response = Response::to(request, refusal.status);
+                        let response = explained(response, &refusal.why);
+                        return self.respond(server, request, response, now);
                     }
                 }
             }
