@@ -7,8 +7,10 @@ mod desk;
 use std::time::Duration;
 
 use desk::{Desk, PASSWORD, from, settings};
-use qaynar::sip::digest::{Algorithm, Challenge, NONCE_LIFETIME};
+use qaynar::private::Private;
+use qaynar::sip::digest::{Algorithm, Challenge, NONCE_LIFETIME, ha1};
 use qaynar::sip::message::{Name, Response};
+use qaynar::store::operators::Operators;
 
 /// A REGISTER for `operator`, with a proof or without.
 fn register(desk: &mut Desk, operator: &str, number: u32, proof: Option<&str>) -> Response {
@@ -162,4 +164,31 @@ fn a_phone_that_is_confused_by_two_offers_gets_md5_alone() {
     let offers = offers(&desk.ask(from("192.0.2.9:5062"), text.as_bytes())[0]);
     assert_eq!(offers.len(), 1);
     assert!(offers[0].contains("algorithm=MD5"));
+}
+
+/// HA1 by algorithm and realm, and nothing else of it.
+#[test]
+fn a_password_stands_nowhere_in_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qaynar.db");
+    let password = Private::new("Besikde-yatan-7".to_owned());
+    let mut operators = Operators::open(&path).unwrap();
+    operators.add("201", "Aygün", "qaynar", &password).unwrap();
+    let account = operators.accounts("qaynar").unwrap().remove(0);
+    let hash = |algorithm| ha1(algorithm, "201", "qaynar", password.reveal());
+    assert_eq!(*account.ha1_md5.reveal(), hash(Algorithm::Md5));
+    assert_eq!(*account.ha1_sha256.reveal(), hash(Algorithm::Sha256));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let mut columns = connection
+        .prepare("SELECT name FROM pragma_table_info('operators')")
+        .unwrap();
+    let names = columns.query_map([], |row| row.get::<_, String>(0));
+    let names: Vec<String> = names.unwrap().map(Result::unwrap).collect();
+    let wanted = ["id", "name", "realm", "ha1_md5", "ha1_sha256", "created"];
+    assert_eq!(names, wanted);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let secret = password.reveal().as_bytes();
+        assert!(!bytes.windows(secret.len()).any(|part| part == secret));
+    }
 }

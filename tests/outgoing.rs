@@ -92,6 +92,18 @@ fn dials(desk: &mut Desk, id: &str, number: &str) -> Vec<Response> {
     desk.ask(from(PHONE), invite(id, number, 2, &more).as_bytes())
 }
 
+/// Operator 101 dials, hears in words why it cannot be, and then gets the status.
+fn refused_in_words(desk: &mut Desk, id: &str, number: &str) -> Response {
+    let voice = dials(desk, id, number).remove(0);
+    assert_eq!(voice.status, 183);
+    assert!(String::from_utf8_lossy(&voice.body).contains("m=audio "));
+    desk.played();
+    let refusal = desk.responses().remove(0);
+    let tag = |one: &Response| one.headers.to().unwrap().tag().map(ToOwned::to_owned);
+    assert_eq!(tag(&voice), tag(&refusal), "one early dialog");
+    refusal
+}
+
 /// Requests of ours with this method that are not picked up, with their ways.
 fn asked(desk: &Desk, method: Method) -> Vec<(Flow, Request)> {
     let of = |(flow, message): &(Flow, Message)| match message {
@@ -422,12 +434,40 @@ fn a_busy_callee_is_busy_to_the_operator_and_a_trunk_that_refuses_us_is_passed_b
 #[test]
 fn what_the_dialplan_does_not_allow_is_refused_with_its_reason() {
     let mut desk = desk(two_trunks());
-    let refused = dials(&mut desk, "one", "0125551234");
-    assert_eq!(refused[0].status, 403);
-    let warning = refused[0].headers.text(Name::Warning).unwrap();
+    let refused = refused_in_words(&mut desk, "one", "0125551234");
+    assert_eq!(refused.status, 403);
+    let warning = refused.headers.text(Name::Warning).unwrap();
     assert!(warning.starts_with("399 qaynar \""), "{warning}");
     assert!(asked(&desk, Method::Invite).is_empty());
     assert!(ends(&desk).is_empty(), "no record begins");
+    all_over(&mut desk);
+}
+
+#[test]
+fn a_phone_that_hears_no_early_voice_is_refused_at_once_and_one_that_gives_up_gets_487() {
+    let mut desk = desk(two_trunks());
+    desk.wait(Duration::from_millis(1));
+    let reliable = "Require: 100rel\r\n";
+    let asks = invite("one", "0125551234", 1, reliable);
+    let asked = desk.ask(from(PHONE), asks.as_bytes());
+    let values = asked[0].headers.fields(&Name::ProxyAuthenticate);
+    let challenge = Challenge::best(values.map(String::from_utf8_lossy)).unwrap();
+    let proof = challenge.answer("101", PASSWORD, "INVITE", "sip:0125551234@qaynar", "own");
+    let more = format!("{reliable}Proxy-Authorization: {proof}\r\n");
+    let again = invite("one", "0125551234", 2, &more);
+    assert_eq!(desk.ask(from(PHONE), again.as_bytes())[0].status, 403);
+
+    assert_eq!(dials(&mut desk, "two", "0125551234")[0].status, 183);
+    let cancel = invite("two", "0125551234", 2, "").replace("INVITE", "CANCEL");
+    let (head, _) = cancel.split_once("Content-Type").unwrap();
+    let cancel = format!("{head}Content-Length: 0\r\n\r\n");
+    let told = desk.ask(from(PHONE), cancel.as_bytes());
+    let statuses: Vec<u16> = told.iter().map(|one| one.status).collect();
+    assert_eq!(statuses, [200, 487]);
+    // Should the voice never end, the phone is told all the same.
+    assert_eq!(dials(&mut desk, "three", "0125551234")[0].status, 183);
+    desk.wait(Duration::from_secs(16));
+    assert_eq!(desk.responses()[0].status, 403);
     all_over(&mut desk);
 }
 
@@ -441,13 +481,10 @@ fn a_days_cap_stops_new_calls_but_never_one_for_help() {
         desk.datagram(from(FIRST), taken.as_bytes());
     }
     // One still goes on, the other is over: both count.
-    let refused = dials(&mut desk, "three", CALLEE);
-    assert_eq!(refused[0].status, 403);
-    assert!(
-        refused[0].reason.contains("calls_a_day = 2"),
-        "{}",
-        refused[0].reason
-    );
+    let refused = refused_in_words(&mut desk, "three", CALLEE);
+    assert_eq!(refused.status, 403);
+    let reason = &refused.reason;
+    assert!(reason.contains("calls_a_day = 2"), "{reason}");
     dials(&mut desk, "four", "112");
     let invites = asked(&desk, Method::Invite);
     let (_, help) = invites.last().unwrap();

@@ -13,6 +13,8 @@ mod house;
 mod keys;
 #[path = "regressions/nat.rs"]
 mod nat;
+#[path = "regressions/onward.rs"]
+mod onward;
 #[path = "regressions/races.rs"]
 mod races;
 #[path = "regressions/transfers.rs"]

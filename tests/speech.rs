@@ -244,7 +244,9 @@ fn peak(samples: &[i16]) -> u16 {
 fn all_that_the_server_says_is_shipped() {
     for language in Language::ALL {
         let errands = errand::CLIPS.into_iter().map(PromptName::from);
-        for clip in position_clips(language).into_iter().chain(errands) {
+        let refusals = qaynar::speech::refusal::CLIPS.map(PromptName::from);
+        let words = errands.chain(refusals);
+        for clip in position_clips(language).into_iter().chain(words) {
             samples(&prompts().join(format!("{language}/{clip}.wav")));
         }
     }

@@ -308,7 +308,7 @@ fn audio_is_of_the_family_that_the_offer_names() {
 #[test]
 fn behind_nat_the_address_outside_is_told_to_its_own_family_alone() {
     let settings = Settings {
-        advertise: Some([203, 0, 113, 5].into()),
+        advertise: vec![[203, 0, 113, 5].into()],
         ..settings()
     };
     let address = |remote: &str, local: &str| {

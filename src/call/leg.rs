@@ -76,6 +76,8 @@ pub struct Early {
     pub rseq: u32,
     /// The answer to our offer, where it came so early; the 2xx may bring none then (§5).
     pub answer: Vec<u8>,
+    /// The phone made an offer of its own since (RFC 3311): what the 2xx describes is of the past.
+    pub updated: bool,
 }
 
 /// The subscription that a REFER made (RFC 3515 §2.4.4).

@@ -120,6 +120,8 @@ pub struct Call<P, R, C> {
     pub hops: u8,
     /// The caller is being handed on: the phone of somebody else rings.
     pub transfer: Option<Transfer<C>>,
+    /// The caller is with a number outside, to whom an operator handed on.
+    pub onward: Option<Outgoing>,
     /// An operator called a number outside; `None`: a caller of the helpline.
     pub outgoing: Option<Outgoing>,
     /// Who is rung or talks, and under which claim of the queue.

@@ -149,6 +149,10 @@ pub enum Operator {
         /// Read the password from standard input; left out: one is made and printed.
         #[arg(long)]
         password_stdin: bool,
+        /// Take an id that is an emergency number (101, 102, 103, 112): operators who dial it then reach
+        /// this phone, and not the fire brigade or the police.
+        #[arg(long)]
+        hide_emergency: bool,
         /// Print the account as JSON.
         #[arg(long)]
         json: bool,

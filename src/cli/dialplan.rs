@@ -18,6 +18,7 @@ use crate::server::clock::Clock;
 use crate::server::control::{self, Answer, ControlError, Question};
 use crate::server::dialplans::Dialplans;
 use crate::server::drive::short;
+use crate::store::operators::Operators;
 use crate::store::plans::{self, PlansError, Versions};
 
 fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
@@ -58,6 +59,17 @@ fn unknown_trunks(plan: &Plan, settings: &Settings) -> Vec<Fault> {
         .collect()
 }
 
+/// Operators who stand between their colleagues and an emergency number.
+fn hidden_emergencies(settings: &Settings) -> Vec<String> {
+    let database = &settings.storage.database;
+    // A check makes no database, and one that cannot be read is told of by the server.
+    let operators = database.exists().then(|| Operators::open(database));
+    let found = operators.and_then(Result::ok);
+    found.map_or(Vec::new(), |found| {
+        found.hidden_emergencies().unwrap_or_default()
+    })
+}
+
 /// `qaynar check`: exit 1 with every mistake.
 ///
 /// # Errors
@@ -69,7 +81,8 @@ pub fn check(
 ) -> Result<ExitCode, CliError> {
     let folder = asked.dialplans.as_deref();
     match loaded(settings, folder) {
-        Ok((plan, warnings)) => {
+        Ok((plan, mut warnings)) => {
+            warnings.extend(hidden_emergencies(settings));
             let count: usize = plan.expectations.iter().map(|one| one.dial.len()).sum();
             if asked.json {
                 let body = serde_json::json!({ "well": true, "plan": plan.hash, "expectations": count, "warnings": warnings });

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::CliError;
 use super::args::Operator as Command;
 use crate::config::Settings;
+use crate::dialplan::Number;
 use crate::private::Private;
 use crate::store::operators::{Operator, Operators, generate_password};
 
@@ -31,8 +32,17 @@ pub fn run(command: &Command, settings: &Settings, out: &mut dyn Write) -> Resul
             id,
             name,
             password_stdin,
+            hide_emergency,
             json,
         } => {
+            if Number::hides_emergency(id) && !hide_emergency {
+                let text = format!(
+                    "{id} is an emergency number: operators who dial it would reach this phone and nobody who \
+                     helps. Choose another id, such as 2{}; or add --hide-emergency",
+                    &id[1..]
+                );
+                return Err(CliError::Arguments(text));
+            }
             let (password, made) = password(*password_stdin)?;
             operators.add(id, name, realm, &password)?;
             tell(out, "added", id, realm, made.then_some(&password), *json)
@@ -107,7 +117,7 @@ fn list(out: &mut dyn Write, operators: &[Operator], realm: &str) -> Result<(), 
     if operators.is_empty() {
         return Ok(writeln!(
             out,
-            "no operators yet: `qaynar operator add 101 --name \"…\"` adds one"
+            "no operators yet: `qaynar operator add 201 --name \"…\"` adds one"
         )?);
     }
     let width = operators
@@ -159,12 +169,17 @@ mod tests {
     fn an_account_is_added_listed_and_removed() {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::defaults(folder.path());
-        let add = Command::Add {
-            id: "101".into(),
+        let adding = |id: &str, hide_emergency| Command::Add {
+            id: id.into(),
             name: "Aygün".into(),
             password_stdin: false,
+            hide_emergency,
             json: true,
         };
+        let refused = told(&settings, &adding("102", false)).unwrap_err();
+        assert!(refused.contains("emergency number"), "{refused}");
+        assert!(refused.contains("such as 202"), "{refused}");
+        let add = adding("101", true);
         let made: serde_json::Value =
             serde_json::from_str(&told(&settings, &add).unwrap()).unwrap();
         assert_eq!(
@@ -181,6 +196,9 @@ mod tests {
                 .unwrap()
                 .contains("qaynar operator password 101")
         );
+        let operators = Operators::open(&settings.storage.database).unwrap();
+        let warnings = operators.hidden_emergencies().unwrap();
+        assert!(warnings[0].contains("hides the emergency number 101"));
         assert!(told(&settings, &Command::Remove { id: "101".into() }).is_ok());
         assert!(told(&settings, &list).unwrap().contains("no operators yet"));
     }

@@ -130,10 +130,18 @@ fn sip(table: &Table<'_, '_>, sip: &mut Sip) {
         table.fault("[sip] listen is empty: no call could come in", remedy);
     }
     set(&mut sip.listen, listen);
-    let remedy = "write the address that peers outside reach: \"203.0.113.5\"";
-    sip.advertise = one(table, "advertise", "address", remedy, |text| {
+    let remedy = "write the address that peers outside reach, or one of IPv4 and one of IPv6: \"203.0.113.5\"";
+    let outside = each(table, "advertise", "address", remedy, |text| {
         text.parse().ok()
     });
+    sip.advertise = outside.unwrap_or_default();
+    for (number, address) in sip.advertise.iter().enumerate() {
+        let mut before = sip.advertise[..number].iter();
+        if before.any(|other| other.is_ipv4() == address.is_ipv4()) {
+            let text = format!("[sip] advertise names a second address of one family: {address}");
+            table.fault(text, remedy);
+        }
+    }
     set(&mut sip.local_networks, networks(table, "local_networks"));
     let remedy = "write a host name: letters, digits, '-' and '.'";
     set(
@@ -474,7 +482,7 @@ mod tests {
         let settings = checked(&open.join("\n")).unwrap();
         assert_eq!(settings.trunks.len(), 1);
         assert!(settings.trunks[0].peer.is_some() && settings.trunks[0].credentials.is_some());
-        assert!(settings.cluster.redis.is_some() && settings.sip.advertise.is_some());
+        assert!(settings.cluster.redis.is_some() && settings.sip.advertise.len() == 1);
     }
 
     #[test]
@@ -549,6 +557,16 @@ from = \"+994506802280\"
         let peer = settings.trunks[0].peer.as_ref().unwrap();
         assert_eq!(peer.to_string(), "sip:sip.example.net:5080;transport=tcp");
         assert!(!format!("{settings:?}").contains("opensesame"));
+    }
+
+    #[test]
+    fn one_outer_address_a_family_may_be_advertised() {
+        let read = |value: &str| checked(&format!("[sip]\nadvertise = {value}"));
+        let both = read("[\"203.0.113.5\", \"2001:db8::5\"]").unwrap();
+        assert_eq!(both.sip.advertise.len(), 2);
+        assert_eq!(read("\"2001:db8::5\"").unwrap().sip.advertise.len(), 1);
+        let faults = read("[\"203.0.113.5\", \"203.0.113.6\"]").unwrap_err();
+        assert!(faults[0].contains("203.0.113.6"), "{faults:?}");
     }
 
     #[test]

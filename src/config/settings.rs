@@ -45,8 +45,8 @@ pub struct Settings {
 pub struct Sip {
     /// Where to listen.
     pub listen: Vec<(Transport, SocketAddr)>,
-    /// Our address as peers outside see it.
-    pub advertise: Option<IpAddr>,
+    /// Our addresses as peers outside see them, at most one of a family.
+    pub advertise: Vec<IpAddr>,
     /// Peers in these see the socket's own address.
     pub local_networks: Vec<IpNet>,
     /// The host part of our URIs and the realm of digest.
@@ -175,7 +175,7 @@ impl Settings {
         Self {
             sip: Sip {
                 listen: vec![(Transport::Udp, any(5060)), (Transport::Tcp, any(5060))],
-                advertise: None,
+                advertise: Vec::new(),
                 local_networks: Vec::new(),
                 domain: "qaynar".into(),
                 max_calls: 1_000,
@@ -231,7 +231,7 @@ impl Settings {
     ) -> switch::settings::Settings {
         switch::settings::Settings {
             domain: self.sip.domain.clone(),
-            advertise: self.sip.advertise,
+            advertise: self.sip.advertise.clone(),
             local_networks: self.sip.local_networks.clone(),
             trunks: self.trunks.clone(),
             media_ports: self.media.ports,

@@ -159,6 +159,11 @@ impl Number {
         })
     }
 
+    /// Whether an operator of this id would stand between colleagues' phones and an emergency number.
+    pub fn hides_emergency(id: &str) -> bool {
+        EMERGENCY.contains(&id)
+    }
+
     /// Whether it calls for help: police, fire, ambulance, rescue.
     pub fn is_emergency(&self) -> bool {
         EMERGENCY.contains(&self.as_str())

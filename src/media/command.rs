@@ -125,6 +125,13 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
+    /// A key of the other side, where it did not come as a telephone-event: this leg's peer gets one.
+    Press {
+        /// The leg.
+        leg: LegId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
     /// Give the port back. `Event::Closed` follows with the leg's quality, even if the leg was lost
     /// before.
     Close {

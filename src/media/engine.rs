@@ -94,6 +94,13 @@ impl Engine {
                 }
             }
             Command::Unbridge { leg } => self.unbridge(leg, now.at),
+            Command::Press { leg, digit } => {
+                if let Some(one) = self.legs.get_mut(&leg) {
+                    one.press(digit, now.at, |to, bytes| {
+                        sink.send(leg, Channel::Rtp, to, bytes);
+                    });
+                }
+            }
             Command::Close { leg } => self.close(leg, now, sink),
         }
     }

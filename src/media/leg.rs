@@ -13,8 +13,13 @@ use crate::ids::LegId;
 use crate::rtp::codec::{Codec, Direction};
 use crate::rtp::packet::MAX_PACKET;
 use crate::rtp::quality::samples;
-use crate::rtp::{g711, rtcp};
+use crate::rtp::{dtmf, g711, rtcp};
 use crate::time::{Instant, Now};
+
+/// How long a key of ours is pressed: 100 ms, in samples.
+const KEY: u16 = 800;
+/// How loud it is: -10 dBm0 (RFC 4733 §2.3.4).
+const KEY_VOLUME: u8 = 10;
 
 /// No audio for so long, though it should come, is an alarm.
 pub const ABSENCE: Duration = Duration::from_secs(5);
@@ -382,6 +387,35 @@ impl Leg {
             .relay_event(theirs, event_type, payload, now, &mut buffer)
         {
             send(to, bytes);
+        }
+    }
+
+    /// The peer gets a key as a telephone-event, where it takes them: a beginning, and its end three times
+    /// (RFC 4733 §2.5.1.4).
+    pub(super) fn press(
+        &mut self,
+        key: char,
+        now: Instant,
+        mut send: impl FnMut(SocketAddr, &[u8]),
+    ) {
+        let stream = self.stream.as_ref();
+        let stream = stream.filter(|stream| stream.direction.sends());
+        let (Some(to), Some(event_type), Some(event)) = (
+            self.destination(),
+            stream.and_then(|stream| stream.event_type),
+            dtmf::event(key),
+        ) else {
+            return;
+        };
+        let mut buffer = [0; MAX_PACKET];
+        let parts = [(false, KEY / 2), (true, KEY), (true, KEY), (true, KEY)];
+        let begins = self.out.event_beginning(now);
+        for (number, (end, duration)) in parts.into_iter().enumerate() {
+            let payload = dtmf::payload(event, end, KEY_VOLUME, duration);
+            let own = (begins, number == 0);
+            if let Some(bytes) = self.out.event(event_type, own, &payload, &mut buffer) {
+                send(to, bytes);
+            }
         }
     }
 

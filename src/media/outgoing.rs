@@ -246,6 +246,37 @@ impl Outgoing {
         self.seal(&header, payload, buffer)
     }
 
+    /// A packet of a key of our own: all of one key have one timestamp, the first has the marker.
+    pub(super) fn event<'a>(
+        &mut self,
+        payload_type: u8,
+        (timestamp, marker): (u32, bool),
+        payload: &[u8],
+        buffer: &'a mut [u8; MAX_PACKET],
+    ) -> Option<&'a [u8]> {
+        let header = Header {
+            marker,
+            payload_type,
+            sequence: self.next_sequence,
+            timestamp,
+            ssrc: self.ssrc,
+        };
+        self.next_sequence = self.next_sequence.wrapping_add(1);
+        // What is relayed from here on finds its numbers behind this one.
+        self.mapping = None;
+        if marker {
+            let [newest, _] = self.pressed;
+            let own = Pressed {
+                ssrc: self.ssrc,
+                theirs: timestamp,
+                ours: timestamp,
+            };
+            self.pressed = [Some(own), newest];
+        }
+        self.count(payload.len());
+        self.seal(&header, payload, buffer)
+    }
+
     /// A packet of theirs that is not passed on, such as comfort noise, is no loss: what follows
     /// closes up.
     pub(super) fn skip(&mut self, theirs: &Header) {
@@ -301,7 +332,7 @@ impl Outgoing {
     }
 
     /// Where an event begins that no mapping places: now, and never where another began.
-    fn event_beginning(&self, now: Instant) -> u32 {
+    pub(super) fn event_beginning(&self, now: Instant) -> u32 {
         let clock = self.timestamp(now);
         let [newest, _] = self.pressed;
         newest.map_or(clock, |one| {

@@ -401,6 +401,35 @@ fn a_key_press_stays_one_event_whatever_the_packets_lengths_and_audio_between() 
 }
 
 #[test]
+fn a_key_that_came_otherwise_goes_out_as_one_event_between_the_audio() {
+    let mut world = bridged(FRAME);
+    for number in 0..5_u16 {
+        world.speak(A, PEER, 1, (number, u32::from(number) * 160));
+        world.pass(FRAME);
+    }
+    for digit in ['5', '#'] {
+        world.tell(Command::Press { leg: B, digit });
+    }
+    for number in 5..10_u16 {
+        world.speak(A, PEER, 1, (number, u32::from(number) * 160));
+        world.pass(FRAME);
+    }
+    let heard = world.heard_by(B);
+    assert_in_sequence(&heard);
+    let events = events_of(&heard);
+    assert_eq!(events.len(), 2, "{events:?}");
+    for (_, markers) in &events {
+        assert_eq!(markers[..], [true, false, false, false]);
+    }
+    let mut reader = dtmf::Reader::default();
+    let keys = heard.iter().filter(|one| one.header().payload_type == 101);
+    let keys: String = keys
+        .filter_map(|one| reader.packet(one.header().timestamp, packet::read(&one.bytes)?.1))
+        .collect();
+    assert_eq!(keys, "5#");
+}
+
+#[test]
 fn packets_of_another_length_have_timestamps_without_wobble() {
     for milliseconds in [10, 30, 40, 60] {
         let mut world = bridged(Duration::from_millis(milliseconds));

@@ -1,12 +1,39 @@
-//! Answers to digest challenges (RFC 2617 §3.2.2) by MD5, which every softphone knows.
+//! Answers to digest challenges (RFC 7616 §3.4): by MD5, which every softphone knows, and by SHA-256, which
+//! newer ones do (RFC 8760).
 
 use md5::{Digest, Md5};
+use sha2::Sha256;
+
+/// The hash of a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hash {
+    Md5,
+    Sha256,
+}
+
+impl Hash {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Sha256 => "SHA-256",
+        }
+    }
+
+    fn of(self, text: &str) -> String {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self {
+            Self::Md5 => hex(&Md5::digest(text.as_bytes())),
+            Self::Sha256 => hex(&Sha256::digest(text.as_bytes())),
+        }
+    }
+}
 
 /// What a server asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Challenge {
     realm: String,
     nonce: String,
+    hash: Hash,
     opaque: Option<String>,
     has_auth: bool,
     pub(super) stale: bool,
@@ -15,8 +42,15 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
-    /// Reads the value of a challenge header; `None`: no digest, or not by MD5.
-    pub(super) fn parse(value: &str) -> Option<Self> {
+    /// The first of the header values that the phone can answer (RFC 8760 §2.4); `modern`: also by SHA-256.
+    pub(super) fn choose(values: &[String], modern: bool) -> Option<Self> {
+        let all = values.iter().filter_map(|value| Self::parse(value));
+        let mut known = all.filter(|one| modern || one.hash == Hash::Md5);
+        known.next()
+    }
+
+    /// Reads the value of a challenge header; `None`: no digest, or by another hash.
+    fn parse(value: &str) -> Option<Self> {
         let value = value.trim();
         let (scheme, rest) = value.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("digest") {
@@ -29,13 +63,15 @@ impl Challenge {
                 .find(|(key, _)| key.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.clone())
         };
-        if find("algorithm").is_some_and(|name| !name.eq_ignore_ascii_case("md5")) {
-            return None;
-        }
+        let named = find("algorithm").unwrap_or_else(|| "MD5".to_owned());
+        let hash = [Hash::Md5, Hash::Sha256]
+            .into_iter()
+            .find(|one| one.name().eq_ignore_ascii_case(&named))?;
         let offers_auth = |list: String| list.split(',').any(|one| one.trim() == "auth");
         Some(Self {
             realm: find("realm")?,
             nonce: find("nonce")?,
+            hash,
             opaque: find("opaque"),
             has_auth: find("qop").is_some_and(offers_auth),
             stale: find("stale").is_some_and(|value| value.eq_ignore_ascii_case("true")),
@@ -54,6 +90,7 @@ impl Challenge {
     ) -> String {
         self.count += 1;
         let (realm, nonce) = (&self.realm, &self.nonce);
+        let hash = |text: &str| self.hash.of(text);
         let ha1 = hash(&format!("{user}:{realm}:{password}"));
         let ha2 = hash(&format!("{method}:{uri}"));
         let count = format!("{:08x}", self.count);
@@ -70,14 +107,10 @@ impl Challenge {
         let opaque = opaque.map_or_else(String::new, |opaque| format!(", opaque=\"{opaque}\""));
         format!(
             "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
-             response=\"{response}\", algorithm=MD5{proof}{opaque}"
+             response=\"{response}\", algorithm={}{proof}{opaque}",
+            self.hash.name()
         )
     }
-}
-
-fn hash(text: &str) -> String {
-    let bytes = Md5::digest(text.as_bytes());
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `name="value", other=word`: commas inside quotes do not part fields.
@@ -119,10 +152,27 @@ mod tests {
         assert!(answer.contains("nc=00000001"));
     }
 
+    /// RFC 7616 §3.9.1.
     #[test]
-    fn other_algorithms_are_left_to_others() {
-        let text = "Digest realm=\"x\", nonce=\"y\", algorithm=SHA-256";
-        assert_eq!(Challenge::parse(text), None);
+    fn the_example_of_rfc_7616() {
+        let text = "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=SHA-256, \
+                    nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", \
+                    opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
+        let mut challenge = Challenge::parse(text).unwrap();
+        let own = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
+        let answer = challenge.answer("Mufasa", "Circle of Life", "GET", "/dir/index.html", own);
+        let wanted = "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1";
+        assert!(answer.contains(wanted), "{answer}");
+        assert!(answer.contains("algorithm=SHA-256"));
+    }
+
+    #[test]
+    fn an_older_phone_takes_md5_and_other_algorithms_are_left_to_others() {
+        let offer = |name: &str| format!("Digest realm=\"x\", nonce=\"y\", algorithm={name}");
+        let both = [offer("SHA-256"), offer("MD5")];
+        let chosen = |modern| Challenge::choose(&both, modern).unwrap().hash;
+        assert_eq!((chosen(true), chosen(false)), (Hash::Sha256, Hash::Md5));
+        assert_eq!(Challenge::parse(&offer("SHA-512-256")), None);
         assert_eq!(Challenge::parse("Basic realm=\"x\""), None);
     }
 }

@@ -138,7 +138,8 @@ impl Phone {
             return false;
         };
         let challenges = response.challenges();
-        let Some(mut challenge) = challenges.iter().find_map(|text| Challenge::parse(text)) else {
+        let modern = self.settings.knows_sha256();
+        let Some(mut challenge) = Challenge::choose(&challenges, modern) else {
             return false;
         };
         // The second refusal is believed, unless only the nonce was old.

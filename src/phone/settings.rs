@@ -55,6 +55,11 @@ impl Settings {
             seed: 0,
         }
     }
+
+    /// Half of all phones are too old for SHA-256 (RFC 8760).
+    pub(super) fn knows_sha256(&self) -> bool {
+        self.seed.is_multiple_of(2)
+    }
 }
 
 /// No phone rings for ever: after three minutes it says 480 (RFC 3261 §13.3.1.1 has three too).

@@ -106,6 +106,7 @@ impl Threads {
             | Command::Music { leg, .. }
             | Command::Silence { leg }
             | Command::Unbridge { leg }
+            | Command::Press { leg, .. }
             | Command::Close { leg } => *leg,
             Command::Bridge { a, .. } => *a,
         };

@@ -248,6 +248,9 @@ pub async fn start(
     getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
     let mut switch = Switch::new(switch_settings, loaded.plan.clone(), seed, now);
     if let Some(operators) = &operators {
+        for warning in operators.hidden_emergencies().unwrap_or_default() {
+            tracing::warn!("{warning}");
+        }
         let accounts = operators.accounts(&settings.sip.domain)?;
         switch.handle(Input::Command(Command::Operators(accounts)), now);
     }

@@ -55,6 +55,8 @@ impl Algorithm {
 
     /// The hash of `text` in lower-case hex.
     pub fn hash(self, text: &str) -> String {
+        #[cfg(test)]
+        HASHED.with(|work| work.borrow_mut().push((self, text.len())));
         match self {
             Self::Md5 => hex(&Md5::digest(text.as_bytes())),
             Self::Sha256 => hex(&Sha256::digest(text.as_bytes())),
@@ -71,6 +73,13 @@ fn hex(bytes: &[u8]) -> String {
             let _ = write!(text, "{byte:02x}");
             text
         })
+}
+
+#[cfg(test)]
+thread_local! {
+    /// What was hashed on this thread: by which hash, and how many octets.
+    pub(crate) static HASHED: std::cell::RefCell<Vec<(Algorithm, usize)>> =
+        const { std::cell::RefCell::new(Vec::new()) };
 }
 
 /// `H(user:realm:password)` (RFC 7616 §3.4.2): all that is stored of a password.

@@ -4,9 +4,11 @@
 pub mod errand;
 pub mod number;
 pub mod position;
+pub mod refusal;
 
 pub use errand::{Done, errand};
 pub use position::position;
+pub use refusal::refusal;
 
 use crate::ids::PromptName;
 

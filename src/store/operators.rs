@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::database::{self, DatabaseError, Trouble};
 use super::rows;
+use crate::dialplan::Number;
 use crate::ids::OperatorId;
 use crate::private::Private;
 use crate::sip::digest::{Algorithm, ha1};
@@ -72,7 +73,7 @@ pub enum OperatorError {
 
 fn known_text(known: &[OperatorId]) -> String {
     if known.is_empty() {
-        return "there are none yet: `qaynar operator add 101 --name \"…\"` adds one".into();
+        return "there are none yet: `qaynar operator add 201 --name \"…\"` adds one".into();
     }
     let known: Vec<&str> = known.iter().map(OperatorId::as_str).collect();
     format!("operators are {}", known.join(", "))
@@ -96,6 +97,24 @@ impl Operators {
             path: path.to_owned(),
             connection,
         })
+    }
+
+    /// What is to be said of accounts whose ids are emergency numbers.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn hidden_emergencies(&self) -> Result<Vec<String>, OperatorError> {
+        let all = self.list()?.into_iter();
+        let hiding = all.filter(|one| Number::hides_emergency(one.id.as_str()));
+        let text = |one: Operator| {
+            let id = one.id;
+            format!(
+                "operator {id} hides the emergency number {id}: operators who dial it reach that phone. Add another \
+                 account and remove this one: `qaynar operator add 2{}`, `qaynar operator remove {id}`",
+                id.as_str().get(1..).unwrap_or_default()
+            )
+        };
+        Ok(hiding.map(text).collect())
     }
 
     /// Adds an account. A running server takes it up by itself.

@@ -219,9 +219,14 @@ impl Switch {
             (Some(early), true) => &early.answer,
             _ => &response.body,
         };
-        let agreed = self.read_answer(id, answer);
-        let (Ok(mut dialog), Some(agreed)) = (Dialog::as_uac(invite, response, flow), agreed)
-        else {
+        // The first answer counts (RFC 3261 §13.2.1), and an UPDATE has its own.
+        let settled = early.as_ref().is_some_and(|early| early.updated);
+        let agreed = match settled {
+            true => None,
+            false => self.read_answer(id, answer),
+        };
+        let dialog = Dialog::as_uac(invite, response, flow).ok();
+        let Some(mut dialog) = dialog.filter(|_| settled || agreed.is_some()) else {
             self.dismiss(invite, response, flow, None, now);
             return self.ring_refused(id, 488, now);
         };
@@ -246,7 +251,9 @@ impl Switch {
         leg.allows_update = response.headers.lists(Name::Allow, "UPDATE");
         self.dialogs.insert(dialog.id.clone(), id);
         leg.dialog = Some(dialog);
-        self.configure(id, agreed, now);
+        if let Some(agreed) = agreed {
+            self.configure(id, agreed, now);
+        }
         self.arm_leg(id);
         self.ring_answered(id, now);
     }

@@ -200,6 +200,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            onward: None,
             outgoing: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
         };
@@ -365,6 +366,14 @@ impl Switch {
             &Private::new(identity),
         ))
     }
+}
+
+/// An INVITE of an operator who proved who that is.
+pub(super) struct Called<'a> {
+    pub(super) id: ServerId,
+    pub(super) request: &'a Request,
+    pub(super) flow: Flow,
+    pub(super) operator: OperatorId,
 }
 
 /// Who brings a call.

@@ -174,7 +174,10 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            return self.hang_up(leg, now);
+            if !self.refused_aloud(leg, now) {
+                self.hang_up(leg, now);
+            }
+            return;
         };
         let Some(call) = self.calls.get_mut(&id) else {
             return;
@@ -446,6 +449,7 @@ impl Switch {
             self.hang_up(leg, now);
         }
         self.book(call.outgoing, now);
+        self.book(call.onward, now);
         self.emit(Some(id), What::Ended { by, cause }, now);
         self.trace_over(id, now);
         self.outputs.push_back(Output::Snapshot {

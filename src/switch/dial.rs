@@ -456,6 +456,18 @@ impl Switch {
         self.living_first(ordered.into_iter().map(|(_, name)| name).collect())
     }
 
+    /// A number that is being called for one call is called for another from here on.
+    pub(super) fn dial_for(&mut self, call: CallId, former: CallId) {
+        if let Some(dialling) = self.dialling.remove(&former) {
+            self.dialling.insert(call, dialling);
+        }
+        for (waiting, _) in self.resolving.values_mut() {
+            if *waiting == former {
+                *waiting = call;
+            }
+        }
+    }
+
     /// Nobody waits for a number outside any more.
     pub(super) fn stop_dialling(&mut self, call: CallId) {
         self.resolving.retain(|_, (waiting, _)| *waiting != call);

@@ -40,7 +40,10 @@ impl Switch {
             return self.resubscribed(id, request, &dialog, flow, now);
         }
         let Some(leg_id) = self.leg_of(request) else {
-            return self.respond_status(id, request, 481, now);
+            return match self.ringing_leg_of(request) {
+                Some(leg) => self.serve_early(leg, id, request, now),
+                None => self.respond_status(id, request, 481, now),
+            };
         };
         let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
         let Some(leg) = self.legs.get_mut(&leg_id) else {
@@ -156,7 +159,13 @@ impl Switch {
     }
 
     /// The 200 of a target refresh, with the session timer begun anew.
-    fn granted(&mut self, id: LegId, request: &Request, body: Vec<u8>, now: Now) -> Response {
+    pub(super) fn granted(
+        &mut self,
+        id: LegId,
+        request: &Request,
+        body: Vec<u8>,
+        now: Now,
+    ) -> Response {
         let mut response = Response::to(request, 200)
             .with(Name::Allow, ALLOW)
             .with(Name::Supported, SUPPORTED);

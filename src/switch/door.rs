@@ -42,6 +42,7 @@ impl Switch {
         }
         if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
             let known = self.leg_of(request).is_some()
+                || self.ringing_leg_of(request).is_some()
                 || dialog_id(request).is_some_and(|id| self.mailboxes.has(&id));
             return match known {
                 true => Ok(None),

@@ -1,9 +1,10 @@
-//! Reliable provisional responses of those whom we call: each is acknowledged by PRACK (RFC 3262 §4).
+//! Early dialogs of those whom we call: reliable provisional responses are acknowledged by PRACK
+//! (RFC 3262 §4), and whoever rings may change its end by UPDATE (RFC 3311).
 //!
 //! What a phone or a trunk would let us hear before its answer (early media of a 183) goes to nobody:
 //! the caller was answered by us long before, and hears music and messages until two people are connected.
 
-use super::dispatch::SDP;
+use super::dispatch::{SDP, capabilities};
 use super::outgoing::Purpose;
 use super::pbx::Switch;
 use crate::call::{Early, Progress};
@@ -11,6 +12,7 @@ use crate::ids::LegId;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::transaction::layer::ServerId;
 use crate::time::Now;
 
 /// The most branches of one INVITE whose provisional responses are acknowledged.
@@ -70,6 +72,7 @@ impl Switch {
                     dialog,
                     rseq,
                     answer: Vec::new(),
+                    updated: false,
                 });
                 early.last_mut()?
             }
@@ -97,6 +100,73 @@ impl Switch {
             .iter_mut()
             .map(|one| &mut one.dialog)
             .find(|dialog| Some(dialog.id.remote_tag.as_str()) == to.tag())
+    }
+
+    /// The leg whose phone rings and asks for something before it answers: its early dialogs are as many
+    /// as its INVITE was forked to, and known by our tag.
+    pub(super) fn ringing_leg_of(&self, request: &Request) -> Option<LegId> {
+        let headers = &request.headers;
+        let id = self.leg_traced(headers.call_id().ok()?)?;
+        let Progress::Calling { invite, .. } = &self.legs.get(&id)?.progress else {
+            return None;
+        };
+        let ours = invite.headers.from().ok()?;
+        let (to, theirs) = (headers.to().ok()?, headers.from().ok()?);
+        (ours.tag() == to.tag() && theirs.tag().is_some()).then_some(id)
+    }
+
+    /// A request of a phone that rings.
+    pub(super) fn serve_early(&mut self, id: LegId, server: ServerId, request: &Request, now: Now) {
+        match request.method {
+            Method::Update => self.updated_early(id, server, request, now),
+            Method::Options => {
+                let response = capabilities(Response::to(request, 200));
+                self.respond(server, request, response, now);
+            }
+            // Our INVITE is in progress (RFC 3261 §14.2).
+            Method::Invite => self.respond_status(server, request, 491, now),
+            // Whoever was called ends an early dialog by a refusal alone (§15).
+            _ => self.respond_status(server, request, 481, now),
+        }
+    }
+
+    /// UPDATE before the answer (RFC 3311 §5.2). A new offer has its place once our own was answered by a
+    /// reliable response.
+    fn updated_early(&mut self, id: LegId, server: ServerId, request: &Request, now: Now) {
+        let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let known = self.early_from(id, request);
+        let in_order = known.is_none_or(|one| one.dialog.accepts_cseq(number));
+        if !in_order {
+            return self.respond_status(server, request, 500, now);
+        }
+        let known = self.early_from(id, request);
+        let settled = known.is_some_and(|one| one.updated || !one.answer.is_empty());
+        let body = match (request.body.is_empty(), settled) {
+            (true, _) => Ok(Vec::new()),
+            (false, true) => self.describe(id, request, now),
+            (false, false) => Err(491),
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err(status) => return self.respond_status(server, request, status, now),
+        };
+        if let Some(one) = self.early_from(id, request) {
+            one.dialog.refresh_target(&request.headers);
+            one.updated |= !body.is_empty();
+        }
+        let response = self.granted(id, request, body, now);
+        self.respond(server, request, response, now);
+    }
+
+    /// The early dialog that a request of the peer is in, where it acknowledged by PRACK.
+    fn early_from(&mut self, id: LegId, request: &Request) -> Option<&mut Early> {
+        let from = request.headers.from().ok()?;
+        let Progress::Calling { early, .. } = &mut self.legs.get_mut(&id)?.progress else {
+            return None;
+        };
+        early
+            .iter_mut()
+            .find(|one| Some(one.dialog.id.remote_tag.as_str()) == from.tag())
     }
 
     /// What the early dialog came to that a 2xx confirms.

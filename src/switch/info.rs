@@ -1,9 +1,11 @@
 //! Keys by INFO, as older phones send them (`application/dtmf-relay`, `application/dtmf`).
 //!
-//! They count only where telephone-events were not agreed on: a phone that has both sends both.
+//! Whoever talks with such a phone gets them as telephone-events. They count only where telephone-events were not agreed on: a phone that has both sends both.
 
 use super::pbx::Switch;
+use crate::call::Stage;
 use crate::ids::LegId;
+use crate::media::Command;
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
 use crate::time::Now;
@@ -41,7 +43,23 @@ impl Switch {
         if let Some(key) = key.filter(|_| !by_events) {
             leg.keys_by_info = true;
             self.pressed(id, key, now);
+            self.pass_key(id, key);
         }
+    }
+
+    /// Whoever talks with this leg gets the key as a telephone-event, where that was agreed on. Keys that
+    /// come as events or as tones cross the bridge by themselves.
+    fn pass_key(&mut self, id: LegId, digit: char) {
+        let call = self.legs.get(&id).and_then(|leg| leg.call());
+        let Some(one) = call.and_then(|call| self.calls.get(&call)) else {
+            return;
+        };
+        let other = match (one.partner, one.stage == Stage::Talking) {
+            (Some(partner), true) if one.caller_leg == id => partner,
+            (Some(partner), true) if partner == id => one.caller_leg,
+            _ => return,
+        };
+        self.media(Command::Press { leg: other, digit });
     }
 }
 

@@ -355,6 +355,7 @@ impl Switch {
         }
         self.timers.clear(&Timer::Leg(id));
         self.timers.clear(&Timer::Unheard(id));
+        self.refusing.remove(&id);
         let operator = leg.operator.as_ref();
         if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
             self.ring_later(operator, &invite.uri, now);

@@ -32,6 +32,7 @@ impl Switch {
             None => "the phone does not answer any more; the caller goes on in the dialplan",
         };
         self.tell_parted(call, talked.as_ref(), reason, now);
+        self.onward_over(call, now);
         if let Some(one) = self.calls.get_mut(&call) {
             one.partner = None;
             one.operator = None;

@@ -11,6 +11,7 @@ use super::dial::{Dialling, Troubled};
 use super::input::{Command, Counts, Input, Output};
 use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
+use super::place::Refusal;
 use super::ports::PortPool;
 use super::register::Told;
 use super::settings::{Account, Settings};
@@ -74,6 +75,8 @@ pub struct Switch {
     pub(super) dialogs: BTreeMap<DialogId, LegId>,
     pub(super) clients: BTreeMap<ClientId, Pending>,
     pub(super) servers: BTreeMap<ServerId, LegId>,
+    /// Whose call outside is being refused in words.
+    pub(super) refusing: BTreeMap<LegId, Refusal>,
     pub(super) claims: BTreeMap<ClaimId, CallId>,
     pub(super) ports: PortPool,
     pub(super) timers: TimerTable<Timer>,
@@ -133,6 +136,7 @@ impl Switch {
             dialogs: BTreeMap::new(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
+            refusing: BTreeMap::new(),
             claims: BTreeMap::new(),
             timers: TimerTable::default(),
             outputs: VecDeque::new(),
@@ -203,7 +207,11 @@ impl Switch {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
                 Timer::Trace(call) => self.trace_due(call, now),
-                Timer::Unheard(leg) => self.dial_unheard(leg, now),
+                Timer::Unheard(leg) => {
+                    if !self.refused_aloud(leg, now) {
+                        self.dial_unheard(leg, now);
+                    }
+                }
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::arrive::number_of;
+use super::arrive::{Called, number_of};
 use super::dispatch::ALLOW;
 use super::pbx::{PlannedCall, Switch, Timer};
 use super::spending::{PastCall, Spent, minutes};
@@ -19,20 +19,38 @@ use crate::sip::flow::Flow;
 use crate::sip::headers::quote;
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
+use crate::speech::refusal::Why;
 use crate::time::Now;
 
 /// How long a number outside may ring (RFC 3261 §16.6, timer C).
 const RING_FOR: Duration = Duration::from_secs(180);
 
 /// A call that may be begun.
-struct Permit {
-    number: Number,
-    class: String,
-    trunks: Vec<TrunkName>,
+pub(super) struct Permit {
+    pub(super) number: Number,
+    pub(super) class: String,
+    pub(super) trunks: Vec<TrunkName>,
 }
 
-/// Why one may not: status and words, for the operator's phone.
-type Refusal = (u16, String);
+/// Why one may not.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// For whoever looks at the phone or into the journal.
+    pub(super) why: String,
+    /// For whoever listens.
+    pub(super) words: Why,
+}
+
+impl Refusal {
+    fn new(status: u16, why: impl Into<String>, words: Why) -> Self {
+        Self {
+            status,
+            why: why.into(),
+            words,
+        }
+    }
+}
 
 impl Switch {
     /// An operator who proved who that is dialled a number outside.
@@ -49,17 +67,19 @@ impl Switch {
         };
         let permit = match self.permit(number, now) {
             Ok(permit) => permit,
-            Err((status, why)) => {
-                self.emit(
-                    None,
-                    What::Refused {
-                        operator,
-                        why: why.clone(),
-                    },
-                    now,
-                );
-                let response = explained(Response::to(request, status), &why);
-                return self.respond(id, request, response, now);
+            Err(refusal) => {
+                let what = What::Refused {
+                    operator: operator.clone(),
+                    why: refusal.why.clone(),
+                };
+                self.emit(None, what, now);
+                let called = Called {
+                    id,
+                    request,
+                    flow,
+                    operator,
+                };
+                return self.refuse_aloud(called, refusal, now);
             }
         };
         if !self.can_take(id, request, now) {
@@ -85,7 +105,7 @@ impl Switch {
     }
 
     /// Whether and how a number may be called now.
-    fn permit(&mut self, number: Number, now: Now) -> Result<Permit, Refusal> {
+    pub(super) fn permit(&mut self, number: Number, now: Now) -> Result<Permit, Refusal> {
         let plan = self.plan.clone();
         let found = plan.destination(&number);
         let wanted = found.map(|one| one.trunks.as_slice()).unwrap_or_default();
@@ -104,12 +124,13 @@ impl Switch {
             });
         }
         let Some(destination) = found else {
-            let why = "the dialplan allows no calls to such numbers; see outgoing".to_owned();
-            return Err((403, why));
+            let why = "the dialplan allows no calls to such numbers; see outgoing";
+            return Err(Refusal::new(403, why, Why::NotAllowed));
         };
         let Spent { calls, minutes } = self.spent(&destination.name, now);
         if let Some(why) = destination.exhausted(calls, minutes) {
-            return Err((403, format!("{}: {why}", destination.name)));
+            let why = format!("{}: {why}", destination.name);
+            return Err(Refusal::new(403, why, Why::CapReached));
         }
         some_trunk(trunks).map(|trunks| Permit {
             number,
@@ -123,7 +144,8 @@ impl Switch {
         let zone = self.plan.zone.clone();
         let mut spent = self.spending.of(class, &zone, now.wall);
         for call in self.calls.values() {
-            if let Some(outgoing) = call.outgoing.as_ref().filter(|one| one.class == class) {
+            let both = call.outgoing.iter().chain(&call.onward);
+            for outgoing in both.filter(|one| one.class == class) {
                 let since = outgoing.since.map(|since| now.wall.since(since));
                 spent.add(since.map_or(0, minutes));
             }
@@ -185,6 +207,7 @@ impl Switch {
             operator: None,
             best_refusal: None,
             transfer: None,
+            onward: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
             outgoing: Some(Outgoing {
                 class: permit.class.clone(),
@@ -321,13 +344,16 @@ impl Switch {
 
 fn some_trunk(trunks: Vec<TrunkName>) -> Result<Vec<TrunkName>, Refusal> {
     match trunks.is_empty() {
-        true => Err((503, "no trunk takes calls: give one a peer".to_owned())),
+        true => {
+            let why = "no trunk takes calls: give one a peer";
+            Err(Refusal::new(503, why, Why::NoLine))
+        }
         false => Ok(trunks),
     }
 }
 
 /// With words for whoever looks at the phone (§20.43), which some phones show and others log.
-fn explained(mut response: Response, why: &str) -> Response {
+pub(super) fn explained(mut response: Response, why: &str) -> Response {
     response.reason = format!("{} ({why})", response.reason);
     let warning = format!("399 qaynar {}", quote(why));
     response.with(Name::Warning, warning)

@@ -241,7 +241,85 @@ impl Switch {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::dialplan::{Catalogue, load};
+    use crate::private::Private;
+    use crate::sip::digest::HASHED;
+    use crate::sip::message::Message;
+    use crate::sip::parse::parse_datagram;
+    use crate::switch::settings::Account;
+    use crate::switch::{Command, Input, Settings};
+    use crate::time::Wall;
+
+    fn switch() -> (Switch, Now) {
+        let text = "numbers = [\"116111\"]\nstart = \"a\"\nlanguages = [\"az\"]\nlanguage_keys = {}\n\
+                    [path.a]\nsteps = [{ play = \"x\" }]\n";
+        let catalogue = Catalogue {
+            on_trust: true,
+            ..Catalogue::default()
+        };
+        let plan = load(&[("a.toml".into(), text.into())], &catalogue).unwrap();
+        let now = Now {
+            at: Instant(1_000_000),
+            wall: Wall(1_795_000_000_000_000),
+        };
+        let settings = Settings::sample();
+        let mut switch = Switch::new(settings, Arc::new(plan), [3; 32], now);
+        let hash = |algorithm| Private::new(digest::ha1(algorithm, "201", "qaynar", "gizli"));
+        let account = Account {
+            operator: "201".into(),
+            ha1_md5: hash(Algorithm::Md5),
+            ha1_sha256: hash(Algorithm::Sha256),
+        };
+        let accounts = Command::Operators(vec![account]);
+        switch.handle(Input::Command(accounts), now);
+        (switch, now)
+    }
+
+    /// What is hashed for a wrong proof of this operator.
+    fn work_for(user: &str, method: &str, algorithm: Algorithm) -> Vec<(Algorithm, usize)> {
+        let (mut switch, now) = switch();
+        let nonce = digest::nonce(&switch.nonce_key, now.wall);
+        let gate = match method {
+            "INVITE" => "Proxy-Authorization",
+            _ => "Authorization",
+        };
+        let name = algorithm.name();
+        let zeros = "0".repeat(algorithm.nobody().len());
+        let text = format!(
+            "{method} sip:{user}@qaynar SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n\
+             From: <sip:{user}@qaynar>;tag=a\r\nTo: <sip:{user}@qaynar>\r\nCall-ID: 1\r\n\
+             CSeq: 1 {method}\r\nContact: <sip:{user}@192.0.2.9>\r\nEvent: message-summary\r\n\
+             {gate}: Digest username=\"{user}\", realm=\"qaynar\", nonce=\"{nonce}\", \
+             uri=\"sip:{user}@qaynar\", response=\"{zeros}\", algorithm={name}, qop=auth, \
+             nc=00000001, cnonce=\"c\"\r\nContent-Length: 0\r\n\r\n"
+        );
+        let Ok(Message::Request(request)) = parse_datagram(text.as_bytes()) else {
+            panic!("{text}");
+        };
+        let gate = match method {
+            "INVITE" => Gate::Proxy,
+            _ => Gate::Registrar,
+        };
+        HASHED.with(|work| work.borrow_mut().clear());
+        assert!(switch.authenticate(&request, gate, now).is_err());
+        HASHED.with(|work| work.borrow().clone())
+    }
+
+    /// A clock tells nobody whether an operator exists: the same hashes over as many octets.
+    #[test]
+    fn a_wrong_proof_for_an_unknown_operator_costs_what_it_costs_for_a_known_one() {
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+            for method in ["REGISTER", "INVITE", "SUBSCRIBE"] {
+                let known = work_for("201", method, algorithm);
+                assert_eq!(known.len(), 2, "of the request, and of the proof");
+                assert!(known.iter().all(|(by, _)| *by == algorithm));
+                assert_eq!(known, work_for("999", method, algorithm));
+            }
+        }
+    }
 
     #[test]
     fn a_thousand_failures_in_a_second_make_one_line() {

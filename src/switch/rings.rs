@@ -472,6 +472,9 @@ impl Switch {
         };
         one.stage = Stage::Talking;
         one.partner = Some(id);
+        if let Some(onward) = &mut one.onward {
+            onward.since = Some(now.wall);
+        }
         let others = std::mem::take(&mut one.rings);
         let rung = one.operator.clone();
         self.dialling.remove(&call);

@@ -47,8 +47,9 @@ impl Default for FeatureCodes {
 pub struct Settings {
     /// The host part of our URIs, and the realm of digest.
     pub domain: String,
-    /// Our address as peers outside see it (1:1 NAT); `None`: the socket's own.
-    pub advertise: Option<IpAddr>,
+    /// Our addresses as peers outside see them (1:1 NAT), at most one of a family; of a family that is
+    /// not named: the socket's own.
+    pub advertise: Vec<IpAddr>,
     /// Peers in these see the socket's own address even where `advertise` is set.
     pub local_networks: Vec<IpNet>,
     /// With none, calls from loopback alone are taken.
@@ -82,9 +83,9 @@ impl Settings {
                 .local_networks
                 .iter()
                 .any(|network| network.contains(&remote));
-        match self.advertise {
-            // It is of one family; IPv6 has no such NAT.
-            Some(outside) if !near && outside.is_ipv4() == local.is_ipv4() => outside,
+        let of_its_family = |outside: &&IpAddr| outside.is_ipv4() == local.is_ipv4();
+        match self.advertise.iter().find(of_its_family) {
+            Some(outside) if !near => *outside,
             _ => local,
         }
     }
@@ -158,13 +159,12 @@ pub struct Account {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings() -> Settings {
-        Settings {
+impl Settings {
+    /// Those of a machine behind a 1:1 NAT, with one network of its own.
+    pub(crate) fn sample() -> Self {
+        Self {
             domain: "qaynar".into(),
-            advertise: Some(IpAddr::from([203, 0, 113, 5])),
+            advertise: vec![IpAddr::from([203, 0, 113, 5])],
             local_networks: vec!["10.0.0.0/8".parse().unwrap()],
             trunks: Vec::new(),
             media_ports: (20_000, 20_100),
@@ -178,6 +178,15 @@ mod tests {
             early_strangers: false,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::sample()
+    }
 
     #[test]
     fn each_peer_reads_the_address_that_it_can_reach() {
@@ -186,6 +195,19 @@ mod tests {
         assert_eq!(seen_by([198, 51, 100, 7]), IpAddr::from([203, 0, 113, 5]));
         assert_eq!(seen_by([10, 0, 0, 9]), local, "on the local network");
         assert_eq!(seen_by([127, 0, 0, 1]), local);
+    }
+
+    #[test]
+    fn each_family_has_an_outer_address_of_its_own() {
+        let mut settings = settings();
+        let (local, peer): (IpAddr, IpAddr) =
+            ("fd00::2".parse().unwrap(), "2001:db8::7".parse().unwrap());
+        assert_eq!(settings.address_for(peer, local), local, "none is named");
+        let outside: IpAddr = "2001:db8::5".parse().unwrap();
+        settings.advertise.push(outside);
+        assert_eq!(settings.address_for(peer, local), outside);
+        let v4 = settings.address_for([198, 51, 100, 7].into(), [10, 0, 0, 2].into());
+        assert_eq!(v4, IpAddr::from([203, 0, 113, 5]));
     }
 
     #[test]

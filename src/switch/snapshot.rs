@@ -82,6 +82,8 @@ pub struct CallSnapshot {
     hops: u8,
     #[serde(default)]
     outgoing: Option<Outgoing>,
+    #[serde(default)]
+    onward: Option<Outgoing>,
 }
 
 fn most_hops() -> u8 {
@@ -135,6 +137,7 @@ impl Switch {
             },
             hops: call.hops,
             outgoing: call.outgoing.clone(),
+            onward: call.onward.clone().filter(|one| one.since.is_some()),
         })
     }
 
@@ -272,6 +275,7 @@ impl Switch {
             best_refusal: None,
             transfer: None,
             outgoing: snapshot.outgoing,
+            onward: snapshot.onward,
             hops: snapshot.hops,
         };
         self.calls.insert(id, call);

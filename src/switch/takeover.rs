@@ -10,7 +10,7 @@ use crate::dialplan::Instruction;
 use crate::dialplan::plan::Target;
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId};
-use crate::queue::Input;
+use crate::queue::{ClaimId, Input};
 use crate::sip::flow::Flow;
 use crate::sip::message::Request;
 use crate::sip::refer::Replaces;
@@ -83,11 +83,12 @@ impl Switch {
             return self.notify(asked, 488, now);
         }
         let talker = self.calls.get(&call).and_then(|one| one.operator.clone());
-        let colleague = self.calls.get(&other).and_then(|one| one.operator.clone());
-        let (Some((operator, _)), Some((to, claim))) = (talker, colleague) else {
+        let Some((operator, _)) = talker else {
             return self.notify(asked, 480, now);
         };
-        let to_name = to.to_string();
+        let Some((to, to_name, claim)) = self.party_of(other) else {
+            return self.notify(asked, 480, now);
+        };
         self.emit(
             Some(call),
             What::Transfer {
@@ -118,6 +119,19 @@ impl Switch {
         }
     }
 
+    /// With whom an operator talks in a call that the operator began: who that is in the journal, in words,
+    /// and under which claim.
+    fn party_of(&self, call: CallId) -> Option<(OperatorId, String, Option<ClaimId>)> {
+        let one = self.calls.get(&call)?;
+        match (&one.operator, &one.outgoing) {
+            (Some((colleague, claim)), _) => {
+                Some((colleague.clone(), colleague.to_string(), *claim))
+            }
+            (None, Some(_)) => Some(("outside".into(), one.dialled.clone(), None)),
+            (None, None) => None,
+        }
+    }
+
     fn is_talking(&self, call: CallId) -> bool {
         self.calls
             .get(&call)
@@ -131,6 +145,7 @@ impl Switch {
         };
         let (partner, operator) = (one.partner.take(), one.operator.take());
         let rings = std::mem::take(&mut one.rings);
+        let onward = one.outgoing.take();
         let until = match one.stage {
             Stage::Ringing { until } => Some(until),
             _ => None,
@@ -145,6 +160,7 @@ impl Switch {
             return;
         };
         one.operator = operator;
+        one.onward = onward;
         one.rings = rings;
         one.best_refusal = None;
         match (partner, until) {
@@ -158,6 +174,7 @@ impl Switch {
                 one.stage = Stage::Ringing { until };
                 self.timers.set(Timer::Call(call), until);
                 self.wait_with_music(call);
+                self.dial_for(call, other);
             }
         }
     }

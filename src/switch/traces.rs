@@ -196,6 +196,11 @@ impl Switch {
         call_id.is_ok_and(|id| self.traces.by_call_id.contains_key(id))
     }
 
+    /// The leg that began with this Call-ID last.
+    pub(super) fn leg_traced(&self, call_id: &str) -> Option<LegId> {
+        self.traces.by_call_id.get(call_id).copied()
+    }
+
     /// A message came.
     pub(super) fn trace_received(
         &mut self,

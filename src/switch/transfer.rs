@@ -1,12 +1,14 @@
-//! An operator hands the caller on by REFER (RFC 3515): to another operator, to a queue or to a number of
-//! the helpline. Until somebody has taken the call the operator may have it back.
+//! An operator hands the caller on by REFER (RFC 3515): to another operator, to a queue, to a number of the
+//! helpline, or outside (`onward.rs`). Until somebody has taken the call the operator may have it back.
 //!
 //! Nothing of the REFER reaches whoever is rung: the new INVITE is written as every one of ours.
 
 use std::time::Duration;
 
+use super::arrive::number_of;
 use super::outgoing::Purpose;
 use super::pbx::{Switch, Timer};
+use super::place::{Permit, explained};
 use crate::call::{Owner, Referral, Stage, Transfer};
 use crate::dialplan::Number;
 use crate::event::What;
@@ -23,11 +25,12 @@ const RING_FOR: Duration = Duration::from_secs(25);
 const SUBSCRIBED_FOR: Duration = Duration::from_secs(60);
 
 /// To whom a caller is handed.
-#[derive(Debug, Clone, PartialEq, Eq)]
 enum Target {
     Operator(OperatorId),
     Queue(QueueName),
     Number(Number),
+    /// By the rules for calls of operators.
+    Outside(Permit),
     /// Whoever the operator talks with on this leg.
     Party(LegId),
 }
@@ -38,6 +41,19 @@ impl Switch {
         let (call, target) = match self.judge_referral(id, request) {
             Ok(judged) => judged,
             Err(status) => return self.respond_status(server, request, status, now),
+        };
+        let target = match target {
+            Target::Number(number) if !self.plan_has(call, &number) => {
+                match self.permit_onward(id, number, now) {
+                    Ok(permit) => Target::Outside(permit),
+                    Err(refusal) => {
+                        let response = Response::to(request, refusal.status);
+                        let response = explained(response, &refusal.why);
+                        return self.respond(server, request, response, now);
+                    }
+                }
+            }
+            other => other,
         };
         let wants_no_word = request
             .headers
@@ -97,12 +113,13 @@ impl Switch {
         if one.plan.queues.contains_key(&queue) {
             return Ok((call, Target::Queue(queue)));
         }
-        match Number::parse(&user) {
-            Some(number) if one.plan.has_number(&number) => Ok((call, Target::Number(number))),
-            // Calls outside have rules of their own, and a transfer is no way around them.
-            Some(_) => Err(403),
-            None => Err(404),
-        }
+        let number = number_of(&named.uri).ok_or(404_u16)?;
+        Ok((call, Target::Number(number)))
+    }
+
+    fn plan_has(&self, call: CallId, number: &Number) -> bool {
+        let one = self.calls.get(&call);
+        one.is_some_and(|one| one.plan.has_number(number))
     }
 
     fn hand_on(&mut self, call: CallId, leg: LegId, target: Target, now: Now) {
@@ -117,6 +134,7 @@ impl Switch {
             Target::Operator(other) => other.to_string(),
             Target::Queue(queue) => queue.to_string(),
             Target::Number(number) => number.to_string(),
+            Target::Outside(permit) => permit.shown(),
             Target::Party(_) => String::new(),
         };
         self.emit(Some(call), What::Transfer { operator, to }, now);
@@ -156,6 +174,7 @@ impl Switch {
                 self.transferred(call, now);
                 self.advance(call, now);
             }
+            Target::Outside(permit) => self.hand_outside(call, leg, permit, now),
             Target::Party(_) => {}
         }
     }
@@ -243,6 +262,9 @@ impl Switch {
         let Some(transfer) = transfer else {
             return;
         };
+        if let Some(one) = self.calls.get_mut(&call) {
+            one.onward = None;
+        }
         let operator = transfer.operator.clone();
         self.emit(Some(call), What::TransferFailed { operator, status }, now);
         if let (Some(leg), Some(one)) = (transfer.leg, self.calls.get_mut(&call)) {

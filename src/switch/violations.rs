@@ -83,6 +83,7 @@ impl Switch {
             ("questions to the resolver", self.resolving.len()),
             ("numbers outside", self.dialling.len()),
             ("INVITEs to answer", self.servers.len()),
+            ("refusals", self.refusing.len()),
             ("timers", self.timers.keys().filter(of_calls).count()),
         ];
         let left = tables.into_iter().filter(|(_, count)| *count > 0);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use qaynar::dialplan::{Catalogue, Plan, load};
 use qaynar::event::{Event, What};
-use qaynar::ids::CallId;
+use qaynar::ids::{CallId, LegId};
 use qaynar::private::Private;
 use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::{Flow, Transport};
@@ -40,7 +40,7 @@ pub(crate) fn settings() -> Settings {
     let local = "127.0.0.1:5060".parse().unwrap();
     Settings {
         domain: "qaynar".into(),
-        advertise: None,
+        advertise: Vec::new(),
         local_networks: Vec::new(),
         trunks: Vec::new(),
         media_ports: (20_000, 20_399),
@@ -77,6 +77,8 @@ pub(crate) struct Desk {
     pub(crate) questions: Vec<(u64, Question)>,
     /// All that happened and was not picked up.
     pub(crate) events: Vec<Event>,
+    /// What was to be played last: on which leg, and which.
+    pub(crate) playing: Option<(LegId, u64)>,
     /// The latest state of each call.
     pub(crate) snapshots: BTreeMap<CallId, Option<Box<CallSnapshot>>>,
 }
@@ -95,6 +97,7 @@ impl Desk {
             sent: Vec::new(),
             questions: Vec::new(),
             events: Vec::new(),
+            playing: None,
             snapshots: BTreeMap::new(),
         };
         let account = |id: &str| Account {
@@ -139,6 +142,13 @@ impl Desk {
             self.switch.handle_timeout(self.now);
             self.collect();
         }
+    }
+
+    /// The last prompt is out.
+    pub(crate) fn played(&mut self) {
+        let (leg, playback) = self.playing.take().expect("a prompt plays");
+        let played = qaynar::media::Event::Played { leg, playback };
+        self.input(Input::Media(played));
     }
 
     /// Picks up the responses that were sent.
@@ -188,6 +198,9 @@ impl Desk {
                 Output::Event(event) => self.events.push(event),
                 Output::Snapshot { call, snapshot } => {
                     self.snapshots.insert(call, snapshot);
+                }
+                Output::Media(qaynar::media::Command::Play { leg, playback, .. }) => {
+                    self.playing = Some((leg, playback));
                 }
                 Output::Media(qaynar::media::Command::Close { leg }) => {
                     let quality = qaynar::media::Quality::default();

@@ -103,6 +103,98 @@ fn each_branch_of_a_forked_invite_is_pracked_in_its_own_dialog() {
     assert_eq!(house.switch.counts().talking, 1);
 }
 
+/// RFC 3311 §5.2.
+#[test]
+fn a_phone_may_change_its_end_before_it_answers() {
+    let (mut house, _, invite) = ringing();
+    let mut phone = house.reply(&invite, 180, "", "");
+    // Our own offer has no answer yet; without an offer nothing stands against it.
+    let moved = SDP.replace("192.0.2.50", "192.0.2.51");
+    house.receive(PHONE, &phone.next("UPDATE", "", &moved));
+    assert_eq!(house.response().status, 491);
+    house.receive(PHONE, &phone.next("UPDATE", "", ""));
+    let granted = house.response();
+    assert_eq!(granted.status, 200);
+    assert!(granted.headers.has(Name::Contact) && granted.body.is_empty());
+
+    house.reply(&invite, 183, &reliable(1), SDP);
+    house.request(Method::Prack);
+    house.receive(PHONE, &phone.next("UPDATE", "", &moved));
+    let granted = house.response();
+    assert_eq!(granted.status, 200);
+    let body = String::from_utf8_lossy(&granted.body).into_owned();
+    assert!(body.contains("m=audio "), "{body}");
+    let old = phone.clone();
+    house.receive(PHONE, &phone.next("UPDATE", "", ""));
+    assert_eq!(house.response().status, 200);
+    let mut late = old;
+    house.receive(
+        PHONE,
+        &late
+            .next("UPDATE", "X-Late: 1\n", "")
+            .replace("z9hG4bK", "z9hG4bK-late"),
+    );
+    assert_eq!(house.response().status, 500, "out of order");
+    // The first description of the 2xx is of the past.
+    house.reply(&invite, 200, "", SDP);
+    house.request(Method::Ack);
+    assert_eq!(house.switch.counts().talking, 1);
+    let last = house.media.iter().rev().find_map(|one| match one {
+        Sound::Configure { stream, .. } => Some(stream.remote.to_string()),
+        _ => None,
+    });
+    assert_eq!(last.as_deref(), Some("192.0.2.51:4000"));
+}
+
+#[test]
+fn of_a_phone_that_rings_nobody_but_its_own_dialog_is_heard() {
+    let (mut house, _, invite) = ringing();
+    let mut phone = house.reply(&invite, 180, "", "");
+    house.receive(PHONE, &phone.next("BYE", "", ""));
+    assert_eq!(
+        house.response().status,
+        481,
+        "it refuses by its answer alone"
+    );
+    house.receive(PHONE, &phone.next("INVITE", "", SDP));
+    assert_eq!(house.response().status, 491);
+    let mut stranger = phone.clone();
+    stranger.ours = stranger.ours.replace("tag=", "tag=x");
+    house.receive(
+        PHONE,
+        &stranger
+            .next("UPDATE", "", "")
+            .replace("z9hG4bK", "z9hG4bK-x"),
+    );
+    assert_eq!(house.response().status, 481);
+    house.reply(&invite, 200, "", SDP);
+    house.request(Method::Ack);
+    assert_eq!(house.switch.counts().talking, 1);
+}
+
+/// A caller's phone without telephone-events presses keys by INFO while it talks.
+#[test]
+fn a_key_by_info_reaches_whoever_talks_with_that_phone() {
+    let plain = SDP.replace(" 101\na=rtpmap:101 telephone-event/8000", "");
+    let mut house = House::new(RINGS).with_phone();
+    let (mut caller, answer) = house.call("", &plain);
+    assert_eq!(answer.status, 200);
+    house.receive(CARRIER, &caller.ack(1, ""));
+    let invite = house.request(Method::Invite);
+    house.reply(&invite, 200, "", SDP);
+    house.request(Method::Ack);
+    let key = "Content-Type: application/dtmf-relay\n";
+    let info = caller.next("INFO", key, "") + "\nSignal=7\nDuration=160\n";
+    house.receive(CARRIER, &info);
+    assert_eq!(house.response().status, 200);
+    let other = house.legs()[1];
+    let pressed = house.media.iter().rev().find_map(|one| match one {
+        Sound::Press { leg, digit } => Some((*leg, *digit)),
+        _ => None,
+    });
+    assert_eq!(pressed, Some((other, '7')));
+}
+
 #[test]
 fn the_early_media_of_a_phone_is_heard_by_nobody_and_the_music_goes_on() {
     let (mut house, _, invite) = ringing();

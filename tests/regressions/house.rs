@@ -71,7 +71,7 @@ pub(crate) fn settings() -> Settings {
     let listener: SocketAddr = "203.0.113.5:5060".parse().unwrap();
     Settings {
         domain: "qaynar".into(),
-        advertise: None,
+        advertise: Vec::new(),
         local_networks: Vec::new(),
         trunks: vec![Trunk {
             sources: vec!["198.51.100.0/24".parse().unwrap()],

@@ -14,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const OTHER: &str = "192.0.2.12:5060";
 
 /// A call that talks with 101; 102 has a phone too.
-fn talking() -> (House, Peer, Peer) {
+pub(crate) fn talking() -> (House, Peer, Peer) {
     let phones = [("101", flow(PHONE)), ("102", flow(OTHER))];
     let mut house = House::new(RINGS).with_phones(&phones);
     let caller = house.standing_call("");
@@ -24,7 +24,7 @@ fn talking() -> (House, Peer, Peer) {
     (house, caller, phone)
 }
 
-fn refer(house: &mut House, peer: &mut Peer, to: &str, more: &str) -> Response {
+pub(crate) fn refer(house: &mut House, peer: &mut Peer, to: &str, more: &str) -> Response {
     let headers = format!("Refer-To: {to}\nReferred-By: <sip:0501234567@h>\n{more}");
     let text = peer.next("REFER", &headers, "");
     house.receive(&peer.at.to_string(), &text);
@@ -32,7 +32,7 @@ fn refer(house: &mut House, peer: &mut Peer, to: &str, more: &str) -> Response {
 }
 
 /// The next NOTIFY: Subscription-State and the status in its body.
-fn notified(house: &mut House) -> (Request, String, String) {
+pub(crate) fn notified(house: &mut House) -> (Request, String, String) {
     let notify = house.request(Method::Notify);
     let text = |name: &str| notify.headers.text(Name::from(name)).unwrap().into_owned();
     assert!(text("Event").starts_with("refer"));
@@ -50,7 +50,7 @@ fn rung(house: &mut House) -> Request {
     invite
 }
 
-fn told(house: &House) -> Vec<String> {
+pub(crate) fn told(house: &House) -> Vec<String> {
     let line = |event: &What| match event {
         What::Transfer { operator, to } => Some(format!("{operator} hands to {to}")),
         What::TransferFailed { status, .. } => Some(format!("failed {status}")),
@@ -64,7 +64,7 @@ fn told(house: &House) -> Vec<String> {
 }
 
 /// The last bridge, by the order in which the legs were opened.
-fn bridged(house: &House) -> (usize, usize) {
+pub(crate) fn bridged(house: &House) -> (usize, usize) {
     let legs = house.legs();
     let place = |leg| legs.iter().position(|one| *one == leg).unwrap();
     let last = house.media.iter().rev().find_map(|command| match command {
@@ -74,7 +74,7 @@ fn bridged(house: &House) -> (usize, usize) {
     last.unwrap()
 }
 
-fn leaves_nothing(house: &mut House) {
+pub(crate) fn leaves_nothing(house: &mut House) {
     house.wait(SECOND * 70);
     house.sent();
     let counts = house.switch.counts();
@@ -202,19 +202,11 @@ fn a_caller_whom_nobody_takes_and_whose_operator_hung_up_goes_on_in_the_plan() {
 #[test]
 fn a_busy_operator_is_not_rung_for_a_transfer_and_the_caller_is_never_left_alone() {
     let (mut house, mut caller, mut phone) = talking();
-    for to in ["<sip:101@qaynar>", "sip:102@qaynar"] {
-        if to.contains("102") {
-            // 102 has no phone any more.
-            house = house.with_phones(&[("101", flow(PHONE))]);
-            let answer = refer(&mut house, &mut phone, to, "");
-            assert_eq!(answer.status, 403, "the police's number now");
-            continue;
-        }
-        assert_eq!(refer(&mut house, &mut phone, to, "").status, 202);
-        notified(&mut house);
-        let (_, _, status) = notified(&mut house);
-        assert_eq!(status, "486", "{to}");
-    }
+    let to = "<sip:101@qaynar>";
+    assert_eq!(refer(&mut house, &mut phone, to, "").status, 202);
+    notified(&mut house);
+    let (_, _, status) = notified(&mut house);
+    assert_eq!(status, "486", "{to}");
     assert_eq!(house.switch.counts().talking, 1);
     assert_eq!(bridged(&house), (0, 1));
     house.receive(CARRIER, &caller.next("BYE", "", ""));
@@ -263,6 +255,7 @@ fn strangers_callers_and_ways_outside_are_refused() {
         403
     );
     for (to, status) in [
+        // The dialplan allows no calls outside.
         ("<sip:+994501234567@carrier>", 403),
         ("<tel:+994501234567>", 403),
         ("<sip:nobody@qaynar>", 404),
@@ -300,7 +293,24 @@ fn strangers_callers_and_ways_outside_are_refused() {
 }
 
 /// An operator dials, with the proof; the response is the last one.
-fn dials(house: &mut House, id: &str, at: &str, user: &str, headers: &str) -> (Peer, Response) {
+pub(crate) fn dials(
+    house: &mut House,
+    id: &str,
+    at: &str,
+    user: &str,
+    headers: &str,
+) -> (Peer, Response) {
+    let mut peer = proves(house, id, at, user, headers);
+    let answer = house.response();
+    if answer.status == 200 {
+        peer.ours = answer.headers.text(Name::To).unwrap().into_owned();
+        house.receive(at, &peer.ack(peer.cseq, ""));
+    }
+    (peer, answer)
+}
+
+/// An operator's INVITE, asked for its proof and sent again with it.
+fn proves(house: &mut House, id: &str, at: &str, user: &str, headers: &str) -> Peer {
     let mut peer = Peer {
         at: at.parse().unwrap(),
         call_id: format!("dialled-{id}-{user}"),
@@ -324,16 +334,22 @@ fn dials(house: &mut House, id: &str, at: &str, user: &str, headers: &str) -> (P
     let proof = challenge.answer(id, "pass", "INVITE", &uri, "own");
     let more = format!("Proxy-Authorization: {proof}\n{headers}");
     house.receive(at, &invite(&mut peer, &more));
-    let answer = house.response();
-    if answer.status == 200 {
-        peer.ours = answer.headers.text(Name::To).unwrap().into_owned();
-        house.receive(at, &peer.ack(peer.cseq, ""));
-    }
-    (peer, answer)
+    peer
+}
+
+/// An operator dials a number outside, with the proof; what the carrier is asked.
+pub(crate) fn dials_outside(
+    house: &mut House,
+    id: &str,
+    at: &str,
+    number: &str,
+) -> (Peer, Request) {
+    let peer = proves(house, id, at, number, "");
+    (peer, house.request(Method::Invite))
 }
 
 /// As the phone at the far end of this dialog names it in Refer-To.
-fn replacing(peer: &Peer) -> String {
+pub(crate) fn replacing(peer: &Peer) -> String {
     let tag = |text: &str| text.rsplit_once("tag=").unwrap().1.to_owned();
     let (theirs, ours) = (tag(&peer.ours), tag(&peer.own));
     format!(

@@ -102,7 +102,7 @@ pub(crate) fn server() -> SocketAddr {
 pub(crate) fn settings() -> Settings {
     Settings {
         domain: REALM.into(),
-        advertise: None,
+        advertise: Vec::new(),
         local_networks: Vec::new(),
         trunks: vec![trunk(10), trunk(CARRIERS[0]), trunk(CARRIERS[1])],
         media_ports: (20_000, 20_999),

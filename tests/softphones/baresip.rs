@@ -100,6 +100,14 @@ impl Setup {
         self
     }
 
+    /// By IPv6, over "udp", "tcp" or "tls".
+    pub(crate) fn by_six(mut self, transport: &'static str, server: &Server) -> Self {
+        self.transport = transport;
+        self.address = "[::1]".into();
+        self.remote = Some(server.at(&format!("{transport}6")));
+        self
+    }
+
     /// Over TCP.
     pub(crate) fn over_tcp(mut self) -> Self {
         self.transport = "tcp";
@@ -167,8 +175,7 @@ impl Setup {
             writeln!(file, "sip_cafile {}", ca.display()).unwrap();
         }
         std::fs::write(path.join("contacts"), "").unwrap();
-        let own = server.at(self.transport);
-        let remote = self.remote.unwrap_or(own);
+        let remote = self.remote.unwrap_or_else(|| server.at(self.transport));
         let answer = if self.answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{}@{remote};transport={}>;auth_pass={};answermode={answer};regint={};audio_codecs={}/8000;ptime={}{}",
@@ -213,10 +220,11 @@ impl Setup {
 
 fn config(control: u16, folder: &Path, voice: &Path, (address, port): (&str, u16)) -> String {
     let (folder, voice) = (folder.display(), voice.display());
+    let interface = address.trim_matches(['[', ']']);
     format!(
         "poll_method epoll
 sip_listen {address}:{port}
-net_interface {address}
+net_interface {interface}
 call_local_timeout 120
 call_max_calls 4
 audio_source aufile,{voice}

@@ -32,6 +32,7 @@ impl Authority {
         params.subject_alt_names = vec![
             SanType::DnsName(name.try_into().unwrap()),
             SanType::IpAddress([127, 0, 0, 1].into()),
+            SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()),
         ];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

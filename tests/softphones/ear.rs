@@ -47,6 +47,7 @@ struct Voice {
 
 /// One end.
 pub(crate) struct Ear {
+    ip: IpAddr,
     port: u16,
     heard: Arc<Mutex<Heard>>,
     voice: Arc<Mutex<Voice>>,
@@ -73,6 +74,11 @@ impl Ear {
         )
     }
 
+    /// The same at an address of this machine.
+    pub(crate) fn at(ip: IpAddr, tone: impl Into<Option<u32>>, payload_type: u8) -> Self {
+        Self::with(ip, 20, tone.into(), payload_type)
+    }
+
     fn with(ip: IpAddr, packet_time: u32, tone: Option<u32>, payload_type: u8) -> Self {
         // A port that the system gives at once to the next ear would bring what a server still sends to
         // the last one.
@@ -90,6 +96,7 @@ impl Ear {
         let (ear, mouth) = (Arc::clone(&heard), Arc::clone(&voice));
         let thread = std::thread::spawn(move || live(&socket, &ear, &mouth));
         Self {
+            ip,
             port,
             heard,
             voice,
@@ -104,7 +111,7 @@ impl Ear {
 
     /// Speaks to this port of the server, heard or not.
     pub(crate) fn speaks_to(&self, port: u16) {
-        self.voice.lock().unwrap().remote = Some(([127, 0, 0, 1], port).into());
+        self.voice.lock().unwrap().remote = Some((self.ip, port).into());
     }
 
     /// Speaks another tone, or falls silent.
@@ -363,7 +370,7 @@ fn press(socket: &UdpSocket, remote: SocketAddr, digit: u8, sequence: &mut u16, 
 }
 
 /// G.711 as its tables say.
-fn decode(octet: u8, payload_type: u8) -> i16 {
+pub(crate) fn decode(octet: u8, payload_type: u8) -> i16 {
     if payload_type == ALAW {
         let value = octet ^ 0x55;
         let (exponent, mantissa) = ((value >> 4) & 7, i16::from(value & 15));

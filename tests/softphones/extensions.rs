@@ -140,6 +140,56 @@ fn a_hold_that_crosses_our_refresh_comes_again_after_both_got_491() {
 }
 
 #[test]
+fn a_phone_that_moves_its_end_before_it_answers_is_heard_there() {
+    let server = Setup::new().operator("101").start();
+    let (old, ear) = (Ear::open(None, ULAW), Ear::open(OPERATOR, ULAW));
+    let moved = audio(ear.port(), &[ULAW]).replace("o=- 1 1", "o=- 1 2");
+    let scenario = Scenario::of(&["update_early.xml"])
+        .with("SDP", &audio(old.port(), &[ULAW]))
+        .with("MOVED", &moved);
+    let mut phone = phone_of(&server, ear, scenario);
+    let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
+    phone.sipp.is_answered("1 UPDATE");
+    phone.rings();
+    phone.sipp.nudge();
+    talk((&caller.ear, CALLER), (&phone.ear, OPERATOR));
+    assert!(old.never_heard(CALLER));
+    caller.hangs_up();
+    phone.sipp.succeeds();
+    server.records(1)[0].ended("hung_up", "caller").with("101");
+    caller.ear.heard_one_stream();
+    server.is_drained();
+}
+
+/// The caller's phone has no telephone-events; the operator's has.
+#[test]
+fn a_key_by_info_reaches_the_operator_as_a_telephone_event() {
+    let server = Setup::new().operator("101").start();
+    let mut operator = Phone::operator(&server, "101", OPERATOR);
+    let ear = Ear::open(CALLER, ULAW);
+    let sdp = audio(ear.port(), &[ULAW]);
+    let lines = sdp.lines().filter(|line| !line.starts_with("a="));
+    let sdp: String = lines
+        .map(|line| line.replace(" 0 101", " 0") + "\n")
+        .collect();
+    let parts = ["invite.xml", "keys_by_info.xml", "talk.xml"];
+    let mut caller = Scenario::caller_of(&parts, "0501234567", "116111", &sdp).run(&server);
+    operator.answers();
+    talk((&ear, CALLER), (&operator.ear, OPERATOR));
+    caller.nudge();
+    caller.is_answered("40 INFO");
+    crate::moment::eventually("key 2", SOON, || {
+        (operator.ear.digits() == [2]).then_some(())
+    });
+    talk((&ear, CALLER), (&operator.ear, OPERATOR));
+    operator.hangs_up();
+    caller.receives("BYE", SOON);
+    caller.succeeds();
+    operator.ear.heard_one_stream();
+    server.is_drained();
+}
+
+#[test]
 fn a_key_by_info_chooses_the_language_of_a_caller_without_telephone_events() {
     let server = Setup::new().operator("101").start();
     let mut operator = Phone::operator(&server, "101", OPERATOR);

@@ -23,8 +23,19 @@ pub(crate) struct Linphone {
 }
 
 impl Linphone {
-    /// The phone of an operator over "udp", "tcp" or "tls"; it registers, answers by itself and speaks a tone.
+    /// The phone of an operator over "udp", "tcp" or "tls", with a 6 by IPv6; it registers, answers by itself and speaks a tone.
     pub(crate) fn start(server: &Server, operator: &str, transport: &str, tone: u32) -> Self {
+        Self::start_with(server, operator, transport, tone, "")
+    }
+
+    /// The same with further lines of the section `[sip]` of its configuration.
+    pub(crate) fn start_with(
+        server: &Server,
+        operator: &str,
+        transport: &str,
+        tone: u32,
+        more: &str,
+    ) -> Self {
         let folder = tempfile::tempdir_in(server.place.path()).unwrap();
         let path = folder.path();
         // Without a folder for its database it starts halfway.
@@ -34,8 +45,11 @@ impl Linphone {
         let (port, media) = (free_port(), free_port());
         let tls = if transport == "tls" { free_port() } else { 0 };
         let config = path.join("linphonerc");
+        let remote = server.at(transport);
+        let transport = transport.trim_end_matches('6');
+        let (address, six) = (remote.ip(), u8::from(remote.is_ipv6()));
         let text = format!(
-            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\nbind_address=127.0.0.1\nroot_ca={}\nverify_server_certs=0\nverify_server_cn=0\n[rtp]\naudio_rtp_port={media}\n",
+            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\nbind_address={address}\nuse_ipv6={six}\nroot_ca={}\nverify_server_cn=0\n{more}[rtp]\naudio_rtp_port={media}\n",
             server.place.path().join("ca.pem").display()
         );
         std::fs::write(&config, text).unwrap();
@@ -49,7 +63,6 @@ impl Linphone {
         process.tell("soundcard use files");
         process.tell(&format!("play {}", voice.display()));
         process.tell(&format!("record {}", ear.display()));
-        let remote = server.at(transport);
         process.tell(&format!(
             "register sip:{operator}@{remote} sip:{remote};transport={transport} {}",
             password(operator)

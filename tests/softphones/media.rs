@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ear::{ALAW, Ear, ULAW};
+use crate::linphone::Linphone;
 use crate::ports::free_port;
 use crate::server::{HOLD, SOON, Server, Setup};
 use crate::sipp::{Phone, Scenario, Sipp, audio, on_shift, talk};
@@ -187,6 +188,24 @@ fn an_operator_who_is_held_hears_music() {
     operator.is_hung_up_on();
     operator.ear.heard_one_stream();
     server.records(1)[0].ended("hung_up", "caller");
+    server.is_drained();
+}
+
+#[test]
+fn a_caller_whom_linphone_holds_hears_music() {
+    let server = Setup::new().operator("201").start();
+    let mut operator = Linphone::start(&server, "201", "udp", 480);
+    operator.goes_on_shift(&server, "201");
+    let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
+    caller.ear.hears(480, SOON);
+    operator.heard(350, SOON);
+    operator.process.tell("pause");
+    caller.ear.hears(HOLD, SOON);
+    operator.process.tell("resume");
+    caller.ear.hears(480, SOON);
+    caller.hangs_up();
+    caller.ear.heard_one_stream();
+    server.records(1)[0].ended("hung_up", "caller").with("201");
     server.is_drained();
 }
 

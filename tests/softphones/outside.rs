@@ -6,7 +6,7 @@ use crate::baresip::{self, Baresip};
 use crate::dns::{Dns, Zone};
 use crate::ear::{ALAW, Ear, ULAW};
 use crate::ports::free_port;
-use crate::server::{SOON, Server, Setup};
+use crate::server::{SOON, Server, Setup, tone_of};
 use crate::sipp::{Scenario, Sipp, audio};
 
 /// What the operator speaks.
@@ -172,6 +172,8 @@ fn a_busy_callee_and_a_forbidden_number_are_told_to_the_operators_phone() {
     first.succeeds();
     is_over(&server, "not_reached", "operator");
     dials(&mut phone, &server, "00902125551234");
+    // In words first.
+    phone.heard(tone_of("az", "call-not-allowed"), SOON);
     phone.process.says(
         "403 Forbidden (the dialplan allows no calls to such numbers",
         SOON,

@@ -23,6 +23,8 @@ pub(crate) struct Setup {
     mailbox: bool,
     remote: Option<SocketAddr>,
     flow: u32,
+    /// "off", "optional" or "required".
+    encryption: &'static str,
 }
 
 impl Setup {
@@ -37,6 +39,7 @@ impl Setup {
             mailbox: false,
             remote: None,
             flow: 0,
+            encryption: "off",
         }
     }
 
@@ -76,6 +79,12 @@ impl Setup {
         self
     }
 
+    /// With encrypted audio: "optional" or "required".
+    pub(crate) fn encrypts(mut self, how: &'static str) -> Self {
+        self.encryption = how;
+        self
+    }
+
     /// Wants to hear of its mailbox.
     pub(crate) fn with_mailbox(mut self) -> Self {
         self.mailbox = true;
@@ -103,6 +112,7 @@ impl Setup {
             "reliable": self.reliable,
             "mailbox": self.mailbox,
             "flow": self.flow,
+            "encryption": self.encryption,
             "codecs": ["PCMU", "PCMA"],
             "own": remote.ip().to_string(),
             "authorities": server.place.path().join("ca.pem"),

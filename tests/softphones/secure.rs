@@ -11,6 +11,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 use crate::certificates::Authority;
 use crate::ear::{Ear, ULAW};
+use crate::linphone::Linphone;
 use crate::moment::eventually;
 use crate::server::{SOON, Server, Setup, tone_of};
 use crate::sipp::{Phone, audio};
@@ -48,6 +49,14 @@ fn baresip_answers_over_tls() {
 }
 
 #[test]
+fn linphone_answers_over_tls_and_knows_the_authority() {
+    let server = Setup::new().operator("101").tls().start();
+    let mut phone = Linphone::start(&server, "101", "tls", OPERATOR);
+    phone.goes_on_shift(&server, "101");
+    answered(&server, || phone.heard(CALLER, SOON));
+}
+
+#[test]
 fn pjsua2_answers_over_tls_while_the_certificate_is_renewed() {
     let server = Setup::new().operator("101").tls().start();
     let mut phone = pjsua::Setup::new("101", OPERATOR)
@@ -82,6 +91,7 @@ fn each_phone_calls_over_tls() {
         .operator("101")
         .operator("201")
         .operator("202")
+        .operator("203")
         .tls()
         .start();
     let mut baresip = baresip::Setup::new("201", CALLER)
@@ -90,8 +100,10 @@ fn each_phone_calls_over_tls() {
     let mut pjsua = pjsua::Setup::new("202", CALLER + 190)
         .over("tls")
         .start(&server);
+    let mut linphone = Linphone::start(&server, "203", "tls", CALLER - 100);
     baresip.is_registered();
     pjsua.is_registered();
+    linphone.is_registered();
     let mut operator = baresip::Setup::new("101", OPERATOR)
         .over("tls")
         .start(&server);
@@ -112,6 +124,13 @@ fn each_phone_calls_over_tls() {
     operator.heard(CALLER + 190, SOON);
     pjsua.process.tell("hangup");
     server.records(2)[1].ended("hung_up", "caller").with("101");
+    server.operator_is("101", "free");
+
+    linphone.dials(&server, "116111");
+    linphone.heard(OPERATOR, SOON);
+    operator.heard(CALLER - 100, SOON);
+    linphone.hangs_up();
+    server.records(3)[2].ended("hung_up", "caller").with("101");
     server.operator_is("101", "free");
     server.is_drained();
 }

@@ -1,6 +1,6 @@
 //! SIPp: the trunk's callers, and operators' phones whose every word is ours.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +21,7 @@ pub(crate) fn audio(port: u16, payload_types: &[u8]) -> String {
 }
 
 /// The same at an address.
-fn audio_at(ip: IpAddr, port: u16, payload_types: &[u8]) -> String {
+pub(crate) fn audio_at(ip: IpAddr, port: u16, payload_types: &[u8]) -> String {
     let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
     let formats: Vec<String> = payload_types.iter().map(ToString::to_string).collect();
     format!(
@@ -125,7 +125,11 @@ impl Scenario {
         assert_eq!(missing, None, "a word of the scenario is not filled in");
         std::fs::write(folder.join("scenario.xml"), text).unwrap();
         let port = self.port.unwrap_or_else(free_port);
-        let own = if self.tcp { server.tcp } else { server.udp };
+        let name = if self.tcp { "tcp" } else { "udp" };
+        let own = match self.address.contains(':') {
+            true => server.at(&format!("{name}6")),
+            false => server.at(name),
+        };
         let remote = self.remote.unwrap_or(own);
         let call_id = format!("sipp-{number}-{}", std::process::id());
         let (transport, port_text) = (if self.tcp { "t1" } else { "u1" }, port.to_string());
@@ -319,6 +323,16 @@ impl Phone {
     pub(crate) fn caller(server: &Server, from: &str, dialled: &str, tone: u32) -> Self {
         let ear = Ear::open(tone, ULAW);
         let sipp = Scenario::caller(from, dialled, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        Self { sipp, ear }
+    }
+
+    /// The same by IPv6, as a datagram or over TCP.
+    pub(crate) fn caller_by_six(server: &Server, dialled: &str, tone: u32, tcp: bool) -> Self {
+        let ear = Ear::at(Ipv6Addr::LOCALHOST.into(), tone, ULAW);
+        let sdp = audio_at(Ipv6Addr::LOCALHOST.into(), ear.port(), &[ULAW, ALAW]);
+        let scenario = Scenario::caller("0501234567", dialled, &sdp).at_address("::1");
+        let scenario = if tcp { scenario.over_tcp() } else { scenario };
+        let sipp = scenario.run(server);
         Self { sipp, ear }
     }
 

@@ -153,3 +153,28 @@ fn pjsua2_asks_a_colleague_first_and_then_puts_the_two_together() {
     server.is_drained();
     server.tells_nobody(&["501234567"]);
 }
+
+#[test]
+fn linphone_asks_a_colleague_first_and_then_puts_the_two_together() {
+    let server = house();
+    let mut first = Linphone::start(&server, "101", "udp", FIRST);
+    first.goes_on_shift(&server, "101");
+    let mut second = Phone::operator(&server, "102", SECOND);
+    let mut caller = caller_of(&server, |tone, within| first.heard(tone, within));
+    first.process.tell("pause");
+    caller.ear.hears(HOLD, SOON);
+    first.dials(&server, "102");
+    second.rings();
+    second.sipp.nudge();
+    second.ear.hears(FIRST, SOON);
+    // Its first call was the code's, its second the caller's.
+    first.process.tell("transfer 2 3");
+    talk((&caller.ear, CALLER), (&second.ear, SECOND));
+    server.counts("calls", 1);
+    server.counts("legs", 2);
+    caller.hangs_up();
+    second.is_hung_up_on();
+    server.records(2)[0].ended("hung_up", "caller").with("102");
+    caller.ear.heard_one_stream();
+    server.is_drained();
+}

@@ -77,12 +77,12 @@ fn on_loopback(configured: &Settings, folder: PathBuf) -> Settings {
     settings
 }
 
-/// Accounts 101, 102, … with new passwords.
+/// Accounts 201, 202, … with new passwords.
 fn accounts(count: u32, settings: &Settings) -> Result<Vec<(String, Private<String>)>, CliError> {
     let mut operators = Operators::open(&settings.storage.database)?;
     let mut made = Vec::new();
     for number in 0..count {
-        let id = (101 + number).to_string();
+        let id = (201 + number).to_string();
         let password = generate_password()?;
         operators.add(&id, "Demo", &settings.sip.domain, &password)?;
         made.push((id, password));

@@ -22,7 +22,13 @@ impl Draft {
         let none = BTreeSet::new();
         let spoken = |language| catalogue.spoken.get(&language).unwrap_or(&none);
         if let Some(language) = languages.first() {
-            found.extend(missing_errands(*language, spoken(*language), &place));
+            let outgoing = !self.outgoing.is_empty();
+            found.extend(missing_words(
+                *language,
+                spoken(*language),
+                outgoing,
+                &place,
+            ));
         }
         // A key may choose a language that the list does not have.
         let all: BTreeSet<Language> = languages
@@ -69,17 +75,28 @@ impl Draft {
 /// Place, what, remedy.
 type Found = (Place, String, String);
 
-/// Operators hear these when they dial a feature code, in the first language.
-fn missing_errands(language: Language, there: &BTreeSet<String>, place: &Place) -> Vec<Found> {
-    let missing = speech::errand::CLIPS
+/// Operators hear these when they dial, in the first language. `outgoing`: also numbers outside.
+fn missing_words(
+    language: Language,
+    there: &BTreeSet<String>,
+    outgoing: bool,
+    place: &Place,
+) -> Vec<Found> {
+    let codes = speech::errand::CLIPS
         .into_iter()
-        .filter(|name| !there.contains(*name));
+        .map(|name| (name, "operators who dial a feature code hear it"));
+    let refusals = speech::refusal::CLIPS
+        .into_iter()
+        .map(|name| (name, "operators whose call outside is refused hear it"))
+        .filter(|_| outgoing);
+    let missing = codes
+        .chain(refusals)
+        .filter(|(name, _)| !there.contains(*name));
     missing
-        .map(|name| {
+        .map(|(name, who)| {
             let what = format!("there is no prompts/{language}/{name}.wav");
-            let remedy =
-                "record it, or run prompts/make: operators who dial a feature code hear it";
-            (place.clone(), what, remedy.to_owned())
+            let remedy = format!("record it, or run prompts/make: {who}");
+            (place.clone(), what, remedy)
         })
         .collect()
 }

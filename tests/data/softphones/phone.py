@@ -3,7 +3,8 @@
 Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), transport ("udp", "tcp" or "tls"),
 voice (a WAV file to speak), ear (a WAV file of what is heard), answers (whether it answers by itself),
 codecs (the ones to offer, by name), and where they are wanted: reliable (requires 100rel, RFC 3262),
-mailbox (subscribes to message-summary, RFC 3842), flow (which flow of one device it is, RFC 5626).
+mailbox (subscribes to message-summary, RFC 3842), flow (which flow of one device it is, RFC 5626),
+encryption ("off", "optional" or "required": SRTP by SDES).
 """
 
 import json
@@ -37,6 +38,10 @@ class Call(pj.Call):
                 audio = self.getAudioMedia(number)
                 self.phone.voice.startTransmit(audio)
                 audio.startTransmit(self.phone.ear)
+
+    def onCallSdpCreated(self, parameter):
+        for line in parameter.sdp.wholeSdp.splitlines() + parameter.remSdp.wholeSdp.splitlines():
+            tell("wire", line)
 
     def onDtmfDigit(self, parameter):
         tell("key", parameter.digit)
@@ -140,6 +145,13 @@ def start(settings):
     if settings.get("flow"):
         account.natConfig.sipOutboundInstanceId = "<urn:uuid:0b7a4b2e-5d6f-4c8e-9a51-000000000101>"
         account.natConfig.sipOutboundRegId = str(settings["flow"])
+    kinds = {
+        "off": pj.PJMEDIA_SRTP_DISABLED,
+        "optional": pj.PJMEDIA_SRTP_OPTIONAL,
+        "required": pj.PJMEDIA_SRTP_MANDATORY,
+    }
+    account.mediaConfig.srtpUse = kinds[settings.get("encryption", "off")]
+    account.mediaConfig.srtpSecureSignaling = 1
     phone = Phone(settings)
     phone.create(account)
     return endpoint, phone
