@@ -31,6 +31,7 @@ mod media;
 mod nat;
 mod operators;
 mod outside;
+mod registrar;
 mod registration;
 mod secure;
 mod starting;

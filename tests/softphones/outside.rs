@@ -79,9 +79,7 @@ fn is_connected(phone: &Baresip, sipp: &Sipp, ear: &Ear) {
         invite.text
     );
     assert!(invite.begins("INVITE sip:+994506802299@carrier.example.net"));
-    let port = invite.text.split("m=audio ").nth(1);
-    let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
-    ear.speaks_to(port.unwrap());
+    ear.speaks_to(invite.audio_port());
     sipp.nudge();
     ear.hears(OPERATOR, SOON);
     phone.heard(CALLEE, SOON);
@@ -146,9 +144,7 @@ fn the_carriers_early_sound_is_heard_and_an_operator_may_give_up() {
     let (mut first, ear) = carrier(&server, "early.xml", one, "127.0.0.1");
     dials(&mut phone, &server, NUMBER);
     let invite = first.receives("INVITE", SOON);
-    let port = invite.text.split("m=audio ").nth(1);
-    let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
-    ear.speaks_to(port.unwrap());
+    ear.speaks_to(invite.audio_port());
     phone.heard(CALLEE, SOON);
     phone.command("hangup", "");
     first.receives("CANCEL", SOON);
