@@ -23,6 +23,7 @@ mod sipp;
 mod tone;
 
 mod calls;
+mod carriers;
 mod codes;
 mod extensions;
 mod keys;
