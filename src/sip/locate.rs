@@ -461,7 +461,11 @@ pub fn by_lot<T>(
         let priority = key(first).0;
         let same = all.iter().take_while(|one| key(one).0 == priority);
         let total: u64 = same.map(|one| u64::from(key(one).1)).sum();
-        let lot = u64::from(random()) % (total + 1);
+        // RFC 2782 draws from 0 to the sum, so that the lightest gets one lot more than its weight: where
+        // weights are small, far too many. That lot is for those of weight 0 alone, and a small one.
+        let (scale, least) = if key(first).1 == 0 { (16, 0) } else { (1, 1) };
+        let lots = total * scale + 1 - least;
+        let lot = least + u64::from(random()) % lots;
         let mut sum = 0;
         let mut chosen = 0;
         for (at, one) in all.iter().enumerate() {
@@ -469,7 +473,7 @@ pub fn by_lot<T>(
                 break;
             }
             chosen = at;
-            sum += u64::from(key(one).1);
+            sum += u64::from(key(one).1) * scale;
             if sum >= lot {
                 break;
             }
@@ -695,5 +699,16 @@ mod tests {
         assert!((7_200..=7_700).contains(&share("big")), "{first:?}");
         assert!((2_200..=2_700).contains(&share("small")), "{first:?}");
         assert!((1..=300).contains(&share("spare")), "{first:?}");
+        // Small ones are shares all the same.
+        let mut heavy = 0;
+        for _ in 0..10_000 {
+            let order = by_lot(
+                vec![(3, "heavy"), (1, "light")],
+                |one| (0, one.0),
+                &mut random,
+            );
+            heavy += usize::from(order[0].1 == "heavy");
+        }
+        assert!((7_300..=7_700).contains(&heavy), "{heavy}");
     }
 }
