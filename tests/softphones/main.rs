@@ -26,6 +26,7 @@ mod calls;
 mod carriers;
 mod codes;
 mod extensions;
+mod failover;
 mod keys;
 mod leaving;
 mod media;

@@ -261,10 +261,10 @@ impl Sipp {
 
     /// Tells the scenario to go on where it waits for an INFO.
     pub(crate) fn nudge(&self) {
-        let call_id = self
-            .messages()
-            .first()
-            .and_then(|wire| wire.header("Call-ID").map(str::to_owned));
+        let all = self.messages();
+        let call = all.iter().find(|wire| wire.begins("INVITE"));
+        let call = call.or(all.first());
+        let call_id = call.and_then(|wire| wire.header("Call-ID").map(str::to_owned));
         self.nudge_call(&call_id.unwrap_or_else(|| self.call_id.clone()));
     }
 
