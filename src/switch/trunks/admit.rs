@@ -24,7 +24,7 @@ impl Switch {
         if let Some(name) = self.settings.trunk_of(remote) {
             return Some(name);
         }
-        let all = self.settings.trunks.iter().zip(&self.lines.lines);
+        let all = self.lines.with(&self.settings.trunks);
         let mut registering = all.filter(|(trunk, _)| trunk.register.is_some());
         let (trunk, _) = registering
             .find(|(_, line)| line.targets.iter().any(|one| one.remote.ip() == remote))?;
@@ -132,14 +132,14 @@ impl Switch {
     }
 
     fn is_alive(&self, name: &TrunkName) -> bool {
-        let all = self.settings.trunks.iter().zip(&self.lines.lines);
+        let all = self.lines.with(&self.settings.trunks);
         let mut all = all.filter(|(trunk, _)| trunk.name == *name);
         all.next().is_none_or(|(_, line)| !line.pulse.down)
     }
 
     /// The trunks' states, in the order of the settings.
     pub fn trunks(&self, now: Now) -> Vec<LineState> {
-        let all = self.settings.trunks.iter().zip(&self.lines.lines);
+        let all = self.lines.with(&self.settings.trunks);
         all.map(|(trunk, line)| LineState {
             name: trunk.name.clone(),
             calls: self.calls_of(&trunk.name),
