@@ -33,6 +33,7 @@ mod media;
 mod nat;
 mod operators;
 mod outside;
+mod probe;
 mod registrar;
 mod registration;
 mod secure;

@@ -249,6 +249,12 @@ impl Place {
         std::fs::write(self.config_file(), text).unwrap();
     }
 
+    /// Adds sections to the configuration.
+    pub(crate) fn configure(&mut self, text: &str) {
+        self.config.push_str(text);
+        self.write_config();
+    }
+
     fn config_file(&self) -> PathBuf {
         self.path().join("qaynar.toml")
     }
