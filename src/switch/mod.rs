@@ -30,6 +30,7 @@ mod place;
 mod ports;
 mod proved;
 mod refresh;
+mod refusals;
 mod register;
 mod rings;
 pub mod settings;
