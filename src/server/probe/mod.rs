@@ -128,6 +128,7 @@ async fn look_up(settings: &Settings, peer: &Uri) -> Result<Vec<Target>, String>
     let (inputs, mut answers) = mpsc::channel(64);
     let resolver = Resolver::new(&settings.dns, inputs);
     let listen = settings.sip.listen.iter();
+    let listen = listen.filter(|(one, _)| !one.is_websocket());
     let mut supported: Vec<_> = listen.map(|(one, _)| Protocol::from(*one)).collect();
     supported.sort_unstable();
     supported.dedup();

@@ -81,8 +81,11 @@ impl Switch {
             return;
         };
         let further = search.answer(question, answer, &mut random);
-        let targets = search.targets();
-        if let Some(targets) = targets {
+        if let Some(targets) = search.targets() {
+            let targets = self.within_reach(targets);
+            let Some(line) = self.lines.lines.get_mut(at) else {
+                return;
+            };
             line.search = None;
             // While DNS is silent those of the last time are good.
             if !targets.is_empty() {
