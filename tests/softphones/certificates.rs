@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    SanType,
+};
 
 /// An authority that lives as long as its test.
 pub(crate) struct Authority {
@@ -13,6 +16,7 @@ impl Authority {
     /// A new one, written to `ca.pem` of a folder.
     pub(crate) fn new(folder: &Path) -> Self {
         let mut params = CertificateParams::default();
+        params.distinguished_name = called("Authority of these tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         std::fs::write(folder.join("ca.pem"), issuer.pem()).unwrap();
@@ -22,6 +26,8 @@ impl Authority {
     /// Signs for a host on loopback; `NAME.pem` and `NAME.key` are written to a folder.
     pub(crate) fn sign(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let mut params = CertificateParams::default();
+        // Who bears its issuer's name has signed himself, for OpenSSL.
+        params.distinguished_name = called(name);
         params.subject_alt_names = vec![
             SanType::DnsName(name.try_into().unwrap()),
             SanType::IpAddress([127, 0, 0, 1].into()),
@@ -34,4 +40,10 @@ impl Authority {
         let [certificate, key] = paths;
         (certificate, key)
     }
+}
+
+fn called(name: &str) -> DistinguishedName {
+    let mut all = DistinguishedName::new();
+    all.push(DnType::CommonName, name);
+    all
 }

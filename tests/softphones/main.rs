@@ -39,6 +39,7 @@ mod registration;
 mod secure;
 mod starting;
 mod stopping;
+mod tls_trunk;
 mod trace;
 mod transfers;
 mod trunks;
