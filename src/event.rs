@@ -550,7 +550,7 @@ mod tests {
                 reason: reason(),
             },
             What::TurnedAway {
-                trunk: trunk(),
+                trunk: "azercell".into(),
                 why: Turned::TrunkFull,
                 count: 7,
             },

@@ -219,29 +219,31 @@ fn more_calls_a_second_than_agreed_get_the_trunks_code() {
     server.is_drained();
 }
 
+/// How two carriers want to be called: name, address, form of numbers and codecs; and what they then get.
+const WISHES: [(&str, &str, &str, &str, &str, &str); 2] = [
+    (
+        "one",
+        "127.0.0.1",
+        "national",
+        "\"pcmu\", \"pcma\"",
+        "0506802299",
+        "0 8 ",
+    ),
+    (
+        "two",
+        "127.0.0.2",
+        "international",
+        "\"pcma\"",
+        "00994506802299",
+        "8 ",
+    ),
+];
+
 #[test]
 fn each_trunk_gets_its_numbers_and_codecs_as_it_wants_them() {
     let mut config = String::new();
     let mut places = Vec::new();
-    let wishes = [
-        (
-            "one",
-            "127.0.0.1",
-            "national",
-            "\"pcmu\", \"pcma\"",
-            "0506802299",
-            "0 8 ",
-        ),
-        (
-            "two",
-            "127.0.0.2",
-            "international",
-            "\"pcma\"",
-            "00994506802299",
-            "8 ",
-        ),
-    ];
-    for (at, (name, address, format, codecs, ..)) in wishes.iter().enumerate() {
+    for (at, (name, address, format, codecs, ..)) in WISHES.iter().enumerate() {
         let port = free_port();
         config += &format!(
             "[[trunks]]\nname = \"{name}\"\npeer = \"sip:{address}:{port}\"\nnumber_format = \"{format}\"\n\
@@ -261,13 +263,9 @@ fn each_trunk_gets_its_numbers_and_codecs_as_it_wants_them() {
         .at_address(places[1].0)
         .run(&server);
     let mut phone = phone(&server);
-    dials(
-        &mut phone,
-        &server,
-        "050 680 22 99".replace(' ', "").as_str(),
-    );
+    dials(&mut phone, &server, "0506802299");
     let invites = [one.receives("INVITE", SOON), two.receives("INVITE", SOON)];
-    for ((at, invite), (_, _, _, _, number, formats)) in invites.iter().enumerate().zip(wishes) {
+    for ((at, invite), (_, _, _, _, number, formats)) in invites.iter().enumerate().zip(WISHES) {
         assert!(
             invite.begins(&format!("INVITE sip:{number}@")),
             "{}",
