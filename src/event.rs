@@ -23,6 +23,22 @@ pub struct Event {
     pub what: What,
 }
 
+/// Why a caller was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turned {
+    /// All channels of the trunk that are for callers were in use.
+    TrunkFull,
+    /// The trunk brought more calls a second than agreed.
+    TooFast,
+    /// We had no place: calls, or ports for their audio.
+    Overload,
+    /// We were about to stop.
+    Stopping,
+    /// Nothing in its request that we could take a call by.
+    Unusable,
+}
+
 /// Kinds of events. Adding one is compatible; renaming one is not (old journals are read again).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -93,6 +109,15 @@ pub enum What {
         operator: OperatorId,
         /// Why, for people.
         why: String,
+    },
+    /// Callers of a trunk were refused: one, or all of the minute after it.
+    TurnedAway {
+        /// Which.
+        trunk: TrunkName,
+        /// Why.
+        why: Turned,
+        /// How many.
+        count: u32,
     },
     /// A number outside is called by a server of a trunk.
     Dialling {
@@ -524,6 +549,11 @@ mod tests {
                 contacts: 2,
                 reason: reason(),
             },
+            What::TurnedAway {
+                trunk: "azercell".into(),
+                why: Turned::TrunkFull,
+                count: 7,
+            },
             What::Alarm {
                 kind: "no-ack".into(),
                 text: reason(),
@@ -572,6 +602,7 @@ mod tests {
             What::Messages { .. } => 24,
             What::Dialling { .. } => 21,
             What::DialFailed { .. } => 22,
+            What::TurnedAway { .. } => 27,
             What::Refused { .. } => 23,
         }
     }

@@ -667,3 +667,42 @@ fn trunks_of_one_priority_share_the_calls_by_weight() {
     assert!((125..=175).contains(&share[FIRST]), "{share:?}");
     all_over(&mut desk);
 }
+
+/// A carrier that DNS alone leads to, or an address that no source names.
+fn unnamed(peer: &str) -> Settings {
+    let trunk = Trunk {
+        sources: Vec::new(),
+        ..trunk("carrier", peer)
+    };
+    Settings {
+        trunks: vec![trunk],
+        ..settings()
+    }
+}
+
+#[test]
+fn a_carriers_contact_is_where_its_requests_go_though_no_source_names_it() {
+    let mut desk = desk(unnamed("sip:198.51.100.8:5060"));
+    dials(&mut desk, "o", CALLEE);
+    let (to, request) = the_invite(&mut desk);
+    assert_eq!(to, SECOND);
+    // Its 200 comes from the proxy, and names the gateway as its Contact.
+    let body = SDP.replace("192.0.2.9", "198.51.100.7");
+    let ok = says(&request, "200 OK", WITH_SDP, &body);
+    desk.datagram(from(SECOND), ok.as_bytes());
+    let acks = asked(&desk, Method::Ack);
+    assert_eq!(acks.len(), 1);
+    assert_eq!(acks[0].0.remote.to_string(), FIRST, "RFC 3261 §12.2.1.1");
+}
+
+#[test]
+fn a_trunks_wish_for_encryption_holds_though_no_source_names_it() {
+    let mut settings = unnamed("sip:198.51.100.8:5060");
+    settings.trunks[0].srtp = qaynar::sdp::Srtp::Required;
+    let mut desk = desk(settings);
+    let told = dials(&mut desk, "o", CALLEE);
+    assert!(asked(&desk, Method::Invite).is_empty(), "in the clear");
+    assert!(desk.alarms().contains(&"srtp-without-tls".into()));
+    assert_eq!(told.last().map(|one| one.status), Some(503));
+    all_over(&mut desk);
+}

@@ -7,10 +7,11 @@ mod desk;
 use std::time::Duration;
 
 use desk::{Desk, from, settings};
-use qaynar::event::What;
+use qaynar::event::{Turned, What};
 use qaynar::private::Private;
 use qaynar::rtp::codec::Codec;
 use qaynar::sip::flow::Flow;
+use qaynar::sip::locate::{Address, Answer, Question};
 use qaynar::sip::message::{Message, Name, Request, Response};
 use qaynar::sip::uri::Uri;
 use qaynar::switch::settings::{Credentials, DidFrom, Limits, Trunk};
@@ -434,4 +435,65 @@ fn three_silences_are_down_two_answers_up_and_a_503_is_alive() {
         assert_eq!(alive(&desk), Some(wanted));
     }
     assert_eq!(desk.alarms(), ["trunk-down", "trunk-up"]);
+}
+
+#[test]
+fn refused_callers_are_counted_the_first_at_once_and_the_rest_of_a_minute_together() {
+    let limits = Limits {
+        max_calls: Some(2),
+        ..Limits::default()
+    };
+    let mut desk = desk(vec![Trunk {
+        limits,
+        ..inbound()
+    }]);
+    let told = |desk: &Desk| -> Vec<u32> {
+        let count = |event: &qaynar::event::Event| match &event.what {
+            What::TurnedAway { trunk, why, count } => {
+                assert_eq!((trunk.as_str(), *why), ("azercell", Turned::TrunkFull));
+                Some(*count)
+            }
+            _ => None,
+        };
+        desk.events.iter().filter_map(count).collect()
+    };
+    for number in 1..=300 {
+        desk.ask(from(CARRIER), &invite(number, "116111", CALLER, &[], "8"));
+    }
+    assert_eq!(told(&desk), [1]);
+    assert_eq!(desk.switch.counts().refused, 299);
+    desk.wait(seconds(61));
+    assert_eq!(told(&desk), [1, 298]);
+    // A quiet minute says nothing, and the next one is told at once again.
+    desk.wait(seconds(120));
+    let counts = desk.switch.counts();
+    for number in 301..=302 {
+        desk.ask(from(CARRIER), &invite(number, "116111", CALLER, &[], "8"));
+    }
+    let new = (desk.switch.counts().refused - counts.refused) as usize;
+    assert_eq!(told(&desk).len(), 2 + new.min(1));
+    // What is not told yet is told when the process ends.
+    desk.ask(from(CARRIER), &invite(303, "116111", CALLER, &[], "8"));
+    desk.input(Input::Command(Command::ShutDown));
+    let all: u32 = told(&desk).iter().sum();
+    assert_eq!(u64::from(all), desk.switch.counts().refused);
+}
+
+#[test]
+fn a_carriers_server_of_a_family_that_we_do_not_listen_in_is_none() {
+    let mut desk = desk(vec![Trunk {
+        peer: Some(Uri::parse("sip:sip.example.net:5060").unwrap()),
+        ..registering()
+    }]);
+    let (question, ask) = desk.questions.remove(0);
+    assert_eq!(ask, Question::Host("sip.example.net".into()));
+    let address = |remote: &str| Address {
+        remote: remote.parse().unwrap(),
+        local: None,
+    };
+    let answer = Answer::Addresses(vec![address("2001:db8::7"), address("198.51.100.7")]);
+    desk.input(Input::Resolved { question, answer });
+    let (way, _) = sent(&mut desk, "REGISTER").pop().unwrap();
+    assert_eq!(way.remote.to_string(), CARRIER);
+    assert_eq!(desk.alarms(), Vec::<String>::new());
 }

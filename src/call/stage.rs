@@ -130,6 +130,40 @@ pub struct Call<P, R, C> {
     pub best_refusal: Option<u16>,
 }
 
+impl<P, R: Clone, C> Call<P, R, C> {
+    /// A call of the helpline at its beginning, nobody rung and nothing said.
+    pub fn new(
+        (id, caller_leg): (CallId, LegId),
+        caller: Option<Pseudonym>,
+        dialled: String,
+        trunk: TrunkName,
+        (plan, run): (Arc<P>, R),
+        hops: u8,
+    ) -> Self {
+        Self {
+            id,
+            caller,
+            dialled,
+            trunk,
+            plan,
+            resume: run.clone(),
+            run,
+            said: Said::default(),
+            stage: Stage::Arriving,
+            joined: BTreeMap::new(),
+            caller_leg,
+            partner: None,
+            rings: BTreeSet::new(),
+            hops,
+            transfer: None,
+            onward: None,
+            outgoing: None,
+            operator: None,
+            best_refusal: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

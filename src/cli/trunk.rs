@@ -4,9 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::CliError;
-use super::args::Trunk;
+use super::args::{StepsFormat, Trunk};
 use super::dialplan::ask;
 use crate::config::Settings;
+use crate::dialplan::Number;
 use crate::dialplan::fault::suggest;
 use crate::server::control::Question;
 use crate::server::probe::{self, Step};
@@ -23,7 +24,10 @@ pub(super) fn run(
 ) -> Result<ExitCode, CliError> {
     match asked {
         Trunk::List { json } => list(settings, *json, out),
-        Trunk::Test { name, json } => test(settings, name, *json, out),
+        Trunk::Test { name, call, format } => {
+            let number = call.as_deref().map(callable).transpose()?;
+            test(settings, name, number.as_ref(), *format, out)
+        }
     }
 }
 
@@ -84,10 +88,24 @@ pub(super) fn line(state: &LineState) -> String {
     text
 }
 
+/// The number of `--call`, which may ring.
+fn callable(text: &str) -> Result<Number, CliError> {
+    let Some(number) = Number::parse(text) else {
+        let text = format!("{text:?} is no telephone number; write it as \"0501234567\"");
+        return Err(CliError::Arguments(text));
+    };
+    if number.is_emergency() {
+        let text = format!("{number} is for emergencies, never for tests; name a phone beside you");
+        return Err(CliError::Arguments(text));
+    }
+    Ok(number)
+}
+
 fn test(
     settings: &Settings,
     name: &str,
-    json: bool,
+    number: Option<&Number>,
+    format: StepsFormat,
     out: &mut dyn Write,
 ) -> Result<ExitCode, CliError> {
     let trunks = settings.trunks.iter();
@@ -99,8 +117,8 @@ fn test(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let steps = runtime.block_on(probe::walk(settings, trunk));
-    if json {
+    let steps = runtime.block_on(probe::walk(settings, trunk, number));
+    if format == StepsFormat::Json {
         writeln!(out, "{}", serde_json::to_string(&steps).unwrap_or_default())?;
     } else {
         for Step { step, good, text } in &steps {

@@ -172,6 +172,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Transfer { .. }
         | What::TransferFailed { .. }
         | What::Refused { .. }
+        | What::TurnedAway { .. }
         | What::DialFailed { .. }
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }

@@ -313,7 +313,7 @@ impl Switch {
             self.send_ack(&ack, flow);
             return;
         }
-        if self.trunk_behind(flow).is_none() && !self.is_phone(flow) {
+        if !self.is_carriers(flow) && !self.is_phone(flow) {
             return;
         }
         let mut headers = Headers::default();

@@ -5,10 +5,10 @@ use rand_chacha::rand_core::RngCore;
 use super::legs::asked;
 use super::pbx::{PlannedCall, Switch};
 use super::trunks::dialled_uri;
-use crate::call::{Owner, Progress, Said, Stage};
+use crate::call::{Owner, Progress};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::{Number, Run};
-use crate::event::{Cause, Direction, Side, What};
+use crate::event::{Cause, Direction, Side, Turned, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, TrunkName};
 use crate::private::Private;
 use crate::records::pseudonym;
@@ -62,21 +62,49 @@ impl Switch {
         }
     }
 
-    /// The checks that both kinds of calls share; `false`: refused already.
-    pub(super) fn can_take(&mut self, id: ServerId, request: &Request, now: Now) -> bool {
+    /// The checks that both kinds of calls share; an error: refused already, and for which lack of ours.
+    pub(super) fn can_take(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        now: Now,
+    ) -> Result<(), Option<Turned>> {
         if let Err(too_small) =
             session_timer::answer(&asked(request), &session_timer::Settings::default())
         {
             let least = too_small.minimum.as_secs().to_string();
             let response = Response::to(request, 422).with(Name::MinSe, least);
             self.respond(id, request, response, now);
-            return false;
+            return Err(None);
         }
         if self.draining || self.legs.len() >= self.settings.max_calls * 4 {
             self.refuse_for_load(id, request, now);
-            return false;
+            let stopping = self.draining.then_some(Turned::Stopping);
+            return Err(Some(stopping.unwrap_or(Turned::Overload)));
         }
-        true
+        Ok(())
+    }
+
+    /// The same, and whether one more call fits, in the house and on the trunk that brings it.
+    fn takes(
+        &mut self,
+        id: ServerId,
+        request: &Request,
+        trunk: Option<&TrunkName>,
+        now: Now,
+    ) -> Result<(), Option<Turned>> {
+        self.can_take(id, request, now)?;
+        if self.calls.len() >= self.settings.max_calls {
+            let text = format!("{} calls at once; one was refused", self.calls.len());
+            self.alarm_rarely("too-many-calls", text, now);
+            self.refuse_for_load(id, request, now);
+            return Err(Some(Turned::Overload));
+        }
+        let admitted = trunk.map_or(Ok(()), |trunk| self.trunk_admits(trunk, now));
+        admitted.map_err(|(code, why)| {
+            self.respond_status(id, request, code, now);
+            Some(why)
+        })
     }
 
     pub(super) fn refuse_for_load(&mut self, id: ServerId, request: &Request, now: Now) {
@@ -86,18 +114,15 @@ impl Switch {
     }
 
     fn take_call(&mut self, id: ServerId, request: Request, flow: Flow, origin: Origin, now: Now) {
-        if !self.can_take(id, &request, now) {
+        let trunk = match &origin {
+            Origin::Trunk(trunk) => Some(trunk.clone()),
+            _ => None,
+        };
+        if let Err(why) = self.takes(id, &request, trunk.as_ref(), now) {
+            if let (Some(trunk), Some(why)) = (trunk, why) {
+                self.turned_away(&trunk, why, now);
+            }
             return;
-        }
-        if self.calls.len() >= self.settings.max_calls {
-            let text = format!("{} calls at once; one was refused", self.calls.len());
-            self.alarm(None, "too-many-calls", text, now);
-            return self.refuse_for_load(id, &request, now);
-        }
-        if let Origin::Trunk(trunk) = &origin
-            && let Err(code) = self.trunk_admits(trunk, now)
-        {
-            return self.respond_status(id, &request, code, now);
         }
         let did = match &origin {
             Origin::Trunk(trunk) => {
@@ -123,8 +148,11 @@ impl Switch {
             None => self.caller(&request, operator.is_none()),
         };
         let owner = (Owner::Call(call), Side::Caller);
-        let Some(leg) = self.invited_leg(id, &request, flow, owner, operator, now) else {
-            return;
+        let is_carried = operator.is_none();
+        let leg = match self.invited_leg(id, &request, flow, owner, operator, now) {
+            Ok(leg) => leg,
+            Err(why) if is_carried => return self.turned_away(&trunk, why, now),
+            Err(_) => return,
         };
         if let Some(colleague) = colleague {
             let who = (caller, Some(&colleague));
@@ -183,31 +211,12 @@ impl Switch {
             self.emit(Some(call), What::Step { path, reason }, now);
         }
         let hops = request.headers.max_forwards().unwrap_or(None);
-        let planned = PlannedCall {
-            id: call,
-            caller,
-            dialled,
-            trunk,
-            plan,
-            resume: run.clone(),
-            run,
-            said: Said::default(),
-            stage: Stage::Arriving,
-            joined: std::collections::BTreeMap::new(),
-            caller_leg: leg,
-            partner: None,
-            rings: std::collections::BTreeSet::new(),
-            operator: None,
-            best_refusal: None,
-            transfer: None,
-            onward: None,
-            outgoing: None,
-            hops: hops.unwrap_or(MAX_FORWARDS),
-        };
+        let (ids, hops) = ((call, leg), hops.unwrap_or(MAX_FORWARDS));
+        let planned = PlannedCall::new(ids, caller, dialled, trunk, (plan, run), hops);
         self.calls.insert(call, planned);
     }
 
-    /// A leg for an INVITE that came in, with its early dialog; `None`: refused already.
+    /// A leg for an INVITE that came in, with its early dialog; an error: refused already.
     pub(super) fn invited_leg(
         &mut self,
         id: ServerId,
@@ -216,14 +225,14 @@ impl Switch {
         (owner, side): (Owner, Side),
         operator: Option<OperatorId>,
         now: Now,
-    ) -> Option<LegId> {
+    ) -> Result<LegId, Turned> {
         let tag = self.token();
         let contact = self.our_contact_as(wants_sips(request), flow);
         let dialog = match Dialog::as_uas(request, &tag, contact, flow) {
             Ok(dialog) => dialog,
             Err(fault) => {
                 self.respond_status(id, request, fault.status(), now);
-                return None;
+                return Err(Turned::Unusable);
             }
         };
         let shard = match &owner {
@@ -232,13 +241,13 @@ impl Switch {
         };
         let Some(place) = self.audio_place(flow, &request.body) else {
             self.respond_status(id, request, 488, now);
-            return None;
+            return Err(Turned::Unusable);
         };
         let Some(media) = self.open_media(place, shard, now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
-            self.alarm(None, "ports-exhausted", text, now);
+            self.alarm_rarely("ports-exhausted", text, now);
             self.refuse_for_load(id, request, now);
-            return None;
+            return Err(Turned::Overload);
         };
         let invite = Box::new(request.clone());
         let progress = Progress::Invited {
@@ -254,7 +263,7 @@ impl Switch {
             one.dialog = Some(dialog);
         }
         self.servers.insert(id, leg);
-        Some(leg)
+        Ok(leg)
     }
 
     /// A trunk that requires reliable responses gets a 180 to acknowledge, then the 200 (RFC 3262).

@@ -242,8 +242,19 @@ impl Switch {
         }
     }
 
+    /// Those of a trunk's servers that a listener of ours leads to: the others, of a family that we do not
+    /// listen in, would be failures that say nothing of the carrier.
+    pub(super) fn within_reach(&self, mut targets: Vec<Target>) -> Vec<Target> {
+        targets.retain(|target| {
+            let transport = target.protocol.transport();
+            transport.is_some_and(|one| self.ways_out(target.remote, one).next().is_some())
+        });
+        targets
+    }
+
     /// A trunk's servers are known. While DNS is silent those of the last time are good.
     fn found(&mut self, call: CallId, trunk: &TrunkName, targets: Vec<Target>, now: Now) {
+        let targets = self.within_reach(targets);
         let targets = if targets.is_empty() {
             let last = self.last_targets.get(trunk).cloned().unwrap_or_default();
             let reason = match last.is_empty() {
@@ -477,7 +488,9 @@ impl Switch {
     /// The transports that we listen on, and so can call by.
     pub(super) fn protocols(&self) -> Vec<Protocol> {
         let all = self.settings.listeners.iter();
+        // No carrier listens for WebSockets.
         let mut all: Vec<_> = all
+            .filter(|(transport, _)| !transport.is_websocket())
             .map(|(transport, _)| Protocol::from(*transport))
             .collect();
         all.sort_unstable();

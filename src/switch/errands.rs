@@ -34,10 +34,10 @@ impl Switch {
         if !known.contains(&&code) {
             return self.respond_status(id, &request, 404, now);
         }
-        if !self.can_take(id, &request, now) {
+        if self.can_take(id, &request, now).is_err() {
             return;
         }
-        if let Some(leg) = self.invited_leg(
+        if let Ok(leg) = self.invited_leg(
             id,
             &request,
             flow,

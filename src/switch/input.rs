@@ -194,6 +194,9 @@ pub struct Counts {
     pub asking: usize,
     /// Media ports in use.
     pub ports: usize,
+    /// Callers who were refused since the start.
+    #[serde(default)]
+    pub refused: u64,
     /// Operators on shift.
     pub on_shift: usize,
     /// Operators who could be rung now.

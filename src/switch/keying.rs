@@ -7,7 +7,7 @@ use rand_chacha::rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use super::pbx::Switch;
-use crate::ids::{CallId, LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Crypto;
 use crate::private::Private;
 use crate::rtp::srtp::MAX_SECRET;
@@ -45,12 +45,14 @@ impl Switch {
     pub(super) fn keying(
         &mut self,
         flow: Flow,
-        operator: Option<&OperatorId>,
+        (operator, trunk): (Option<&OperatorId>, Option<&TrunkName>),
         current: Option<Crypto>,
     ) -> Keying {
-        let wish = match operator {
-            Some(operator) => self.settings.srtp.of(operator),
-            None => self.settings.trunk_srtp(self.trunk_behind(flow).as_ref()),
+        let wish = match (operator, trunk) {
+            (Some(operator), _) => self.settings.srtp.of(operator),
+            // Where DNS led to a trunk, its address names nobody.
+            (None, Some(trunk)) => self.settings.trunk_srtp(Some(trunk)),
+            (None, None) => self.settings.trunk_srtp(self.trunk_behind(flow).as_ref()),
         };
         let is_safe = flow.transport.is_secure() || self.settings.srtp.keys_in_clear;
         if wish == Srtp::Off || (wish == Srtp::Optional && !is_safe) {
@@ -73,10 +75,10 @@ impl Switch {
         &mut self,
         call: CallId,
         flow: Flow,
-        operator: Option<&OperatorId>,
+        peer: (Option<&OperatorId>, Option<&TrunkName>),
         now: Now,
     ) -> Option<Keying> {
-        let keying = self.keying(flow, operator, None);
+        let keying = self.keying(flow, peer, None);
         if keying.wish != Srtp::Required || keying.secret.is_some() {
             return Some(keying);
         }
@@ -93,9 +95,9 @@ impl Switch {
         let Some(leg) = self.legs.get(&id) else {
             return Keying::OFF;
         };
-        let (flow, operator) = (leg.flow, leg.operator.clone());
+        let (flow, operator, trunk) = (leg.flow, leg.operator.clone(), leg.trunk.clone());
         let stream = leg.media.stream.as_ref();
         let current = stream.and_then(|stream| stream.crypto.clone());
-        self.keying(flow, operator.as_ref(), current)
+        self.keying(flow, (operator.as_ref(), trunk.as_ref()), current)
     }
 }

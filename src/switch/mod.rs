@@ -32,6 +32,7 @@ mod ports;
 mod proved;
 mod refresh;
 mod refusing;
+mod refusals;
 mod register;
 mod rings;
 pub mod settings;

@@ -13,6 +13,7 @@ use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::place::Refusal;
 use super::ports::PortPool;
+use super::refusals::Refusals;
 use super::register::Told;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
@@ -56,6 +57,8 @@ pub(super) enum Timer {
     Trunk(TrunkTimer),
     /// Phones behind a NAT.
     Pinholes,
+    /// Callers who were refused in the last minute.
+    Refusals,
 }
 
 /// The exchange.
@@ -90,6 +93,7 @@ pub struct Switch {
     pub(super) dialling: BTreeMap<CallId, Dialling>,
     /// What operators' calls outside have cost today.
     pub(super) spending: Spending,
+    pub(super) refusals: Refusals,
     /// What is known of each trunk.
     pub(super) lines: Lines,
     /// Trunks' servers that failed lately.
@@ -148,6 +152,7 @@ impl Switch {
             spending: Spending::default(),
             troubled: Troubled::default(),
             last_targets: BTreeMap::new(),
+            refusals: Refusals::default(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
             unfit: Unfit::default(),
@@ -214,6 +219,7 @@ impl Switch {
                 }
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
+                Timer::Refusals => self.refusals_due(now),
             }
         }
         self.settle(now);
@@ -313,7 +319,10 @@ impl Switch {
                 self.configure_queues(now);
             }
             Command::Drain => self.draining = true,
-            Command::ShutDown => self.end_all(Cause::ShutDown, now),
+            Command::ShutDown => {
+                self.tell_all_refusals(now);
+                self.end_all(Cause::ShutDown, now);
+            }
         }
     }
 
@@ -321,6 +330,7 @@ impl Switch {
     fn leave_when_done(&mut self, now: Now) {
         if self.draining && self.is_idle() {
             self.leave_trunks(now);
+            self.tell_all_refusals(now);
             self.settle(now);
         }
     }
@@ -460,6 +470,7 @@ impl Switch {
             subscriptions: self.mailboxes.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
+            refused: self.refusals.total,
             on_shift: self.domain.on_shift(),
             free: self.domain.free(),
         }

@@ -6,7 +6,7 @@ use super::arrive::{Called, number_of};
 use super::dispatch::ALLOW;
 use super::pbx::{PlannedCall, Switch, Timer};
 use super::spending::{PastCall, Spent, minutes};
-use crate::call::{Outgoing, Owner, Progress, Said, Stage};
+use crate::call::{Outgoing, Owner, Progress, Stage};
 use crate::dialplan::outgoing::EMERGENCY;
 use crate::dialplan::{Number, Run};
 use crate::event::{Cause, Direction, Side, What};
@@ -82,13 +82,13 @@ impl Switch {
                 return self.refuse_aloud(called, refusal, now);
             }
         };
-        if !self.can_take(id, request, now) {
+        if self.can_take(id, request, now).is_err() {
             return;
         }
         let call = self.new_call_id_beside(&operator, now);
         let owner = (Owner::Call(call), Side::Caller);
         let who = Some(operator.clone());
-        let Some(leg) = self.invited_leg(id, request, flow, owner, who, now) else {
+        let Ok(leg) = self.invited_leg(id, request, flow, owner, who, now) else {
             return;
         };
         // What we can agree on with the phone is known before anybody else is disturbed.
@@ -190,29 +190,13 @@ impl Switch {
         let until = now.at + RING_FOR;
         self.timers.set(Timer::Call(call), until);
         let hops = request.headers.max_forwards().unwrap_or(None);
+        let (ids, hops) = ((call, leg), hops.unwrap_or(MAX_FORWARDS));
+        let new = PlannedCall::new(ids, caller, dialled, trunk, (plan, run), hops);
+        let class = permit.class.clone();
         let placed = PlannedCall {
-            id: call,
-            caller,
-            dialled,
-            trunk,
-            plan,
-            resume: run.clone(),
-            run,
-            said: Said::default(),
             stage: Stage::Ringing { until },
-            joined: std::collections::BTreeMap::new(),
-            caller_leg: leg,
-            partner: None,
-            rings: std::collections::BTreeSet::new(),
-            operator: None,
-            best_refusal: None,
-            transfer: None,
-            onward: None,
-            hops: hops.unwrap_or(MAX_FORWARDS),
-            outgoing: Some(Outgoing {
-                class: permit.class.clone(),
-                since: None,
-            }),
+            outgoing: Some(Outgoing { class, since: None }),
+            ..new
         };
         self.calls.insert(call, placed);
     }

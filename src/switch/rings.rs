@@ -242,10 +242,11 @@ impl Switch {
     ) -> Option<LegId> {
         let flow = invitation.flow;
         let place = self.audio_place(flow, &[])?;
-        let keying = self.keying_to_ring(call, flow, invitation.operator.as_ref(), now)?;
+        let peer = (invitation.operator.as_ref(), invitation.trunk.as_ref());
+        let keying = self.keying_to_ring(call, flow, peer, now)?;
         let Some(media) = self.open_media(place, shard_of(call), now) else {
             let text = "no media port is free; widen [media] ports".to_owned();
-            self.alarm(Some(call), "ports-exhausted", text, now);
+            self.alarm_rarely("ports-exhausted", text, now);
             return None;
         };
         let id = media.0;

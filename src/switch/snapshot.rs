@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
-use crate::call::{Leg, Media, Outgoing, Owner, Progress, Said, Stage};
+use crate::call::{Leg, Media, Outgoing, Owner, Progress, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
@@ -257,26 +257,13 @@ impl Switch {
         let partner = snapshot.partner.as_ref();
         let operator = partner.and_then(|leg| leg.operator.clone());
         let partner = partner.map(|leg| self.restore_leg(id, leg, Side::Operator, now));
+        let (caller, dialled, trunk) = (snapshot.caller, snapshot.dialled, snapshot.trunk);
+        let (ids, way) = ((id, caller_leg), (plan, snapshot.run));
         let call = PlannedCall {
-            id,
-            caller: snapshot.caller,
-            dialled: snapshot.dialled,
-            trunk: snapshot.trunk,
-            plan,
-            resume: snapshot.run.clone(),
-            run: snapshot.run,
-            said: Said::default(),
-            stage: Stage::Arriving,
             joined: snapshot.joined,
-            caller_leg,
-            partner: None,
-            rings: std::collections::BTreeSet::new(),
-            operator: None,
-            best_refusal: None,
-            transfer: None,
             outgoing: snapshot.outgoing,
             onward: snapshot.onward,
-            hops: snapshot.hops,
+            ..PlannedCall::new(ids, caller, dialled, trunk, way, snapshot.hops)
         };
         self.calls.insert(id, call);
         match snapshot.stage {

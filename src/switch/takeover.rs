@@ -192,7 +192,7 @@ impl Switch {
             Ok(judged) => judged,
             Err(status) => return self.respond_status(id, request, status, now),
         };
-        if !self.can_take(id, request, now) {
+        if self.can_take(id, request, now).is_err() {
             return;
         }
         let talker = self.calls.get(&call).and_then(|one| one.operator.clone());
@@ -209,6 +209,7 @@ impl Switch {
         let owner = Owner::Call(call);
         let own = Some(operator.clone());
         let leg = self.invited_leg(id, request, flow, (owner, Side::Operator), own, now);
+        let leg = leg.ok();
         if let Some(leg) = leg {
             self.answer_invite(leg, now);
         }

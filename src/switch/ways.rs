@@ -7,6 +7,7 @@ use super::pbx::Switch;
 use crate::call::Leg;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
+use crate::sip::locate::Target;
 use crate::sip::uri::Uri;
 
 impl Switch {
@@ -31,18 +32,32 @@ impl Switch {
             }
         }
         match &leg.dialog {
+            Some(dialog) if leg.trunk.is_some() => self.trunks_hop(dialog, leg.flow),
             Some(dialog) => self.next_hop(dialog, leg.flow),
             None => leg.flow,
         }
     }
 
+    /// Whether a trunk is there: one that brings calls from there, or that takes ours there.
+    pub(super) fn is_carriers(&self, flow: Flow) -> bool {
+        let mut taking = self.last_targets.values().flatten();
+        let there = |one: &Target| {
+            one.remote == flow.remote && one.protocol.transport() == Some(flow.transport)
+        };
+        self.trunk_behind(flow).is_some() || taking.any(there)
+    }
+
     /// A trunk is reached as its route or its Contact says, where that is an address; whoever sits
     /// behind a NAT by `flow`. What cannot be better than `flow` leaves it.
     pub(super) fn next_hop(&self, dialog: &Dialog, flow: Flow) -> Flow {
-        let trunk = self.trunk_behind(flow).is_some() && !self.is_phone(flow);
+        let trunk = self.is_carriers(flow) && !self.is_phone(flow);
         if !trunk && !flow.is_closed() {
             return flow;
         }
+        self.trunks_hop(dialog, flow)
+    }
+
+    fn trunks_hop(&self, dialog: &Dialog, flow: Flow) -> Flow {
         let hop = dialog
             .next_hop()
             .and_then(|uri| place(&uri, flow.transport));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use qaynar::dialplan::{Catalogue, Plan, load};
 use qaynar::ids::{Language, PromptName};
@@ -12,7 +13,7 @@ use qaynar::private::Private;
 use qaynar::sip::digest::{Algorithm, ha1};
 use qaynar::sip::flow::Transport;
 use qaynar::sip::uri::Uri;
-use qaynar::switch::{Account, FeatureCodes, Settings, Trunk};
+use qaynar::switch::{Account, Credentials, FeatureCodes, Settings, Trunk};
 
 pub(crate) const REALM: &str = "qaynar";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -119,15 +120,31 @@ pub(crate) fn settings() -> Settings {
 
 /// Each of them takes calls of ours; the first trunk only brings some.
 pub(crate) const CARRIERS: [u8; 2] = [201, 202];
+/// Who we are to the first of them, which we register with.
+pub(crate) const LINE_USER: &str = "helpline";
+pub(crate) const LINE_PASSWORD: &str = "open-sesame";
+
+/// Whether we register with a carrier.
+pub(crate) fn registers(last: u8) -> bool {
+    last == CARRIERS[0]
+}
+
 /// The number that whoever is called outside sees.
 const SHOWN: &str = "+994124040404";
 
 fn trunk(last: u8) -> Trunk {
     let address = IpAddr::from([203, 0, 113, last]);
     let peer = Uri::parse(&format!("sip:{address}:5060")).expect("a URI");
+    let takes = CARRIERS.contains(&last);
     Trunk {
         sources: vec![address.into()],
-        peer: CARRIERS.contains(&last).then_some(peer),
+        peer: takes.then_some(peer),
+        register: registers(last).then_some(Duration::from_secs(60)),
+        credentials: registers(last).then(|| Credentials {
+            user: LINE_USER.into(),
+            password: Private::new(LINE_PASSWORD.into()),
+        }),
+        qualify_every: takes.then_some(Duration::from_secs(10)),
         from: Some(SHOWN.into()),
         ..Trunk::named(&format!("trunk-{last}"))
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use qaynar::switch::{Command, Input};
+
 use crate::world::{Act, Deed, World};
 
 /// After so long even a vanished trunk has been found out, and every timer has run out.
@@ -48,6 +50,8 @@ impl World {
                 .collect();
             self.fault(format!("no end: {counts:?}; phones {left:?}"));
         }
+        self.carriers_are_known();
+        self.tell_switch(Input::Command(Command::Drain));
         for player in 0..self.players.len() {
             if self.players[player].operator().is_some()
                 && !self.players[player].phone.has_vanished()
@@ -57,6 +61,7 @@ impl World {
         }
         self.run(DRAIN);
         if self.faults.is_empty() {
+            self.carriers_let_go();
             self.audit();
         }
     }

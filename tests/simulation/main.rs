@@ -13,6 +13,7 @@ mod house;
 mod invariants;
 mod network;
 mod players;
+mod registrar;
 mod scenarios;
 mod world;
 

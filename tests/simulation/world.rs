@@ -24,6 +24,7 @@ use crate::dice::Dice;
 use crate::house::{self, PASSWORD};
 use crate::network::{Datagram, Network, Weather};
 use crate::players::{Player, Role};
+use crate::registrar::{Registrars, is_errand};
 
 /// 2026-11-23 12:00 in Baku, a Monday.
 const START: Wall = Wall(1_795_420_800_000_000);
@@ -82,6 +83,7 @@ pub(crate) struct World {
     pub(crate) down: bool,
     pub(crate) network: Network,
     pub(crate) dice: Dice,
+    pub(crate) registrars: Registrars,
     pub(crate) players: Vec<Player>,
     places: BTreeMap<SocketAddr, (usize, bool)>,
     timers: TimerTable<usize>,
@@ -124,6 +126,7 @@ impl World {
             down: false,
             network: Network::new(weather),
             dice,
+            registrars: Registrars::new(seed),
             players: Vec::new(),
             places: BTreeMap::new(),
             timers: TimerTable::default(),
@@ -286,6 +289,7 @@ impl World {
             if !self.down {
                 self.arrive_at_media(*from, *to, bytes);
             }
+        } else if self.asks_carrier(datagram) {
         } else if let Some((player, is_rtp)) = self.places.get(to).copied() {
             let from = *from;
             self.with(player, |phone, now| {
@@ -449,7 +453,7 @@ impl World {
             (What::Alarm { kind, text }, _) if kind == "switch-loop" => {
                 self.fault(text.clone());
             }
-            _ => {}
+            _ => self.alarmed(&event.what),
         }
     }
 
@@ -483,7 +487,11 @@ impl World {
             Some(_) => (datagram.from, datagram.to, datagram.line()),
             None => (datagram.from, datagram.to, String::new()),
         };
-        let fate = self.network.send(datagram, &mut self.dice, self.at);
+        let dice = match is_errand(&datagram) {
+            true => &mut self.registrars.dice,
+            false => &mut self.dice,
+        };
+        let fate = self.network.send(datagram, dice, self.at);
         self.note(|| format!("{from} → {to} {line} ({fate})"));
     }
 

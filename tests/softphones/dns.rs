@@ -1,7 +1,7 @@
 //! A small DNS server of our own (RFC 1035), for names that exist in these tests alone.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// Types of records (RFC 1035 §3.2.2, RFC 2782, RFC 3403).
 const A: u16 = 1;
+const AAAA: u16 = 28;
 const SRV: u16 = 33;
 const NAPTR: u16 = 35;
 /// No answer is kept for longer, in seconds.
@@ -31,8 +32,10 @@ impl Zone {
 
     /// The address of a host.
     pub(crate) fn host(self, name: &str, address: &str) -> Self {
-        let address: Ipv4Addr = address.parse().unwrap();
-        self.with(A, name, address.octets().to_vec())
+        match address.parse().unwrap() {
+            IpAddr::V4(address) => self.with(A, name, address.octets().to_vec()),
+            IpAddr::V6(address) => self.with(AAAA, name, address.octets().to_vec()),
+        }
     }
 
     /// A server of a service.

@@ -38,6 +38,11 @@ fn zone(first: u16, second: u16) -> Dns {
 
 /// A server with that carrier, and operator 101's phone.
 fn house(dns: &Dns) -> (Server, Baresip) {
+    house_at(dns, "\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"")
+}
+
+/// The same, hearing there.
+fn house_at(dns: &Dns, listen: &str) -> (Server, Baresip) {
     let config = format!(
         "[dns]\nservers = [\"127.0.0.1:{}\"]\n[[trunks]]\nname = \"carrier\"\n\
          peer = \"sip:carrier.example.net\"\nfrom = \"+994124040404\"",
@@ -48,6 +53,7 @@ fn house(dns: &Dns) -> (Server, Baresip) {
         .operator("101")
         .plan("[queue.children]", outgoing)
         .config(&config)
+        .listen(listen)
         .start();
     let mut phone = baresip::Setup::new("101", OPERATOR).start(&server);
     phone.is_registered();
@@ -79,9 +85,7 @@ fn is_connected(phone: &Baresip, sipp: &Sipp, ear: &Ear) {
         invite.text
     );
     assert!(invite.begins("INVITE sip:+994506802299@carrier.example.net"));
-    let port = invite.text.split("m=audio ").nth(1);
-    let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
-    ear.speaks_to(port.unwrap());
+    ear.speaks_to(invite.audio_port());
     sipp.nudge();
     ear.hears(OPERATOR, SOON);
     phone.heard(CALLEE, SOON);
@@ -146,9 +150,7 @@ fn the_carriers_early_sound_is_heard_and_an_operator_may_give_up() {
     let (mut first, ear) = carrier(&server, "early.xml", one, "127.0.0.1");
     dials(&mut phone, &server, NUMBER);
     let invite = first.receives("INVITE", SOON);
-    let port = invite.text.split("m=audio ").nth(1);
-    let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
-    ear.speaks_to(port.unwrap());
+    ear.speaks_to(invite.audio_port());
     phone.heard(CALLEE, SOON);
     phone.command("hangup", "");
     first.receives("CANCEL", SOON);
@@ -178,4 +180,42 @@ fn a_busy_callee_and_a_forbidden_number_are_told_to_the_operators_phone() {
         "403 Forbidden (the dialplan allows no calls to such numbers",
         SOON,
     );
+}
+
+#[test]
+fn a_carriers_server_at_an_address_of_ipv6_is_called_there_and_the_next_by_ipv4() {
+    let (one, two) = (free_port(), free_port());
+    let service = "_sip._udp.carrier.example.net";
+    let dns = Zone::default()
+        .naptr("carrier.example.net", 10, "SIP+D2U", service)
+        .srv(service, (10, 5), ("first.example.net", one))
+        .srv(service, (20, 5), ("second.example.net", two))
+        .host("first.example.net", "::1")
+        .host("second.example.net", ELSEWHERE)
+        .serve();
+    let (server, mut phone) = house_at(
+        &dns,
+        "\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\", \"udp://[::1]:0\"",
+    );
+    let refusal = Scenario::of(&["unavailable.xml"]).with("STATUS", "503 Service Unavailable");
+    let mut first = refusal.at_port(one).at_address("::1").waits(&server.place);
+    let (mut second, ear) = carrier(&server, "operator.xml", two, ELSEWHERE);
+    dials(&mut phone, &server, NUMBER);
+    let invite = first.receives("INVITE", SOON);
+    assert!(
+        invite.header("Via").unwrap().contains("[::1]:"),
+        "{}",
+        invite.text
+    );
+    assert!(
+        invite.header("Contact").unwrap().contains("@[::1]:"),
+        "{}",
+        invite.text
+    );
+    assert!(invite.text.contains("c=IN IP6 ::1"), "{}", invite.text);
+    is_connected(&phone, &second, &ear);
+    first.succeeds();
+    second.nudge();
+    second.succeeds();
+    is_over(&server, "hung_up", "operator");
 }

@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     flow: u32,
     /// "off", "optional" or "required".
     encryption: &'static str,
+    /// Of a carrier: the name in its certificate, and where it listens.
+    carrier: Option<(&'static str, u16)>,
 }
 
 impl Setup {
@@ -40,6 +42,16 @@ impl Setup {
             remote: None,
             flow: 0,
             encryption: "off",
+            carrier: None,
+        }
+    }
+
+    /// A carrier's switch by TLS, which shows a certificate of this name and wants to see one, and answers.
+    pub(crate) fn carrier(name: &'static str, tone: u32, port: u16) -> Self {
+        Self {
+            transport: "tls",
+            carrier: Some((name, port)),
+            ..Self::new("0501234567", tone)
         }
     }
 
@@ -101,6 +113,11 @@ impl Setup {
         tone::write_wav(&voice, self.tone, 60.0);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let remote = self.remote.unwrap_or_else(|| server.at(self.transport));
+        let place = &server.place;
+        let identity = self.carrier.map(|(name, port)| {
+            let (certificate, key) = place.authority().sign(place.path(), name);
+            serde_json::json!({"certificate": certificate, "key": key, "port": port})
+        });
         let settings = serde_json::json!({
             "user": self.operator,
             "password": password(&self.operator),
@@ -115,7 +132,8 @@ impl Setup {
             "encryption": self.encryption,
             "codecs": ["PCMU", "PCMA"],
             "own": remote.ip().to_string(),
-            "authorities": server.place.path().join("ca.pem"),
+            "authorities": place.path().join("ca.pem"),
+            "identity": identity,
         });
         let mut command = Command::new(root.join(PYTHON));
         command.arg(root.join("tests/data/softphones/phone.py"));

@@ -63,6 +63,7 @@ pub(crate) struct Setup {
     operators: Vec<&'static str>,
     shipped_words: bool,
     tls: bool,
+    blocks: u16,
     host: Option<Host>,
 }
 
@@ -82,6 +83,7 @@ impl Setup {
             operators: Vec::new(),
             shipped_words: false,
             tls: false,
+            blocks: 1,
             host: None,
         }
     }
@@ -143,6 +145,12 @@ impl Setup {
         self
     }
 
+    /// With media ports for so many times as many calls: each port rests after a call.
+    pub(crate) fn busy(mut self, times: u16) -> Self {
+        self.blocks = times;
+        self
+    }
+
     /// Runs on this host alone.
     pub(crate) fn on(mut self, host: &Host) -> Self {
         self.host = Some(host.clone());
@@ -164,7 +172,7 @@ impl Setup {
     /// Lays out the folder.
     pub(crate) fn lay_out(self) -> Place {
         let folder = tempfile::tempdir().unwrap();
-        let (media, ports) = block();
+        let (media, ports) = blocks(self.blocks);
         let root = folder.path();
         let plans = root.join("dialplans");
         std::fs::create_dir(&plans).unwrap();
@@ -227,14 +235,18 @@ fn copy(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
     }
 }
 
-/// A range of ports that is ours as long as the socket lives, also beside other runs of these tests.
-fn block() -> (UdpSocket, (u16, u16)) {
+/// A range of so many blocks that is ours as long as the sockets live, also beside other runs of these tests:
+/// each block has a port elsewhere that stands for it.
+fn blocks(count: u16) -> (Vec<UdpSocket>, (u16, u16)) {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed) % 44;
+        let number = NEXT.fetch_add(count, Ordering::Relaxed) % (45 - count);
         let first = 11_000 + number * BLOCK;
-        if let Ok(guard) = UdpSocket::bind(("127.0.0.1", first)) {
-            return (guard, (first + 2, first + BLOCK - 1));
+        let stand_ins = (number..number + count).map(|one| 10_900 + one);
+        let guards = stand_ins.chain([first]);
+        let guards = guards.map(|port| UdpSocket::bind(("127.0.0.1", port)).ok());
+        if let Some(guards) = guards.collect() {
+            return (guards, (first + 2, first + count * BLOCK - 1));
         }
     }
 }
@@ -248,7 +260,7 @@ pub(crate) struct Place {
     media: String,
     ports: (u16, u16),
     host: Option<Host>,
-    _media: UdpSocket,
+    _media: Vec<UdpSocket>,
 }
 
 impl Place {
@@ -259,6 +271,12 @@ impl Place {
             self.media, self.listen, self.config
         );
         std::fs::write(self.config_file(), text).unwrap();
+    }
+
+    /// Adds sections to the configuration.
+    pub(crate) fn configure(&mut self, text: &str) {
+        self.config.push_str(text);
+        self.write_config();
     }
 
     fn config_file(&self) -> PathBuf {

@@ -10,7 +10,7 @@ use crate::ear::{ALAW, Ear, ULAW};
 use crate::moment::eventually;
 use crate::ports::free_port;
 use crate::process::Process;
-use crate::server::{SOON, Server, password, tone_of};
+use crate::server::{Place, SOON, Server, password, tone_of};
 
 /// How to get it.
 const PACKAGE: &str = "apt-get install sip-tester";
@@ -33,10 +33,12 @@ pub(crate) fn audio_at(ip: IpAddr, port: u16, payload_types: &[u8]) -> String {
 /// Parts of `tests/data/sipp`, one after the other, with the words between `@` filled in.
 pub(crate) struct Scenario {
     text: String,
+    to: String,
     port: Option<u16>,
     address: &'static str,
     tcp: bool,
     remote: Option<SocketAddr>,
+    times: u32,
 }
 
 impl Scenario {
@@ -50,10 +52,12 @@ impl Scenario {
         text.push_str("</scenario>\n");
         Self {
             text,
+            to: String::new(),
             port: None,
             address: "127.0.0.1",
             tcp: false,
             remote: None,
+            times: 1,
         }
     }
 
@@ -63,10 +67,12 @@ impl Scenario {
             true => dialled.to_owned(),
             false => format!("sip:{dialled}@[remote_ip]:[remote_port]"),
         };
-        Self::of(parts)
+        let mut scenario = Self::of(parts)
             .with("URI", &uri)
             .with("FROM", &format!("<sip:{from}@[local_ip]>"))
-            .with("SDP", sdp)
+            .with("SDP", sdp);
+        scenario.to = uri;
+        scenario
     }
 
     /// A caller who talks until one hangs up.
@@ -105,6 +111,18 @@ impl Scenario {
         self
     }
 
+    /// Names another number in To than in the request line.
+    pub(crate) fn to(mut self, uri: &str) -> Self {
+        self.to = uri.into();
+        self
+    }
+
+    /// For so many calls, one after the other where it makes them.
+    pub(crate) fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
     /// Over TCP, one connection.
     pub(crate) fn over_tcp(mut self) -> Self {
         self.tcp = true;
@@ -113,11 +131,27 @@ impl Scenario {
 
     /// Runs it against the server.
     pub(crate) fn run(self, server: &Server) -> Sipp {
+        let name = if self.tcp { "tcp" } else { "udp" };
+        let own = match self.address.contains(':') {
+            true => server.at(&format!("{name}6")),
+            false => server.at(name),
+        };
+        let remote = self.remote.unwrap_or(own);
+        self.start(&server.place, Some(remote))
+    }
+
+    /// Waits for whoever sends it something, also before there is a server.
+    pub(crate) fn waits(self, place: &Place) -> Sipp {
+        self.start(place, None)
+    }
+
+    fn start(self, place: &Place, remote: Option<SocketAddr>) -> Sipp {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = server.place.path().join(format!("sipp-{number}"));
+        let folder = place.path().join(format!("sipp-{number}"));
         std::fs::create_dir(&folder).unwrap();
         let text = self.text.replace("@HEADERS@", "");
+        let text = text.replace("@TO@", &self.to);
         let missing = text
             .split('@')
             .nth(1)
@@ -125,35 +159,21 @@ impl Scenario {
         assert_eq!(missing, None, "a word of the scenario is not filled in");
         std::fs::write(folder.join("scenario.xml"), text).unwrap();
         let port = self.port.unwrap_or_else(free_port);
-        let name = if self.tcp { "tcp" } else { "udp" };
-        let own = match self.address.contains(':') {
-            true => server.at(&format!("{name}6")),
-            false => server.at(name),
+        // Where there are several calls, each has a Call-ID of its own.
+        let call_id = match self.times {
+            1 => format!("sipp-{number}-{}", std::process::id()),
+            _ => format!("sipp-{number}-{}-%u", std::process::id()),
         };
-        let remote = self.remote.unwrap_or(own);
-        let call_id = format!("sipp-{number}-{}", std::process::id());
         let (transport, port_text) = (if self.tcp { "t1" } else { "u1" }, port.to_string());
         let mut command = Command::new("sipp");
-        command.current_dir(&folder).arg(remote.to_string());
-        command.args([
-            "-sf",
-            "scenario.xml",
-            "-m",
-            "1",
-            "-i",
-            self.address,
-            "-nostdin",
-            "-aa",
-        ]);
+        command.current_dir(&folder);
+        command.args(remote.map(|remote| remote.to_string()));
+        command.args(["-sf", "scenario.xml", "-i", self.address, "-nostdin", "-aa"]);
+        command.args(["-m", &self.times.to_string(), "-l", "1", "-r", "100"]);
         command.args(["-p", &port_text, "-t", transport, "-cid_str", &call_id]);
         command.args(["-trace_msg", "-message_file", "messages.log", "-trace_err"]);
-        command.args([
-            "-error_file",
-            "errors.log",
-            "-timeout",
-            "120",
-            "-timeout_error",
-        ]);
+        command.args(["-error_file", "errors.log"]);
+        command.args(["-timeout", "120", "-timeout_error"]);
         command.env("TERM", "dumb");
         let process = Process::start(PACKAGE, &mut command);
         Sipp {
@@ -190,6 +210,13 @@ impl Wire {
             .lines()
             .find(|line| line.to_ascii_lowercase().starts_with(&begin))?;
         Some(line[begin.len()..].trim())
+    }
+
+    /// Where its description wants to hear.
+    pub(crate) fn audio_port(&self) -> u16 {
+        let port = self.text.split("m=audio ").nth(1);
+        let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
+        port.expect("a description with audio")
     }
 }
 
@@ -247,10 +274,10 @@ impl Sipp {
 
     /// Tells the scenario to go on where it waits for an INFO.
     pub(crate) fn nudge(&self) {
-        let call_id = self
-            .messages()
-            .first()
-            .and_then(|wire| wire.header("Call-ID").map(str::to_owned));
+        let all = self.messages();
+        let call = all.iter().find(|wire| wire.begins("INVITE"));
+        let call = call.or(all.first());
+        let call_id = call.and_then(|wire| wire.header("Call-ID").map(str::to_owned));
         self.nudge_call(&call_id.unwrap_or_else(|| self.call_id.clone()));
     }
 
@@ -350,9 +377,7 @@ impl Phone {
     /// taken before a frame of the greeting was played, two that waited to hear first would both be silent.
     pub(crate) fn rings(&self) -> Wire {
         let invite = self.sipp.receives("INVITE", SOON);
-        let port = invite.text.split("m=audio ").nth(1);
-        let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
-        self.ear.speaks_to(port.expect("an offer with audio"));
+        self.ear.speaks_to(invite.audio_port());
         invite
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::lines::{LineState, Registered};
 use super::settings::Trunk;
+use crate::event::Turned;
 use crate::ids::TrunkName;
 use crate::sip::flow::Flow;
 use crate::sip::message::Request;
@@ -24,7 +25,7 @@ impl Switch {
         if let Some(name) = self.settings.trunk_of(remote) {
             return Some(name);
         }
-        let all = self.settings.trunks.iter().zip(&self.lines.lines);
+        let all = self.lines.with(&self.settings.trunks);
         let mut registering = all.filter(|(trunk, _)| trunk.register.is_some());
         let (trunk, _) = registering
             .find(|(_, line)| line.targets.iter().any(|one| one.remote.ip() == remote))?;
@@ -85,7 +86,7 @@ impl Switch {
         &mut self,
         name: &TrunkName,
         now: Now,
-    ) -> Result<(), u16> {
+    ) -> Result<(), (u16, Turned)> {
         let trunks = self.settings.trunks.iter();
         let Some((at, trunk)) = trunks.enumerate().find(|(_, trunk)| trunk.name == *name) else {
             return Ok(());
@@ -95,11 +96,10 @@ impl Switch {
         let Some(line) = self.lines.lines.get_mut(at) else {
             return Ok(());
         };
-        let why = if full {
-            format!(
-                "all its {} channels for callers are in use",
-                channels.unwrap_or_default()
-            )
+        let (turned, why) = if full {
+            let count = channels.unwrap_or_default();
+            let text = format!("all its {count} channels for callers are in use");
+            (Turned::TrunkFull, text)
         } else if let Some(rate) = limits.calls_per_second {
             // The virtual scheduling of a leaky bucket that holds one second's calls.
             let due = line.rate.max(now.at);
@@ -108,7 +108,8 @@ impl Switch {
                 line.rate = next;
                 return Ok(());
             }
-            format!("it brings more than {rate} calls a second")
+            let text = format!("it brings more than {rate} calls a second");
+            (Turned::TooFast, text)
         } else {
             return Ok(());
         };
@@ -120,7 +121,7 @@ impl Switch {
             );
             self.alarm(None, "trunk-full", text, now);
         }
-        Err(limits.busy_code)
+        Err((limits.busy_code, turned))
     }
 
     /// The same trunks, those that are down last: where all are, all are tried.
@@ -132,14 +133,14 @@ impl Switch {
     }
 
     fn is_alive(&self, name: &TrunkName) -> bool {
-        let all = self.settings.trunks.iter().zip(&self.lines.lines);
+        let all = self.lines.with(&self.settings.trunks);
         let mut all = all.filter(|(trunk, _)| trunk.name == *name);
         all.next().is_none_or(|(_, line)| !line.pulse.down)
     }
 
     /// The trunks' states, in the order of the settings.
     pub fn trunks(&self, now: Now) -> Vec<LineState> {
-        let all = self.settings.trunks.iter().zip(&self.lines.lines);
+        let all = self.lines.with(&self.settings.trunks);
         all.map(|(trunk, line)| LineState {
             name: trunk.name.clone(),
             calls: self.calls_of(&trunk.name),

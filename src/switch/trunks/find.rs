@@ -81,8 +81,11 @@ impl Switch {
             return;
         };
         let further = search.answer(question, answer, &mut random);
-        let targets = search.targets();
-        if let Some(targets) = targets {
+        if let Some(targets) = search.targets() {
+            let targets = self.within_reach(targets);
+            let Some(line) = self.lines.lines.get_mut(at) else {
+                return;
+            };
             line.search = None;
             // While DNS is silent those of the last time are good.
             if !targets.is_empty() {
@@ -124,12 +127,12 @@ impl Switch {
 
     /// Route values of requests to a trunk: what its registrar said (RFC 3608 §5), else its proxy.
     pub(in crate::switch) fn routes_to(&self, trunk: &Trunk) -> Vec<String> {
-        let all = self.settings.trunks.iter().zip(&self.lines.lines);
+        let all = self.lines.with(&self.settings.trunks);
         let mut all = all.filter(|(one, _)| one.name == trunk.name);
         let line = all.next().map(|(_, line)| &line.registration.service_route);
         match line {
             Some(routes) if !routes.is_empty() => routes.clone(),
-            _ => proxy_route(trunk).into_iter().collect(),
+            _ => trunk.proxy_route().into_iter().collect(),
         }
     }
 
@@ -181,24 +184,4 @@ impl Switch {
             body: Vec::new(),
         }
     }
-}
-
-/// The configured proxy as a loose route.
-pub(super) fn proxy_route(trunk: &Trunk) -> Option<String> {
-    let proxy = trunk.outbound_proxy.as_ref()?;
-    let lr = if proxy.has_parameter("lr") { "" } else { ";lr" };
-    Some(format!("<{proxy}{lr}>"))
-}
-
-/// The peer's URI without user and transport: the registrar's domain (§10.2).
-pub(super) fn domain_of(trunk: &Trunk) -> Option<Uri> {
-    let Uri::Sip(peer) = trunk.peer.as_ref()? else {
-        return None;
-    };
-    let mut uri = peer.without_headers();
-    uri.user = None;
-    uri.password = None;
-    uri.parameters
-        .retain(|(name, _)| !name.eq_ignore_ascii_case("transport"));
-    Some(Uri::Sip(Box::new(uri)))
 }

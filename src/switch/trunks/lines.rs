@@ -91,6 +91,23 @@ pub(in crate::switch) struct Lines {
 }
 
 impl Lines {
+    /// A trunk by its place in the settings, with what is known of it.
+    pub(super) fn of<'a>(
+        &'a mut self,
+        trunks: &'a [Trunk],
+        at: usize,
+    ) -> Option<(&'a Trunk, &'a mut Line)> {
+        trunks.get(at).zip(self.lines.get_mut(at))
+    }
+
+    /// All trunks, each with what is known of it.
+    pub(super) fn with<'a>(
+        &'a self,
+        trunks: &'a [Trunk],
+    ) -> impl Iterator<Item = (&'a Trunk, &'a Line)> {
+        trunks.iter().zip(&self.lines)
+    }
+
     pub(in crate::switch) fn new(trunks: &[Trunk]) -> Self {
         Self {
             lines: trunks.iter().map(|_| Line::default()).collect(),

@@ -1,6 +1,5 @@
 //! Does a trunk live? OPTIONS at times, believed only when it says the same several times.
 
-use super::find::domain_of;
 use super::lines::{Errand, TrunkTimer};
 use crate::sip::message::{Method, Name};
 use crate::sip::transaction::layer::ClientId;
@@ -57,12 +56,12 @@ impl Switch {
 
     pub(super) fn send_options(&mut self, at: usize, now: Now) {
         let (token, tag) = (self.token(), self.token());
-        let Some((trunk, line)) = self.settings.trunks.get(at).zip(self.lines.lines.get(at)) else {
+        let Some((trunk, line)) = self.lines.with(&self.settings.trunks).nth(at) else {
             return;
         };
         let misses = line.pulse.misses;
         let (routes, patience) = (self.routes_to(trunk), trunk.failover_after);
-        let uri = domain_of(trunk);
+        let uri = trunk.domain();
         let way = self.way_to_trunk(at, misses);
         let (Some(uri), Some(flow)) = (uri, way) else {
             return self.pulse_missed(at, now);
@@ -99,12 +98,7 @@ impl Switch {
         if status < 200 {
             return;
         }
-        let Some((trunk, line)) = self
-            .settings
-            .trunks
-            .get(at)
-            .zip(self.lines.lines.get_mut(at))
-        else {
+        let Some((trunk, line)) = self.lines.of(&self.settings.trunks, at) else {
             return;
         };
         let pulse = &mut line.pulse;
@@ -134,12 +128,7 @@ impl Switch {
     }
 
     fn pulse_missed(&mut self, at: usize, now: Now) {
-        let Some((trunk, line)) = self
-            .settings
-            .trunks
-            .get(at)
-            .zip(self.lines.lines.get_mut(at))
-        else {
+        let Some((trunk, line)) = self.lines.of(&self.settings.trunks, at) else {
             return;
         };
         let pulse = &mut line.pulse;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::RngCore;
 
-use super::find::{domain_of, proxy_route};
 use super::lines::TrunkTimer;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::headers::{Contacts, NameAddr, seconds};
@@ -28,7 +27,7 @@ const MAX_ROUTES: usize = 8;
 impl Switch {
     /// REGISTER, or its refresh.
     pub(super) fn send_register(&mut self, at: usize, now: Now) {
-        let Some((trunk, line)) = self.settings.trunks.get(at).zip(self.lines.lines.get(at)) else {
+        let Some((trunk, line)) = self.lines.with(&self.settings.trunks).nth(at) else {
             return;
         };
         let Some(wanted) = trunk.register.filter(|_| !line.registration.left) else {
@@ -47,7 +46,7 @@ impl Switch {
             return;
         };
         self.expect_at(&trunk, flow);
-        let Some(uri) = domain_of(&trunk) else { return };
+        let Some(uri) = trunk.domain() else { return };
         let Uri::Sip(domain) = &uri else { return };
         let Some(line) = self.lines.lines.get_mut(at) else {
             return;
@@ -64,7 +63,7 @@ impl Switch {
         };
         let identity = (call_id.as_str(), tag.as_str(), cseq);
         // A Service-Route is for other requests than REGISTER (RFC 3608 §5).
-        let routes = proxy_route(&trunk).into_iter().collect();
+        let routes = trunk.proxy_route().into_iter().collect();
         let who = (address.as_str(), address.as_str());
         let mut request =
             self.request_to_trunk(Method::Register, uri.clone(), routes, who, identity);
@@ -172,12 +171,7 @@ impl Switch {
         // Somewhere between half and nine tenths: all nodes of a carrier that restarted are not asked at once.
         let share = 50 + self.random.next_u32() % 41;
         let refresh = (granted * share / 100).max(CLOSEST);
-        let Some((trunk, line)) = self
-            .settings
-            .trunks
-            .get(at)
-            .zip(self.lines.lines.get_mut(at))
-        else {
+        let Some((trunk, line)) = self.lines.of(&self.settings.trunks, at) else {
             return;
         };
         let own = &mut line.registration;
@@ -206,12 +200,7 @@ impl Switch {
     /// RFC 5626 §4.5: the wait doubles with each failure, and is between half and all of that.
     fn register_failed(&mut self, at: usize, why: &str, wanted: Option<Duration>, now: Now) {
         let share = 50 + self.random.next_u32() % 51;
-        let Some((trunk, line)) = self
-            .settings
-            .trunks
-            .get(at)
-            .zip(self.lines.lines.get_mut(at))
-        else {
+        let Some((trunk, line)) = self.lines.of(&self.settings.trunks, at) else {
             return;
         };
         let own = &mut line.registration;

@@ -153,6 +153,26 @@ impl Trunk {
         Some(self.outbound_proxy.as_ref().unwrap_or(peer).clone())
     }
 
+    /// The configured proxy as a loose route.
+    pub fn proxy_route(&self) -> Option<String> {
+        let proxy = self.outbound_proxy.as_ref()?;
+        let lr = if proxy.has_parameter("lr") { "" } else { ";lr" };
+        Some(format!("<{proxy}{lr}>"))
+    }
+
+    /// The peer's URI without user and transport: the registrar's domain (RFC 3261 §10.2).
+    pub fn domain(&self) -> Option<Uri> {
+        let Uri::Sip(peer) = self.peer.as_ref()? else {
+            return None;
+        };
+        let mut uri = peer.without_headers();
+        uri.user = None;
+        uri.password = None;
+        uri.parameters
+            .retain(|(name, _)| !name.eq_ignore_ascii_case("transport"));
+        Some(Uri::Sip(Box::new(uri)))
+    }
+
     /// The Request-URI of a number at the trunk.
     pub fn uri_of(&self, number: &Number) -> Option<String> {
         let text = self.number_format.write(number);

@@ -4,7 +4,8 @@ Takes one argument, a JSON object: user, password, server ("127.0.0.1:5060"), tr
 voice (a WAV file to speak), ear (a WAV file of what is heard), answers (whether it answers by itself),
 codecs (the ones to offer, by name), and where they are wanted: reliable (requires 100rel, RFC 3262),
 mailbox (subscribes to message-summary, RFC 3842), flow (which flow of one device it is, RFC 5626),
-encryption ("off", "optional" or "required": SRTP by SDES).
+encryption ("off", "optional" or "required": SRTP by SDES), identity (certificate, key and port of a carrier by
+TLS, which registers nowhere, and verifies its peers by the file of authorities).
 """
 
 import json
@@ -119,7 +120,16 @@ def start(settings):
     endpoint.libInit(config)
     transport = pj.TransportConfig()
     transport.boundAddress = "127.0.0.1"
-    # By TLS it does not verify the server, which has no name that it would know.
+    # By TLS a phone does not verify the server, which has no name that it would know.
+    identity = settings.get("identity")
+    if identity:
+        transport.port = identity["port"]
+        transport.tlsConfig.certFile = identity["certificate"]
+        transport.tlsConfig.privKeyFile = identity["key"]
+        transport.tlsConfig.CaListFile = settings["authorities"]
+        transport.tlsConfig.verifyServer = True
+        transport.tlsConfig.verifyClient = True
+        transport.tlsConfig.requireClientCert = True
     kinds = {
         "udp": pj.PJSIP_TRANSPORT_UDP,
         "tcp": pj.PJSIP_TRANSPORT_TCP,
@@ -134,7 +144,8 @@ def start(settings):
         endpoint.codecSetPriority(codec.codecId, 200 if wanted else 0)
     account = pj.AccountConfig()
     account.idUri = f"sip:{settings['user']}@{settings['server']}"
-    account.regConfig.registrarUri = f"sip:{settings['server']};transport={settings['transport']}"
+    if not identity:
+        account.regConfig.registrarUri = f"sip:{settings['server']};transport={settings['transport']}"
     account.regConfig.timeoutSec = settings.get("expires", 300)
     proof = pj.AuthCredInfo("digest", "*", settings["user"], 0, settings["password"])
     account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
