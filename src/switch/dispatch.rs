@@ -73,8 +73,7 @@ impl Switch {
         self.received(incoming, request, operator, flow, now);
         // Only now the call of a first INVITE is there; what is sent for it goes out later.
         if let Some((call_id, sketch)) = sketch {
-            self.traces
-                .keep(&call_id, true, flow.transport, sketch, now);
+            self.trace_message(&call_id, true, flow.transport, sketch, now);
         }
     }
 
