@@ -3,6 +3,7 @@
 use crate::baresip::Setup as Phone;
 use crate::server::{SOON, Setup};
 use crate::sipp;
+use crate::trace::tells_nothing_private;
 
 /// An operator whose phone encrypts so, and a caller in the clear.
 fn talks(encryption: &'static str, server: Setup) {
@@ -15,8 +16,13 @@ fn talks(encryption: &'static str, server: Setup) {
     caller.hangs_up();
     phone.tells("CALL_CLOSED", SOON);
     caller.ear.heard_one_stream();
-    server.records(1)[0].ended("hung_up", "caller").with("101");
+    let call = server.records(1)[0]
+        .ended("hung_up", "caller")
+        .with("101")
+        .text("call")
+        .to_owned();
     server.is_drained();
+    tells_nothing_private(&server, &call, &[]);
     let said = phone.process.said();
     assert!(
         said.contains("audio: SRTP"),

@@ -38,3 +38,4 @@ mod stopping;
 mod trace;
 mod transfers;
 mod trunks;
+mod wire;
