@@ -3,7 +3,7 @@
 //! Imports go right or down, never up; `tests/tidy.rs` holds this:
 //!
 //! ```text
-//! main → cli → server → store, config, observe             shell: may do IO
+//! main, fuzzing → cli → server → store, config, observe    shell: may do IO
 //! switch → call, queue, registrar, dialplan, records       pure: decisions
 //! sip → sdp → rtp; media → rtp; speech                     pure: protocols
 //! event, ids, time, private                                vocabulary
@@ -37,4 +37,6 @@ pub mod observe;
 pub mod server;
 pub mod store;
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod phone;

@@ -9,6 +9,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::headers::quote;
 use super::uri::{Host, Uri};
 use crate::private::Private;
 use crate::time::Wall;
@@ -343,16 +344,18 @@ impl Challenge {
         let ha1 = ha1(self.algorithm, user, &self.realm, password);
         let count = self.with_count.then_some(("00000001", own_nonce));
         let response = proof(self.algorithm, &ha1, &self.nonce, count, method, uri);
-        let (realm, nonce, algorithm) = (&self.realm, &self.nonce, self.algorithm.name());
         let mut text = format!(
-            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
-             response=\"{response}\", algorithm={algorithm}"
+            "Digest username={}, realm={}, nonce={}, uri=\"{uri}\", response=\"{response}\", algorithm={}",
+            quote(user),
+            quote(&self.realm),
+            quote(&self.nonce),
+            self.algorithm.name()
         );
         if let Some((count, own)) = count {
             text += &format!(", qop=auth, nc={count}, cnonce=\"{own}\"");
         }
         if let Some(opaque) = &self.opaque {
-            text += &format!(", opaque=\"{opaque}\"");
+            text += &format!(", opaque={}", quote(opaque));
         }
         text
     }

@@ -222,7 +222,8 @@ impl Uri {
     /// §19.1.4: whether both lead to the same place.
     pub fn is_equivalent(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Sip(a), Self::Sip(b)) => a.is_equivalent(b),
+            // A parameter that stands twice, with two values, equals neither; the whole equals itself.
+            (Self::Sip(a), Self::Sip(b)) => a == b || a.is_equivalent(b),
             (Self::Tel { number: a, .. }, Self::Tel { number: b, .. }) => {
                 let digits = |text: &str| -> String {
                     text.chars()

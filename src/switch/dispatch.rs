@@ -73,8 +73,7 @@ impl Switch {
         self.received(incoming, request, operator, flow, now);
         // Only now the call of a first INVITE is there; what is sent for it goes out later.
         if let Some((call_id, sketch)) = sketch {
-            self.traces
-                .keep(&call_id, true, flow.transport, sketch, now);
+            self.trace_message(&call_id, true, flow.transport, sketch, now);
         }
     }
 
@@ -135,20 +134,26 @@ impl Switch {
     }
 
     /// The leg whose first INVITE this is, though its transaction is forgotten: the copy was long under
-    /// way, or this process has begun since (§8.2.2.2 without the transaction).
+    /// way, or this process has begun since (§8.2.2.2 without the transaction). One with a higher CSeq is
+    /// no copy but another attempt.
     fn began_by(&self, request: &Request) -> Option<LegId> {
         let headers = &request.headers;
         let (call_id, from) = (headers.call_id().ok()?, headers.from().ok()?);
+        let number = headers.cseq().ok()?.number;
         let first = DialogId {
             call_id: call_id.to_owned(),
             local_tag: String::new(),
             remote_tag: String::new(),
         };
-        let same = |id: &&DialogId| id.remote_tag == from.tag().unwrap_or_default();
+        let same = |id: &DialogId| id.remote_tag == from.tag().unwrap_or_default();
+        let may_be_copy = |leg: &LegId| {
+            let dialog = self.legs.get(leg).and_then(|leg| leg.dialog.as_ref());
+            dialog.is_none_or(|dialog| dialog.remote_cseq.is_none_or(|last| number <= last))
+        };
         self.dialogs
             .range(first..)
             .take_while(|(id, _)| id.call_id == call_id)
-            .find(|(id, _)| same(id))
+            .find(|(id, leg)| same(id) && may_be_copy(leg))
             .map(|(_, leg)| *leg)
     }
 

@@ -1,8 +1,9 @@
 //! The messages of each call, in the order in which they came and went: a ring for each call in
-//! progress, handed to the record when the call's last leg is gone. Sketched at capture
-//! ([`crate::sip::sketch`]), so nothing private is ever in a ring.
+//! progress, handed to the record while the call goes on, and for the last time when its last leg is
+//! gone. Sketched at capture ([`crate::sip::sketch`]), so nothing private is ever in a ring.
 //!
-//! Not part of a snapshot: after a crash a trace begins at the restart.
+//! Not part of a snapshot: what was handed over is in the journal, and a crash costs a trace the
+//! messages of its last seconds alone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -22,13 +23,17 @@ const FIRST: usize = 64;
 /// … and how many of its end. A queue call has some twenty.
 const LAST: usize = 64;
 
-/// How long after its last leg a call's trace stays open: for the answer to a BYE, be it sent again.
+/// How long after its last leg a call's trace stays open: for the answer to a BYE, be it sent again. As
+/// long a message waits for those after it, so that they go to the record together.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// What is kept of one call.
 #[derive(Debug, Default)]
 struct Ring {
+    /// Of the beginning, what is not in the record yet …
     first: Vec<Traced>,
+    /// … and how many are.
+    told: usize,
     last: VecDeque<Traced>,
     skipped: u32,
     /// Legs that are up, or on their way.
@@ -39,7 +44,7 @@ struct Ring {
 
 impl Ring {
     fn push(&mut self, message: Traced) {
-        if self.first.len() < FIRST {
+        if self.told + self.first.len() < FIRST {
             return self.first.push(message);
         }
         if self.last.len() == LAST {
@@ -47,6 +52,16 @@ impl Ring {
             self.skipped += 1;
         }
         self.last.push_back(message);
+    }
+
+    /// What of the beginning is not in the record yet.
+    fn beginning(&mut self) -> Option<What> {
+        let messages = std::mem::take(&mut self.first);
+        self.told += messages.len();
+        (!messages.is_empty()).then_some(What::Messages {
+            messages,
+            skipped: 0,
+        })
     }
 
     fn all(self) -> What {
@@ -81,18 +96,16 @@ impl Traces {
         self.rings.len()
     }
 
-    pub(super) fn keep(
+    /// Keeps a message, if it is of a call: of which.
+    fn keep(
         &mut self,
         call_id: &str,
         received: bool,
         transport: Transport,
         sketch: Sketch,
         now: Now,
-    ) {
-        let party = self.by_call_id.get(call_id);
-        let Some(party) = party.and_then(|leg| self.parties.get(leg)) else {
-            return;
-        };
+    ) -> Option<CallId> {
+        let party = self.parties.get(self.by_call_id.get(call_id)?)?;
         let Sketch {
             line,
             cseq,
@@ -109,6 +122,7 @@ impl Traces {
             details,
         };
         self.rings.entry(party.call).or_default().push(traced);
+        Some(party.call)
     }
 
     /// Takes a ring out, with all that led to it.
@@ -175,8 +189,20 @@ impl Switch {
         }
     }
 
-    /// The trace goes to the call's record.
+    /// The trace goes to the call's record: whole if the call is over, else what there is.
     pub(super) fn trace_due(&mut self, call: CallId, now: Now) {
+        let goes_on = self.calls.contains_key(&call);
+        match self.traces.rings.get_mut(&call) {
+            Some(ring) if goes_on || !ring.open.is_empty() => {
+                if let Some(beginning) = ring.beginning() {
+                    self.emit(Some(call), beginning, now);
+                }
+            }
+            _ => self.trace_goes_over(call, now),
+        }
+    }
+
+    fn trace_goes_over(&mut self, call: CallId, now: Now) {
         if let Some(ring) = self.traces.take(call) {
             self.emit(Some(call), ring.all(), now);
         }
@@ -186,7 +212,25 @@ impl Switch {
     pub fn hand_over_traces(&mut self, now: Now) {
         let calls: Vec<CallId> = self.traces.rings.keys().copied().collect();
         for call in calls {
-            self.trace_due(call, now);
+            self.trace_goes_over(call, now);
+        }
+    }
+
+    /// Keeps a message, if it is of a call; soon it goes to the record.
+    pub(super) fn trace_message(
+        &mut self,
+        call_id: &str,
+        received: bool,
+        transport: Transport,
+        sketch: Sketch,
+        now: Now,
+    ) {
+        let kept = self.traces.keep(call_id, received, transport, sketch, now);
+        let Some(timer) = kept.map(Timer::Trace) else {
+            return;
+        };
+        if self.timers.deadline(&timer).is_none() {
+            self.timers.set(timer, now.at + LINGER);
         }
     }
 
@@ -210,7 +254,7 @@ impl Switch {
         now: Now,
     ) {
         if let Ok(call_id) = headers.call_id() {
-            self.traces.keep(call_id, true, flow.transport, sketch, now);
+            self.trace_message(call_id, true, flow.transport, sketch, now);
         }
     }
 
@@ -223,12 +267,11 @@ impl Switch {
             && let Ok(message) = parse_datagram(bytes)
         {
             let sketch = Sketch::of(&message);
-            self.traces
-                .keep(call_id, false, flow.transport, sketch, now);
+            self.trace_message(call_id, false, flow.transport, sketch, now);
         }
     }
 
-    /// The messages so far of a call in progress.
+    /// The messages of a call in progress that are not in its record yet.
     pub fn messages(&self, call: CallId) -> Vec<Traced> {
         let ring = self.traces.rings.get(&call);
         let all = ring
@@ -250,28 +293,53 @@ mod tests {
     use super::*;
     use crate::time::Wall;
 
+    fn traced(number: i64) -> Traced {
+        Traced {
+            at: Wall(number),
+            received: true,
+            side: Side::Caller,
+            operator: None,
+            transport: "udp".into(),
+            line: "INFO".into(),
+            cseq: String::new(),
+            details: Vec::new(),
+        }
+    }
+
+    fn told(what: What) -> (Vec<Traced>, u32) {
+        let What::Messages { messages, skipped } = what else {
+            panic!("messages");
+        };
+        (messages, skipped)
+    }
+
     #[test]
     fn a_ring_keeps_beginning_and_end() {
         let mut ring = Ring::default();
-        for number in 0..200_i64 {
-            ring.push(Traced {
-                at: Wall(number),
-                received: true,
-                side: Side::Caller,
-                operator: None,
-                transport: "udp".into(),
-                line: "INFO".into(),
-                cseq: String::new(),
-                details: Vec::new(),
-            });
-        }
-        let What::Messages { messages, skipped } = ring.all() else {
-            panic!("messages");
-        };
+        (0..200).for_each(|number| ring.push(traced(number)));
+        let (messages, skipped) = told(ring.all());
         assert_eq!((messages.len(), skipped), (FIRST + LAST, 72));
         assert_eq!(messages[FIRST - 1].at, Wall(63));
         assert_eq!(messages[FIRST].at, Wall(136));
         assert_eq!(messages.last().unwrap().at, Wall(199));
+    }
+
+    #[test]
+    fn what_went_over_in_parts_is_no_more_than_what_goes_over_at_once() {
+        let mut ring = Ring::default();
+        let mut all = Vec::new();
+        for number in 0..200 {
+            ring.push(traced(number));
+            if number % 50 == 7 {
+                all.extend(ring.beginning().into_iter().flat_map(|part| told(part).0));
+            }
+        }
+        assert_eq!(ring.beginning(), None, "each goes over once");
+        let (rest, skipped) = told(ring.all());
+        all.extend(rest);
+        let places: Vec<i64> = all.iter().map(|one| one.at.0).collect();
+        let expected: Vec<i64> = (0..64).chain(136..200).collect();
+        assert_eq!((places, skipped), (expected, 72));
     }
 
     #[test]

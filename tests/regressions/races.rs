@@ -128,6 +128,28 @@ fn our_lost_ack_goes_out_again_octet_by_octet_with_each_copy_of_the_2xx() {
     leaves_nothing(&mut house);
 }
 
+/// Seen in RFC 3665 §3.2, spoken by somebody who does not wait: the second one got the first one's 2xx.
+#[test]
+fn another_attempt_with_the_same_call_id_is_no_copy_and_gets_an_answer_of_its_own() {
+    let mut house = House::new(PLAYS);
+    let (mut caller, first) = house.call("", SDP);
+    let unasked = caller.ours.clone();
+    caller.ours = "<sip:116111@qaynar>".into();
+    house.receive(CARRIER, &caller.next("INVITE", "", SDP));
+    let second = house.response();
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_eq!(second.headers.cseq().unwrap().number, 2);
+    let tag = |text: &str| text.rsplit("tag=").next().unwrap().to_owned();
+    let own = second.headers.text(Name::To).unwrap().into_owned();
+    assert_ne!(tag(&own), tag(&unasked), "a dialog of its own");
+    for (number, to) in [(1, unasked), (2, own)] {
+        caller.ours = to;
+        house.receive(CARRIER, &caller.ack(number, ""));
+        hangs_up(&mut house, &mut caller);
+    }
+    leaves_nothing(&mut house);
+}
+
 #[test]
 fn our_lost_bye_goes_out_again_until_it_is_answered() {
     let (mut house, mut caller, _, _) = talking();

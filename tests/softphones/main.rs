@@ -51,3 +51,4 @@ mod tls_trunk;
 mod trace;
 mod transfers;
 mod trunks;
+mod wire;

@@ -390,6 +390,14 @@ impl Server {
         heard_at(&self.listeners, transport)
     }
 
+    /// Everywhere where it hears by this transport.
+    pub(crate) fn all_at(&self, transport: &str) -> Vec<SocketAddr> {
+        let said = self.process.said();
+        let begin = format!("SIP on {transport} ");
+        let places = said.lines().filter_map(|line| line.strip_prefix(&begin));
+        places.map(|place| place.parse().unwrap()).collect()
+    }
+
     /// Tells it to read its certificates anew.
     pub(crate) fn hang_up_signal(&self) {
         let pid = self.process.pid().to_string();

@@ -63,13 +63,19 @@ impl Scenario {
 
     /// A caller with a number who dials one and describes the own end, in parts of these files.
     pub(crate) fn caller_of(parts: &[&str], from: &str, dialled: &str, sdp: &str) -> Self {
+        let from = format!("<sip:{from}@[local_ip]>");
+        Self::caller_from(parts, &from, dialled, sdp)
+    }
+
+    /// The same with the whole of the own address.
+    fn caller_from(parts: &[&str], from: &str, dialled: &str, sdp: &str) -> Self {
         let uri = match dialled.contains(':') {
             true => dialled.to_owned(),
             false => format!("sip:{dialled}@[remote_ip]:[remote_port]"),
         };
         let mut scenario = Self::of(parts)
             .with("URI", &uri)
-            .with("FROM", &format!("<sip:{from}@[local_ip]>"))
+            .with("FROM", from)
             .with("SDP", sdp);
         scenario.to = uri;
         scenario
@@ -348,8 +354,16 @@ pub(crate) struct Phone {
 impl Phone {
     /// A caller of the trunk, who talks until one hangs up.
     pub(crate) fn caller(server: &Server, from: &str, dialled: &str, tone: u32) -> Self {
+        let from = format!("<sip:{from}@[local_ip]>");
+        Self::caller_named(server, &from, dialled, tone)
+    }
+
+    /// The same with the whole of the own address, display name included.
+    pub(crate) fn caller_named(server: &Server, from: &str, dialled: &str, tone: u32) -> Self {
         let ear = Ear::open(tone, ULAW);
-        let sipp = Scenario::caller(from, dialled, &audio(ear.port(), &[ULAW, ALAW])).run(server);
+        let sdp = audio(ear.port(), &[ULAW, ALAW]);
+        let scenario = Scenario::caller_from(&["invite.xml", "talk.xml"], from, dialled, &sdp);
+        let sipp = scenario.run(server);
         Self { sipp, ear }
     }
 

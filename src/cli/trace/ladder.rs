@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::clock;
 use crate::cli::words::words;
 use crate::event::{Event, Side, Traced, What};
 use crate::time::Wall;
@@ -59,9 +61,9 @@ pub(super) enum Content {
 }
 
 impl Ladder {
-    /// Of a call's events, and of messages that are not in its record yet.
+    /// Of a call's events, and of messages that were not in its record when the server was asked.
     pub(super) fn of(events: &[Event], running: Vec<Traced>) -> Self {
-        let (mut messages, mut skipped) = (Vec::new(), 0);
+        let (mut messages, mut skipped) = (Vec::<Traced>::new(), 0);
         for event in events {
             if let What::Messages {
                 messages: kept,
@@ -72,10 +74,10 @@ impl Ladder {
                 skipped += left;
             }
         }
-        // A call that ended while the server was asked is on record whole.
-        if messages.is_empty() {
-            messages = running;
-        }
+        // Some may have gone over to the record since.
+        let new = |one: &Traced| !messages.contains(one);
+        let new: Vec<Traced> = running.into_iter().filter(new).collect();
+        messages.extend(new);
         let (title, trunk) = title(events);
         let mut columns = vec![trunk, "qaynar".to_owned()];
         let mut seen = BTreeSet::new();
@@ -98,6 +100,63 @@ impl Ladder {
             columns,
             rows,
             skipped,
+        }
+    }
+}
+
+/// What a ladder is drawn with.
+pub(super) trait Pen {
+    /// An arrow between two columns.
+    fn arrow(&mut self, time: &str, arrow: &Arrow<'_>);
+    /// A decision, from the first column on.
+    fn note(&mut self, time: &str, words: &str);
+    /// Something about the ladder itself.
+    fn remark(&mut self, words: &str);
+}
+
+/// A message as it is drawn.
+pub(super) struct Arrow<'a> {
+    /// The column that sent it.
+    pub(super) from: usize,
+    /// The column that got it.
+    pub(super) to: usize,
+    /// `INVITE`, or `INVITE, again`.
+    pub(super) label: String,
+    /// Whether the same one went this way before.
+    pub(super) again: bool,
+    /// What it meant further, where that is wanted.
+    pub(super) details: &'a [String],
+}
+
+impl Ladder {
+    /// Draws the rows from top to bottom, each message's details where they are wanted.
+    pub(super) fn draw(&self, zone: &TimeZone, details: bool, pen: &mut impl Pen) {
+        for row in &self.rows {
+            let time = clock(row.at, zone);
+            match &row.what {
+                Content::Message {
+                    from,
+                    to,
+                    label,
+                    again,
+                    details: more,
+                } => {
+                    let mark = if *again { ", again" } else { "" };
+                    let arrow = Arrow {
+                        from: *from,
+                        to: *to,
+                        label: format!("{label}{mark}"),
+                        again: *again,
+                        details: if details { more } else { &[] },
+                    };
+                    pen.arrow(&time, &arrow);
+                }
+                Content::Note { text } => pen.note(&time, text),
+            }
+        }
+        if self.skipped > 0 {
+            let words = format!("{} messages of the middle were not kept", self.skipped);
+            pen.remark(&words);
         }
     }
 }

@@ -39,8 +39,8 @@ pub(super) fn run(asked: &Trace, settings: &Settings, out: &mut dyn Write) -> Re
     let zone = zone_of(&settings.dialplans.folder);
     let ladder = Ladder::of(&events, running);
     match asked.format {
-        Drawing::Text => text::draw(&ladder, &zone, asked.details, out)?,
-        Drawing::Svg => svg::draw(&ladder, &zone, asked.details, out)?,
+        Drawing::Text => write!(out, "{}", text::draw(&ladder, &zone, asked.details))?,
+        Drawing::Svg => write!(out, "{}", svg::draw(&ladder, &zone, asked.details))?,
         Drawing::Json => {
             serde_json::to_writer_pretty(&mut *out, &ladder).map_err(std::io::Error::from)?;
             writeln!(out)?;

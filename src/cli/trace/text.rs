@@ -1,11 +1,10 @@
 //! A ladder for a terminal.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use super::clock;
-use super::ladder::{Content, Ladder};
+use super::ladder::{Arrow, Ladder, Pen};
 
 /// From one column's line to the next.
 const WIDTH: usize = 30;
@@ -13,13 +12,7 @@ const WIDTH: usize = 30;
 const MARGIN: usize = 15;
 
 /// Draws it.
-pub(super) fn draw(
-    ladder: &Ladder,
-    zone: &TimeZone,
-    details: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    writeln!(out, "{}\n", ladder.title)?;
+pub(super) fn draw(ladder: &Ladder, zone: &TimeZone, details: bool) -> String {
     let mut names = " ".repeat(MARGIN);
     for (place, name) in ladder.columns.iter().enumerate() {
         let middle = MARGIN + place * WIDTH;
@@ -27,43 +20,41 @@ pub(super) fn draw(
         pad(&mut names, start);
         names.push_str(name);
     }
-    writeln!(out, "{names}")?;
-    for row in &ladder.rows {
-        let time = clock(row.at, zone);
-        match &row.what {
-            Content::Message {
-                from,
-                to,
-                label,
-                again,
-                details: more,
-            } => {
-                let again = if *again { ", again" } else { "" };
-                let arrow = arrow(ladder.columns.len(), *from, *to, &format!("{label}{again}"));
-                writeln!(out, "{time:<width$}{arrow}", width = MARGIN)?;
-                for line in more.iter().filter(|_| details) {
-                    writeln!(
-                        out,
-                        "{:width$}{}",
-                        "",
-                        beside(ladder, *from.max(to), line),
-                        width = MARGIN
-                    )?;
-                }
-            }
-            Content::Note { text } => {
-                writeln!(out, "{time:<width$}│  {text}", width = MARGIN)?;
-            }
+    let mut page = Page {
+        columns: ladder.columns.len(),
+        text: format!("{}\n\n{names}\n", ladder.title),
+    };
+    ladder.draw(zone, details, &mut page);
+    page.text
+}
+
+struct Page {
+    columns: usize,
+    text: String,
+}
+
+impl Page {
+    /// A time or nothing, and what is beside it. Writing to a string cannot fail.
+    fn line(&mut self, time: &str, beside: &str) {
+        let _ = writeln!(self.text, "{time:<MARGIN$}{beside}");
+    }
+}
+
+impl Pen for Page {
+    fn arrow(&mut self, time: &str, arrow: &Arrow<'_>) {
+        self.line(time, &shaft(self.columns, arrow));
+        for detail in arrow.details {
+            self.line("", &beside(self.columns, arrow.from.max(arrow.to), detail));
         }
     }
-    if ladder.skipped > 0 {
-        writeln!(
-            out,
-            "{} messages of the middle were not kept",
-            ladder.skipped
-        )?;
+
+    fn note(&mut self, time: &str, words: &str) {
+        self.line(time, &format!("│  {words}"));
     }
-    Ok(())
+
+    fn remark(&mut self, words: &str) {
+        let _ = writeln!(self.text, "{words}");
+    }
 }
 
 fn pad(text: &mut String, to: usize) {
@@ -82,11 +73,12 @@ fn lifelines(columns: usize) -> String {
 }
 
 /// `│◀──── 200 OK (INVITE) ─────│`, the other columns' lines beside it.
-fn arrow(columns: usize, from: usize, to: usize, label: &str) -> String {
+fn shaft(columns: usize, arrow: &Arrow<'_>) -> String {
+    let (from, to) = (arrow.from, arrow.to);
     let (left, right) = (from.min(to), from.max(to));
     let inner = (right - left) * WIDTH - 1;
     let room = inner.saturating_sub(4);
-    let label: String = label.chars().take(room).collect();
+    let label: String = arrow.label.chars().take(room).collect();
     let dashes = inner.saturating_sub(label.chars().count() + 3);
     let before = dashes / 2;
     let (before, after) = ("─".repeat(before), "─".repeat(dashes - before));
@@ -103,12 +95,8 @@ fn arrow(columns: usize, from: usize, to: usize, label: &str) -> String {
     line.into_iter().collect()
 }
 
-fn beside(ladder: &Ladder, column: usize, text: &str) -> String {
-    let mut line: String = lifelines(ladder.columns.len())
-        .chars()
-        .take(column * WIDTH + 1)
-        .collect();
-    line.push_str("  ");
-    line.push_str(text);
-    line
+fn beside(columns: usize, column: usize, text: &str) -> String {
+    let lines = lifelines(columns);
+    let line: String = lines.chars().take(column * WIDTH + 1).collect();
+    format!("{line}  {text}")
 }
