@@ -51,6 +51,9 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     });
     section(&top, "log", |table| log(table, &mut settings));
     section(&top, "dns", |table| dns(table, &mut settings.dns));
+    section(&top, "abuse", |table| {
+        super::abuse::abuse(table, &mut settings.abuse)
+    });
     section(&top, "codes", |table| codes(table, &mut settings.codes));
     settings.trunks = super::trunks::trunks(&top);
     top.finish();
@@ -456,6 +459,7 @@ mod tests {
         assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);
         assert_eq!(settings.dns, defaults.dns);
+        assert_eq!(settings.abuse.rates, defaults.abuse.rates);
         assert!(settings.trunks.is_empty() && settings.cluster.redis.is_none());
     }
 

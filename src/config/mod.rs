@@ -1,5 +1,6 @@
 //! `qaynar.toml`: text to settings, with all mistakes at once.
 
+mod abuse;
 pub mod check;
 pub mod load;
 pub mod settings;
@@ -7,4 +8,4 @@ mod trunks;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, load};
-pub use settings::{Apply, LogFormat, Settings, Tls};
+pub use settings::{Abuse, Apply, LogFormat, Rates, Settings, Tls};

@@ -34,6 +34,8 @@ pub struct Settings {
     pub log: Log,
     /// `[dns]`
     pub dns: Dns,
+    /// `[abuse]`
+    pub abuse: Abuse,
     /// `[codes]`
     pub codes: FeatureCodes,
     /// `[[trunks]]`; none: calls from loopback alone are taken.
@@ -144,6 +146,37 @@ pub struct Dns {
     pub timeout: Duration,
 }
 
+/// What is done against attackers.
+#[derive(Debug, Clone, Default)]
+pub struct Abuse {
+    /// How much each may send.
+    pub rates: Rates,
+}
+
+/// Messages a second. One source may send ten seconds' worth at once, many together two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Of one address that is neither a trunk's nor a registered phone's.
+    pub stranger: u32,
+    /// Of all these together.
+    pub strangers: u32,
+    /// Of one registered phone.
+    pub phone: u32,
+    /// Of one address of a trunk.
+    pub trunk: u32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            stranger: 100,
+            strangers: 2_000,
+            phone: 200,
+            trunk: 20_000,
+        }
+    }
+}
+
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -212,6 +245,7 @@ impl Settings {
                 servers: Vec::new(),
                 timeout: Duration::from_secs(5),
             },
+            abuse: Abuse::default(),
             codes: FeatureCodes::default(),
             trunks: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! The shell around the switch: sockets, threads, clocks.
 
+pub mod buckets;
 pub mod clock;
 pub mod control;
 pub mod dialplans;
@@ -8,6 +9,7 @@ pub mod files;
 pub mod identity;
 pub mod keeper;
 pub mod known;
+pub mod limits;
 pub mod media;
 pub mod probe;
 mod resolve;

@@ -219,7 +219,9 @@ pub async fn start(
     let trunks = switch_settings.clone();
     let named = settings.trunks.iter();
     let named = named.filter_map(|trunk| trunk.tls_identity.clone());
-    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some()).with_names(named);
+    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some())
+        .with_names(named)
+        .limited(settings.abuse.rates, clock);
     let tls = Tls::start(&settings.tls, now.wall)?;
     if let Some(warning) = tls.warning(&settings.tls, now.wall) {
         tracing::warn!("{warning}");

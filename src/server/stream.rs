@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,6 +19,7 @@ use super::tls::Tls;
 use crate::registrar::bindings::MAX_EXPIRES;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::parse::{Framed, Framer};
+use crate::sip::source::Source;
 use crate::switch::Input;
 
 mod websocket;
@@ -96,14 +97,6 @@ pub(super) struct Signs {
     gathered: AtomicUsize,
     /// Octets that wait to be written.
     queued: AtomicUsize,
-}
-
-/// One peer's share is counted over this: an IPv6 customer has a /64 at least.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 #[derive(Default)]
@@ -235,7 +228,9 @@ impl Streams {
                         connection: None,
                     };
                     let Some(seat) = self.seat(flow) else {
-                        tracing::warn!("too many connections; one refused");
+                        tracing::debug!(
+                            "too many connections, or of one who is banned; one refused"
+                        );
                         drop(stream);
                         continue;
                     };
@@ -253,7 +248,11 @@ impl Streams {
     /// A place for somebody who has connected, if there is one.
     fn seat(&self, flow: Flow) -> Option<Seat> {
         let half_open = flow.transport.is_secure() || flow.transport.is_websocket();
-        if !self.make_room(flow.remote) || (half_open && !self.make_half_open_room(flow.remote)) {
+        // Cheapest first: whoever may not connect has nobody pushed out of his place.
+        if !self.known.lets_connection_in(flow.remote)
+            || !self.make_room(flow.remote)
+            || (half_open && !self.make_half_open_room(flow.remote))
+        {
             return None;
         }
         let signs = Signs {
@@ -457,7 +456,10 @@ impl Streams {
             signs.gathered.fetch_add(length, Ordering::Relaxed);
             framer.push(&buffer[..length]);
             let mut found = false;
-            while let Some(framed) = framer.pull() {
+            // Before it is parsed.
+            while framer.has_head() {
+                self.pass(flow, signs).await;
+                let Some(framed) = framer.pull() else { break };
                 found = true;
                 // Keep-alives alone do not keep a place.
                 if !matches!(framed, Framed::Ping) {
@@ -473,6 +475,12 @@ impl Streams {
                 return Ok(true);
             }
         }
+    }
+
+    /// Waits until one more message may be read.
+    async fn pass(&self, flow: Flow, signs: &Signs) {
+        let proved = signs.ours || signs.trusted.load(Ordering::Relaxed);
+        self.known.pass(flow.remote, proved).await;
     }
 
     async fn take(&self, framed: Framed, flow: Flow) -> io::Result<()> {
@@ -517,8 +525,8 @@ impl Streams {
     /// Whether there is a place for one more of `remote`; the stranger who has been idle for longest
     /// gives up his, if need be.
     fn make_room(&self, remote: SocketAddr) -> bool {
-        let own = network(remote.ip());
-        let same = |connection: &&Connection| network(connection.remote.ip()) == own;
+        let own = Source::of(remote.ip());
+        let same = |connection: &&Connection| Source::of(connection.remote.ip()) == own;
         let (count, of_own) = self.with(|table| {
             let own = table.by_id.values().filter(same).count();
             (table.by_id.len(), own)
@@ -545,7 +553,7 @@ impl Streams {
 
     /// Whether one more handshake may begin; the oldest gives way, if need be.
     fn make_half_open_room(&self, remote: SocketAddr) -> bool {
-        let own = network(remote.ip());
+        let own = Source::of(remote.ip());
         let half_open = |one: &Connection| one.signs.half_open.load(Ordering::Relaxed);
         let (oldest, count, of_own) = self.with(|table| {
             let mut all: Vec<_> = table
@@ -556,7 +564,7 @@ impl Streams {
             all.sort_unstable_by_key(|(id, _)| **id);
             let of_own = all
                 .iter()
-                .filter(|(_, one)| network(one.remote.ip()) == own);
+                .filter(|(_, one)| Source::of(one.remote.ip()) == own);
             (all.first().map(|(id, _)| **id), all.len(), of_own.count())
         });
         if of_own >= MAX_HALF_OPEN_PER_ADDRESS {

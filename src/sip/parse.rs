@@ -96,6 +96,17 @@ impl Framer {
             .any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
+    /// Whether [`Framer::pull`] would find something to read: it costs no more than looking for the end
+    /// of the headers, so whoever sends too much is not read at all.
+    pub fn has_head(&self) -> bool {
+        if self.lost || self.buffer.len() < self.needed {
+            return false;
+        }
+        let from = self.searched.saturating_sub(3);
+        let found = self.buffer.get(from..).and_then(end_of_head);
+        found.is_some() || self.buffer.len() > MAX_HEAD
+    }
+
     /// The next thing, if it is complete.
     pub fn pull(&mut self) -> Option<Framed> {
         if self.lost || self.buffer.len() < self.needed {
