@@ -3,6 +3,7 @@
 mod abuse;
 pub mod check;
 pub mod load;
+mod scanners;
 pub mod settings;
 mod trunks;
 

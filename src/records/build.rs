@@ -179,6 +179,8 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Operator { .. }
         | What::Binding { .. }
         | What::Alarm { .. }
+        | What::Banned { .. }
+        | What::BansLifted { .. }
         | What::Started { .. }
         | What::Applied { .. } => false,
     }

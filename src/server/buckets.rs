@@ -93,13 +93,14 @@ impl<S: BuildHasher> Buckets<S> {
     /// Not before so long.
     pub fn take(&self, who: impl Hash, count: u32, now: Instant) -> Result<(), Duration> {
         // Of both rows, whatever the first one says: else a source had twice the rate.
-        let taken = self
-            .places(who)
-            .map(|bucket| bucket.take(self.rate, count, now));
-        taken.fold(Err(Duration::MAX), |best, one| match (best, one) {
-            (Ok(()), _) | (_, Ok(())) => Ok(()),
-            (Err(first), Err(second)) => Err(first.min(second)),
-        })
+        let (mut taken, mut least) = (false, Duration::MAX);
+        for bucket in self.places(who) {
+            match bucket.take(self.rate, count, now) {
+                Ok(()) => taken = true,
+                Err(wait) => least = least.min(wait),
+            }
+        }
+        if taken { Ok(()) } else { Err(least) }
     }
 
     /// Nothing more of this source for so long.

@@ -149,17 +149,26 @@ impl Known {
         limits.is_none_or(|limits| limits.lets_datagram_in(remote, self.standing(remote)))
     }
 
-    /// Whether a connection may begin.
+    /// Whether a connection may begin: not of a banned source.
     pub fn lets_connection_in(&self, remote: SocketAddr) -> bool {
         let Some(limits) = &self.limits else {
             return true;
         };
-        limits.lets_connection_in(remote, self.standing(remote), CONNECTION)
+        limits.lets_connection_in(remote, self.standing(remote))
+    }
+
+    /// Waits until a connection may begin: a stranger who opens too many is served slowly.
+    pub async fn pass_connection(&self, remote: SocketAddr) {
+        self.wait(remote, false, CONNECTION).await;
     }
 
     /// Waits until one more message of a connection may be read: a peer who sends too much feels a slow
     /// reader. `proved`: it is a trunk by its certificate, or we called it.
     pub async fn pass(&self, remote: SocketAddr, proved: bool) {
+        self.wait(remote, proved, 1).await;
+    }
+
+    async fn wait(&self, remote: SocketAddr, proved: bool, count: u32) {
         let Some(limits) = &self.limits else {
             return;
         };
@@ -168,7 +177,7 @@ impl Known {
                 true => Standing::Trunk,
                 false => self.standing(remote),
             };
-            limits.take(Way::Stream, remote, standing, 1)
+            limits.take(Way::Stream, remote, standing, count)
         };
         let Err(mut wait) = take() else {
             return;
@@ -181,6 +190,11 @@ impl Known {
                 Err(longer) => wait = longer,
             }
         }
+    }
+
+    /// A message by a connection has to wait.
+    pub fn delays(&self) {
+        self.limits().inspect(|limits| limits.delays());
     }
 
     /// What the switch says of sources that do wrong, and readers of counts; `None`: nothing is limited.
@@ -291,7 +305,9 @@ mod tests {
         let known = nobody().limited(rates, Clock::start());
         let remote: SocketAddr = "192.0.2.66:5060".parse().unwrap();
         while known.lets_datagram_in(remote) {}
-        assert!(known.lets_connection_in(remote));
+        let limits = known.limits().unwrap();
+        let taken = limits.take(Way::Stream, remote, Standing::Stranger, 1);
+        assert_eq!(taken, Ok(()));
     }
 
     #[test]

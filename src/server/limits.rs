@@ -64,10 +64,15 @@ pub struct Figures {
     pub dropped_of_known: u64,
     /// Datagrams and connections of the banned.
     pub dropped_of_banned: u64,
-    /// Connections of strangers that were too many.
-    pub refused_connections: u64,
-    /// Messages by connections that had to wait.
+    /// Connections, and messages by them, that had to wait.
     pub delayed: u64,
+}
+
+impl Figures {
+    /// Whatever was not heard at all.
+    pub fn dropped(&self) -> u64 {
+        self.dropped_of_strangers + self.dropped_of_known + self.dropped_of_banned
+    }
 }
 
 #[derive(Default)]
@@ -75,7 +80,6 @@ struct Counters {
     strangers: AtomicU64,
     known: AtomicU64,
     banned: AtomicU64,
-    connections: AtomicU64,
     delayed: AtomicU64,
 }
 
@@ -164,17 +168,16 @@ impl Limits {
 
     /// Whether a datagram shall be read.
     pub fn lets_datagram_in(&self, remote: SocketAddr, standing: Standing) -> bool {
-        let is_stranger = matches!(standing, Standing::Stranger | Standing::Neighbour);
-        if is_stranger && self.is_banned(remote) {
+        if standing == Standing::Stranger && self.is_banned(remote) {
             return false;
         }
         if self.take(Way::Datagram, remote, standing, 1).is_ok() {
             return true;
         }
         let counters = &self.counters;
-        let counter = match is_stranger {
-            true => &counters.strangers,
-            false => &counters.known,
+        let counter = match standing {
+            Standing::Stranger | Standing::Neighbour => &counters.strangers,
+            Standing::Trunk | Standing::Phone => &counters.known,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let dropped = self.untold.fetch_add(1, Ordering::Relaxed) + 1;
@@ -186,19 +189,9 @@ impl Limits {
         false
     }
 
-    /// Whether a stranger's connection may begin, which costs as much as `count` messages.
-    pub fn lets_connection_in(&self, remote: SocketAddr, standing: Standing, count: u32) -> bool {
-        if standing != Standing::Stranger {
-            return true;
-        }
-        if self.is_banned(remote) {
-            return false;
-        }
-        let taken = self.take(Way::Stream, remote, standing, count).is_ok();
-        if !taken {
-            self.counters.connections.fetch_add(1, Ordering::Relaxed);
-        }
-        taken
+    /// Whether a connection may begin: not of a banned source.
+    pub fn lets_connection_in(&self, remote: SocketAddr, standing: Standing) -> bool {
+        standing != Standing::Stranger || !self.is_banned(remote)
     }
 
     /// A message by a connection has to wait.
@@ -247,7 +240,6 @@ impl Limits {
             dropped_of_strangers: of(&counters.strangers),
             dropped_of_known: of(&counters.known),
             dropped_of_banned: of(&counters.banned),
-            refused_connections: of(&counters.connections),
             delayed: of(&counters.delayed),
         }
     }

@@ -6,6 +6,7 @@ pub mod control;
 pub mod dialplans;
 pub mod drive;
 pub mod files;
+pub mod guard;
 pub mod identity;
 pub mod keeper;
 pub mod known;

@@ -95,6 +95,8 @@ pub(super) struct Signs {
     heard: AtomicU64,
     /// Octets that came since the last whole message.
     gathered: AtomicUsize,
+    /// Milliseconds that pass before more is read.
+    pause: AtomicU64,
     /// Octets that wait to be written.
     queued: AtomicUsize,
 }
@@ -162,6 +164,32 @@ impl Streams {
         if let Some(tls) = &self.tls {
             tls.expect(remote, host);
         }
+    }
+
+    /// Nothing more is read of a connection for so long.
+    pub fn slow(&self, id: ConnectionId, time: Duration) {
+        let signs = self.with(|table| {
+            let one = table.by_id.get(&id)?;
+            Some(Arc::clone(&one.signs))
+        });
+        if let Some(signs) = signs {
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            signs.pause.store(millis, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes all connections of a source: it is banned.
+    pub fn close(&self, source: Source) {
+        let is_its = |one: &Connection| {
+            Source::of(one.remote.ip()) == source && !self.stays(one.remote, &one.signs)
+        };
+        let all: Vec<ConnectionId> = self.with(|table| {
+            let all = table.by_id.iter();
+            all.filter(|(_, one)| is_its(one))
+                .map(|(id, _)| *id)
+                .collect()
+        });
+        all.into_iter().for_each(|id| self.forget(id));
     }
 
     /// How many there are.
@@ -248,7 +276,7 @@ impl Streams {
     /// A place for somebody who has connected, if there is one.
     fn seat(&self, flow: Flow) -> Option<Seat> {
         let half_open = flow.transport.is_secure() || flow.transport.is_websocket();
-        // Cheapest first: whoever may not connect has nobody pushed out of his place.
+        // First of all: whoever is banned has nobody pushed out of his place.
         if !self.known.lets_connection_in(flow.remote)
             || !self.make_room(flow.remote)
             || (half_open && !self.make_half_open_room(flow.remote))
@@ -264,6 +292,10 @@ impl Streams {
 
     /// What a transport begins with, and then its messages.
     async fn welcome(self, seat: Seat, stream: TcpStream, flow: Flow) {
+        tokio::select! {
+            () = self.known.pass_connection(flow.remote) => {}
+            () = seat.signs.evicted.notified() => return,
+        }
         // Small messages that are answered at once: waiting for more would only delay a ring.
         let _ = stream.set_nodelay(true);
         if !flow.transport.is_secure() {
@@ -479,6 +511,11 @@ impl Streams {
 
     /// Waits until one more message may be read.
     async fn pass(&self, flow: Flow, signs: &Signs) {
+        let pause = signs.pause.swap(0, Ordering::Relaxed);
+        if pause > 0 {
+            self.known.delays();
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
         let proved = signs.ours || signs.trusted.load(Ordering::Relaxed);
         self.known.pass(flow.remote, proved).await;
     }

@@ -539,6 +539,22 @@ mod tests {
         assert!(framer.buffer.is_empty(), "nothing is kept");
     }
 
+    #[test]
+    fn a_body_that_is_too_long_is_told_so_before_it_has_come_and_nothing_is_read_before_it_is_asked_for()
+     {
+        let mut framer = Framer::default();
+        assert!(!framer.has_head());
+        framer.push(&invite("Content-Length: 70000\r\n"));
+        assert!(!framer.has_head(), "the empty line is missing");
+        framer.push(b"\r\n");
+        assert!(framer.has_head());
+        let Some(Framed::Lost(lost)) = framer.pull() else {
+            panic!("a body of 70,000 octets is waited for");
+        };
+        assert_eq!(lost.fault.status(), 513);
+        assert!(lost.answerable.is_some() && !framer.has_head());
+    }
+
     proptest::proptest! {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {

@@ -7,6 +7,7 @@
 
 mod answers;
 mod arrive;
+pub mod bans;
 mod calls;
 mod dial;
 mod dialogs;
@@ -15,6 +16,7 @@ mod door;
 mod early;
 mod errands;
 mod family;
+mod guard;
 mod info;
 pub mod input;
 mod keying;
@@ -32,6 +34,7 @@ mod proved;
 mod refresh;
 mod register;
 mod rings;
+mod scanners;
 pub mod settings;
 mod silent;
 pub mod snapshot;
@@ -43,8 +46,10 @@ pub mod trunks;
 mod violations;
 mod ways;
 
+pub use bans::{Ban, BanSettings};
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
+pub use scanners::{Scanner, Scanners};
 pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk};
 pub use snapshot::CallSnapshot;
 pub use spending::PastCall;

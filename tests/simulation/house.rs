@@ -114,6 +114,7 @@ pub(crate) fn settings() -> Settings {
         max_calls: 200,
         srtp: Default::default(),
         early_strangers: false,
+        bans: Default::default(),
     }
 }
 
