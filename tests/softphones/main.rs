@@ -22,6 +22,7 @@ mod server;
 mod sipp;
 mod tone;
 
+mod abuse;
 mod calls;
 mod codes;
 mod extensions;
