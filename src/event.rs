@@ -219,6 +219,20 @@ pub enum What {
         /// For people, with the remedy; no caller data.
         text: String,
     },
+    /// A guesser or scanner is banned. Whose address it is, the log tells, and `qaynar bans`.
+    Banned {
+        /// As whom it may not register or call any more; `None`: under no name, or none of ours.
+        operator: Option<OperatorId>,
+        /// What was done, for people.
+        reason: String,
+        /// For how long.
+        length: Duration,
+    },
+    /// An administrator lifted bans.
+    BansLifted {
+        /// How many.
+        count: usize,
+    },
     /// The switch began.
     Started {
         /// The hash of the dialplan.
@@ -558,6 +572,12 @@ mod tests {
                 kind: "no-ack".into(),
                 text: reason(),
             },
+            What::Banned {
+                operator: Some(operator()),
+                reason: reason(),
+                length: Duration::from_secs(600),
+            },
+            What::BansLifted { count: 2 },
             What::Started {
                 plan: "a1b2".into(),
             },
@@ -604,6 +624,8 @@ mod tests {
             What::DialFailed { .. } => 22,
             What::TurnedAway { .. } => 27,
             What::Refused { .. } => 23,
+            What::Banned { .. } => 25,
+            What::BansLifted { .. } => 26,
         }
     }
 

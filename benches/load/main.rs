@@ -2,7 +2,7 @@
 //! nothing here is a test.
 //!
 //! `cargo bench --bench load` takes two minutes; `cargo bench --bench load -- --long` also makes
-//! 100,000 calls and looks at the memory.
+//! 100,000 calls and looks at the memory, and `cargo bench --bench load -- flood` has strangers flood it.
 
 #![allow(
     clippy::disallowed_methods,
@@ -10,6 +10,7 @@
     reason = "a bench reads clocks and prints"
 )]
 
+mod flood;
 mod people;
 mod server;
 
@@ -25,6 +26,9 @@ use server::Server;
 const WATCH: Duration = Duration::from_secs(10);
 
 fn main() {
+    if std::env::args().any(|one| one == "flood") {
+        return flood::flood();
+    }
     let long = std::env::args().any(|one| one == "--long");
     registers();
     set_up();

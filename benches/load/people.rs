@@ -41,8 +41,12 @@ impl People {
     }
 
     fn add(&self, user: &str, seed: usize) -> PhoneId {
+        self.add_at(HERE, user, seed)
+    }
+
+    fn add_at(&self, address: IpAddr, user: &str, seed: usize) -> PhoneId {
         let server = self.server;
-        let phone = self.fleet.add(HERE, |local, media| Settings {
+        let phone = self.fleet.add(address, |local, media| Settings {
             seed: seed as u64,
             ..Settings::new(user, server, local, media)
         });
@@ -51,8 +55,12 @@ impl People {
 
     /// Phones of operators who are registered.
     pub(crate) fn registered(&self, count: usize) -> Vec<PhoneId> {
+        self.registered_at(HERE, count)
+    }
+
+    fn registered_at(&self, address: IpAddr, count: usize) -> Vec<PhoneId> {
         let phones: Vec<PhoneId> = (0..count)
-            .map(|number| self.add(&operator(number), 10_000 + number))
+            .map(|number| self.add_at(address, &operator(number), 10_000 + number))
             .collect();
         for phone in &phones {
             self.register(*phone);
@@ -69,7 +77,17 @@ impl People {
 
     /// Operators who are on shift and act so.
     pub(crate) fn operators(&self, count: usize, manner: &Manner) -> Vec<PhoneId> {
-        let phones = self.registered(count);
+        self.operators_at(HERE, count, manner)
+    }
+
+    /// The same at another address of this machine.
+    pub(crate) fn operators_at(
+        &self,
+        address: IpAddr,
+        count: usize,
+        manner: &Manner,
+    ) -> Vec<PhoneId> {
+        let phones = self.registered_at(address, count);
         for phone in &phones {
             let uri = format!("sip:*11@{}", self.server);
             self.fleet.tell(*phone, move |phone, now| {

@@ -44,7 +44,7 @@ pub(crate) struct Server {
     child: Child,
     /// Where it hears SIP.
     pub(crate) address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// CPU time and memory of a process at one moment.
@@ -57,8 +57,13 @@ pub(crate) struct Usage {
 }
 
 impl Server {
-    /// Starts the server with operators 1000, 1001, ….
+    /// Starts the server with operators 1000, 1001, …; whoever calls on this machine is a trunk.
     pub(crate) fn start(operators: usize) -> Self {
+        Self::start_with(operators, "")
+    }
+
+    /// The same with more settings.
+    pub(crate) fn start_with(operators: usize, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path();
         let plans = root.join("dialplans");
@@ -67,7 +72,7 @@ impl Server {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/prompts");
         std::os::unix::fs::symlink(shipped, plans.join("prompts")).expect("a link");
         let config = root.join("qaynar.toml");
-        std::fs::write(&config, CONFIG).expect("a file");
+        std::fs::write(&config, format!("{CONFIG}{more}")).expect("a file");
         let mut accounts =
             Operators::open(&root.join("data/qaynar.db")).expect("a database of accounts");
         let password = Private::new(PASSWORD.to_owned());
@@ -97,8 +102,19 @@ impl Server {
         Self {
             child,
             address: address.expect("the server tells where it hears SIP"),
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// What a command prints of it, as JSON.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_qaynar"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.folder.path().join("qaynar.toml"))
+            .output()
+            .expect("the built program");
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     /// What it has used until now.

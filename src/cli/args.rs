@@ -49,6 +49,8 @@ pub enum Command {
     /// Carriers' lines.
     #[command(subcommand)]
     Trunk(Trunk),
+    /// Guessers of passwords and scanners who are banned.
+    Bans(Bans),
     /// Tell how the running server is.
     Status(Status),
 }
@@ -281,6 +283,42 @@ pub enum StepsFormat {
     Text,
     /// A list of objects with `step`, `good` (null: left out) and `text`.
     Json,
+}
+
+/// `qaynar bans`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Bans {
+    /// Left out: list them.
+    #[command(subcommand)]
+    pub command: Option<BansCommand>,
+    /// How.
+    #[arg(long, value_enum, default_value_t = BanForm::Text)]
+    pub format: BanForm,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// How bans are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BanForm {
+    /// For people.
+    Text,
+    /// A JSON array, one object a ban.
+    Json,
+}
+
+/// `qaynar bans …`
+#[derive(Debug, Subcommand)]
+pub enum BansCommand {
+    /// Lift bans, and forget what led to them.
+    Lift {
+        /// Whose: 203.0.113.7, or the /64 of an IPv6 address.
+        source: String,
+        /// Under this name alone; left out: all of the source.
+        user: Option<String>,
+    },
 }
 
 /// `qaynar status`

@@ -204,7 +204,8 @@ pub(super) fn ask(settings: &Settings, question: &Question) -> Result<Answer, Co
     }
 }
 
-fn tell(answer: &Answer, json: bool, out: &mut dyn Write) -> Result<ExitCode, CliError> {
+/// Prints an answer; the exit code tells whether what was asked was done.
+pub(super) fn tell(answer: &Answer, json: bool, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     if json {
         writeln!(out, "{}", serde_json::to_string(answer).unwrap_or_default())?;
     } else {

@@ -3,6 +3,7 @@
 //! Exit codes: 0: done; 1: it could not be done, or the check found mistakes; 2: the arguments are wrong.
 
 pub mod args;
+mod bans;
 pub mod calls;
 pub mod demo;
 pub mod dialplan;
@@ -95,6 +96,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
+        Command::Bans(asked) => return bans::run(asked, &settings()?, out),
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

@@ -51,6 +51,9 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     });
     section(&top, "log", |table| log(table, &mut settings));
     section(&top, "dns", |table| dns(table, &mut settings.dns));
+    section(&top, "abuse", |table| {
+        super::abuse::abuse(table, base, &mut settings.abuse)
+    });
     section(&top, "codes", |table| codes(table, &mut settings.codes));
     settings.trunks = super::trunks::trunks(&top);
     top.finish();
@@ -464,6 +467,9 @@ mod tests {
         assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);
         assert_eq!(settings.dns, defaults.dns);
+        assert_eq!(settings.abuse.rates, defaults.abuse.rates);
+        assert_eq!(settings.abuse.bans, defaults.abuse.bans);
+        assert_eq!(settings.abuse.log_sources, defaults.abuse.log_sources);
         assert!(settings.trunks.is_empty() && settings.cluster.redis.is_none());
     }
 

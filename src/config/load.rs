@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::check::check;
 use super::settings::Settings;
 use crate::dialplan::Fault;
+use crate::switch::Scanners;
 
 /// The file that is taken where no other is named, if it is there.
 pub const FILE: &str = "qaynar.toml";
@@ -29,6 +31,12 @@ pub enum ConfigError {
     Faults(Vec<Fault>),
 }
 
+impl From<Vec<Fault>> for ConfigError {
+    fn from(faults: Vec<Fault>) -> Self {
+        Self::Faults(faults)
+    }
+}
+
 fn lines(faults: &[Fault]) -> String {
     faults
         .iter()
@@ -46,7 +54,13 @@ pub fn load(file: Option<&Path>) -> Result<Settings, ConfigError> {
     let path = file.unwrap_or(Path::new(FILE));
     let base = path.parent().unwrap_or(Path::new(""));
     match std::fs::read_to_string(path) {
-        Ok(text) => check(&path.display().to_string(), &text, base).map_err(ConfigError::Faults),
+        Ok(text) => {
+            let mut settings = check(&path.display().to_string(), &text, base)?;
+            if let Some(file) = &settings.abuse.scanners {
+                settings.abuse.bans.scanners = Arc::new(scanners(file)?);
+            }
+            Ok(settings)
+        }
         Err(fault) if file.is_none() && fault.kind() == io::ErrorKind::NotFound => {
             Ok(Settings::defaults(base))
         }
@@ -55,6 +69,15 @@ pub fn load(file: Option<&Path>) -> Result<Settings, ConfigError> {
             source,
         }),
     }
+}
+
+/// Reads an administrator's own file of scanners' patterns.
+fn scanners(file: &Path) -> Result<Scanners, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable {
+        path: file.to_owned(),
+        source,
+    })?;
+    Ok(super::scanners::read(&file.display().to_string(), &text)?)
 }
 
 #[cfg(test)]
@@ -70,6 +93,21 @@ mod tests {
             told.starts_with("/nowhere/qaynar.toml: ") && told.contains("--config"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn own_patterns_of_scanners_take_the_place_of_the_shipped_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+        write("qaynar.toml", "[abuse]\nscanners = \"own.toml\"\n").unwrap();
+        let load = || load(Some(&folder.path().join("qaynar.toml")));
+        let told = load().unwrap_err().to_string();
+        assert!(told.contains("own.toml"), "{told}");
+        write("own.toml", "[[scanner]]\nname = \"x\"\n").unwrap();
+        let told = load().unwrap_err().to_string();
+        assert!(told.contains("own.toml:1: "), "{told}");
+        write("own.toml", "[[scanner]]\nname = \"x\"\nto = \"xyzzy\"\n").unwrap();
+        assert_eq!(load().unwrap().abuse.bans.scanners.known.len(), 1);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `qaynar.toml`: text to settings, with all mistakes at once.
 
+mod abuse;
 pub mod check;
 pub mod load;
+mod scanners;
 pub mod settings;
 mod trunks;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, load};
-pub use settings::{Apply, LogFormat, Settings, Tls};
+pub use settings::{Abuse, Apply, LogFormat, Rates, Settings, Tls};

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -11,7 +12,7 @@ use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch;
-use crate::switch::settings::{FeatureCodes, SrtpSettings, Trunk};
+use crate::switch::settings::{BanSettings, FeatureCodes, SrtpSettings, Trunk};
 
 /// Everything of `qaynar.toml`. Paths are as they are to be opened.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub log: Log,
     /// `[dns]`
     pub dns: Dns,
+    /// `[abuse]`
+    pub abuse: Abuse,
     /// `[codes]`
     pub codes: FeatureCodes,
     /// `[[trunks]]`; none: calls from loopback alone are taken.
@@ -144,6 +147,43 @@ pub struct Dns {
     pub timeout: Duration,
 }
 
+/// What is done against attackers.
+#[derive(Debug, Clone)]
+pub struct Abuse {
+    /// How much each may send.
+    pub rates: Rates,
+    /// When guessers and scanners are slowed and banned.
+    pub bans: BanSettings,
+    /// The file of scanners' patterns; none: those of this program.
+    pub scanners: Option<PathBuf>,
+    /// Whether the log tells the addresses of the banned.
+    pub log_sources: bool,
+}
+
+/// Messages a second. One source may send ten seconds' worth at once, many together two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Of one address that is neither a trunk's nor a registered phone's.
+    pub stranger: u32,
+    /// Of all these together.
+    pub strangers: u32,
+    /// Of one registered phone.
+    pub phone: u32,
+    /// Of one address of a trunk.
+    pub trunk: u32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            stranger: 100,
+            strangers: 2_000,
+            phone: 200,
+            trunk: 20_000,
+        }
+    }
+}
+
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -212,6 +252,15 @@ impl Settings {
                 servers: Vec::new(),
                 timeout: Duration::from_secs(5),
             },
+            abuse: Abuse {
+                rates: Rates::default(),
+                bans: BanSettings {
+                    scanners: Arc::new(super::scanners::shipped()),
+                    ..BanSettings::default()
+                },
+                scanners: None,
+                log_sources: true,
+            },
             codes: FeatureCodes::default(),
             trunks: Vec::new(),
         }
@@ -242,6 +291,7 @@ impl Settings {
             max_calls: self.sip.max_calls,
             srtp: self.media.srtp.clone(),
             early_strangers: self.media.early_strangers,
+            bans: self.abuse.bans.clone(),
             digest: self.sip.digest.clone(),
         }
     }

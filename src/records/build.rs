@@ -180,6 +180,8 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Operator { .. }
         | What::Binding { .. }
         | What::Alarm { .. }
+        | What::Banned { .. }
+        | What::BansLifted { .. }
         | What::Started { .. }
         | What::Applied { .. } => false,
     }

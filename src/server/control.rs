@@ -11,6 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::CallId;
+use crate::sip::source::Source;
 
 /// The longest question and answer.
 const LONGEST: u64 = 1024 * 1024;
@@ -25,6 +26,15 @@ pub enum Question {
     Trace {
         /// Which.
         call: CallId,
+    },
+    /// Who is banned?
+    Bans,
+    /// Forgive.
+    LiftBans {
+        /// Whom.
+        source: Source,
+        /// Under which name; `None`: under all.
+        user: Option<String>,
     },
     /// Check the dialplans' folder and make it live.
     Apply,

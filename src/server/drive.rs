@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::clock::Clock;
 use super::control::{Answer, Asked, Question};
 use super::dialplans::Loaded;
+use super::guard::Guard;
 use super::keeper::{Keeper, News, Order};
 use super::known::Known;
 use super::media::Threads;
@@ -20,6 +21,7 @@ use crate::ids::{CallId, OperatorId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::source::Source;
 use crate::store::bindings::BindingRow;
 use crate::store::health::Health;
 use crate::store::journal::Journal;
@@ -60,6 +62,8 @@ pub struct Shell {
     pub streams: Streams,
     /// Who is no stranger to those who receive.
     pub known: Known,
+    /// Against guessers and scanners.
+    pub guard: Guard,
     /// Media threads.
     pub media: Threads,
     /// Asks DNS.
@@ -214,6 +218,14 @@ impl Shell {
                 Output::Resolve { question, ask } => self.resolver.ask(question, ask),
                 Output::Expect { remote, host } => self.streams.expect(remote, &host),
                 Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
+                Output::Servers { trunk, servers } => self.known.keep_servers(trunk, servers),
+                Output::Slow { flow, time, whole } => self.guard.slow(flow, time, whole),
+                Output::Ban {
+                    ban,
+                    address,
+                    is_operator,
+                } => self.guard.ban(&ban, address, is_operator, self.clock.now()),
+                Output::Lift { source, user } => self.guard.lift(source, user),
                 Output::Event(_) | Output::Snapshot { .. } => {}
             }
         }
@@ -324,10 +336,53 @@ impl Shell {
                 });
                 return;
             }
+            Question::Bans => {
+                let _ = answer.send(self.bans());
+                return;
+            }
+            Question::LiftBans { source, user } => {
+                let _ = answer.send(self.lift_bans(source, user));
+                return;
+            }
             Question::Apply => Order::Apply(answer),
             Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
         self.keeper.order(order);
+    }
+
+    fn bans(&self) -> Answer {
+        let now = self.clock.now();
+        let bans = self.switch.bans(now);
+        let mut text = format!("{} bans", bans.len());
+        for ban in &bans {
+            // A name is as its sender wrote it.
+            let user = ban.user.as_deref().map(str::escape_debug);
+            let user = user.map_or("any name".to_owned(), |user| format!("as {user}"));
+            let left = ban.until.since(now.wall).as_secs();
+            let (source, why) = (ban.source, &ban.why);
+            text.push_str(&format!("\n{source}  {user}  {why}; for {left} s more"));
+        }
+        Answer {
+            done: true,
+            text,
+            data: serde_json::json!(bans),
+        }
+    }
+
+    fn lift_bans(&mut self, source: Source, user: Option<String>) -> Answer {
+        let now = self.clock.now();
+        let before = self.switch.bans(now).len();
+        self.handle(Input::Command(Command::LiftBans { source, user }));
+        let lifted = before.saturating_sub(self.switch.bans(now).len());
+        let text = match lifted {
+            0 => format!("no ban of {source} holds; `qaynar bans` lists those that do"),
+            count => format!("{count} bans of {source} lifted"),
+        };
+        Answer {
+            done: lifted > 0,
+            text,
+            data: serde_json::json!({ "lifted": lifted }),
+        }
     }
 
     fn status(&self) -> Answer {
@@ -350,6 +405,19 @@ impl Shell {
                 "\nthe dialplans' folder differs from what is live; `qaynar apply` makes it live",
             );
         }
+        let (bans, figures) = (
+            self.switch.bans(self.clock.now()).len(),
+            self.known.figures(),
+        );
+        if bans > 0 {
+            text.push_str(&format!("\n{bans} bans; `qaynar bans` lists them"));
+        }
+        if figures.dropped() > 0 {
+            let dropped = figures.dropped();
+            text.push_str(&format!(
+                "\n{dropped} datagrams and connections were too many and not heard"
+            ));
+        }
         for fault in report.faults.values() {
             text.push_str("\nFAULT ");
             text.push_str(fault);
@@ -359,6 +427,8 @@ impl Shell {
             "draining": self.switch.is_draining(),
             "counts": counts,
             "operators": operators,
+            "bans": bans,
+            "unheard": figures,
             "trunks": self.switch.trunks(self.clock.now()),
             "store": report,
             "decisions_by_microseconds": self.pace.histogram(),

@@ -1,13 +1,16 @@
 //! The shell around the switch: sockets, threads, clocks.
 
+pub mod buckets;
 pub mod clock;
 pub mod control;
 pub mod dialplans;
 pub mod drive;
 pub mod files;
+pub mod guard;
 pub mod identity;
 pub mod keeper;
 pub mod known;
+pub mod limits;
 pub mod media;
 pub mod probe;
 mod resolve;

@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::control::{self, ControlError};
 use super::dialplans::Dialplans;
 use super::drive::{Orders, Pace, Shell, short};
+use super::guard::Guard;
 use super::keeper::{Keeper, Kept};
 use super::known::Known;
 use super::media::Threads;
@@ -40,8 +41,8 @@ use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
-use crate::switch::{CallSnapshot, Command, Counts, Input, PastCall, Switch};
-use crate::time::Wall;
+use crate::switch::{Ban, CallSnapshot, Command, Counts, Input, PastCall, Switch};
+use crate::time::{Now, Wall};
 
 /// Inputs that may wait for the switch.
 const QUEUE: usize = 10_000;
@@ -219,7 +220,9 @@ pub async fn start(
     let trunks = switch_settings.clone();
     let named = settings.trunks.iter();
     let named = named.filter_map(|trunk| trunk.tls_identity.clone());
-    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some()).with_names(named);
+    let known = Known::new(move |ip| trunks.trunk_of(ip).is_some())
+        .with_names(named)
+        .limited(settings.abuse.rates, clock);
     let tls = Tls::start(&settings.tls, now.wall)?;
     if let Some(warning) = tls.warning(&settings.tls, now.wall) {
         tracing::warn!("{warning}");
@@ -261,6 +264,13 @@ pub async fn start(
     switch.handle(Input::Command(Command::OperatorStates(states)), now);
     let past = past_calls(settings, now.wall);
     switch.handle(Input::Command(Command::PastCalls(past)), now);
+    let guard = Guard {
+        known: known.clone(),
+        streams: streams.clone(),
+        writer: writer.clone(),
+        log_sources: settings.abuse.log_sources,
+    };
+    restore_bans(settings, &guard, &mut switch, now);
     let sealer = Sealer::new(&keys.snapshot)?;
     interrupt_former(&recovered, &sealer, &journal, &mut switch, clock);
 
@@ -298,6 +308,7 @@ pub async fn start(
         udp: sockets,
         streams,
         known,
+        guard,
         media,
         on_disk: Some(loaded.plan.hash.clone()),
         resolver: Resolver::new(&settings.dns, inputs.clone()),
@@ -404,6 +415,22 @@ async fn kept_bindings(settings: &Settings, shared: Option<&Shared>) -> Vec<(Ope
     }
     let read = |row: BindingRow| Some((row.operator, serde_json::from_str(&row.body).ok()?));
     rows.into_iter().filter_map(read).collect()
+}
+
+/// A restart forgives nobody; what is over goes.
+fn restore_bans(settings: &Settings, guard: &Guard, switch: &mut Switch, now: Now) {
+    let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.bans());
+    let mut bans: Vec<Ban> = Vec::new();
+    for row in rows.unwrap_or_default() {
+        match serde_json::from_str::<Ban>(&row.body) {
+            Ok(ban) if ban.until > now.wall => bans.push(ban),
+            _ => guard.writer.lift(row.source, row.user),
+        }
+    }
+    for ban in &bans {
+        guard.close(ban, now);
+    }
+    switch.handle(Input::Command(Command::Bans(bans)), now);
 }
 
 /// The calls of operators to numbers outside that today's caps count.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,6 +19,7 @@ use super::tls::Tls;
 use crate::registrar::bindings::MAX_EXPIRES;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::parse::{Framed, Framer};
+use crate::sip::source::Source;
 use crate::switch::Input;
 
 mod websocket;
@@ -94,16 +95,10 @@ pub(super) struct Signs {
     heard: AtomicU64,
     /// Octets that came since the last whole message.
     gathered: AtomicUsize,
+    /// Milliseconds that pass before more is read.
+    pause: AtomicU64,
     /// Octets that wait to be written.
     queued: AtomicUsize,
-}
-
-/// One peer's share is counted over this: an IPv6 customer has a /64 at least.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 #[derive(Default)]
@@ -174,6 +169,32 @@ impl Streams {
         }
     }
 
+    /// Nothing more is read of a connection for so long.
+    pub fn slow(&self, id: ConnectionId, time: Duration) {
+        let signs = self.with(|table| {
+            let one = table.by_id.get(&id)?;
+            Some(Arc::clone(&one.signs))
+        });
+        if let Some(signs) = signs {
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            signs.pause.store(millis, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes all connections of a source: it is banned.
+    pub fn close(&self, source: Source) {
+        let is_its = |one: &Connection| {
+            Source::of(one.remote.ip()) == source && !self.stays(one.remote, &one.signs)
+        };
+        let all: Vec<ConnectionId> = self.with(|table| {
+            let all = table.by_id.iter();
+            all.filter(|(_, one)| is_its(one))
+                .map(|(id, _)| *id)
+                .collect()
+        });
+        all.into_iter().for_each(|id| self.forget(id));
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.with(|table| table.by_id.len())
@@ -238,7 +259,9 @@ impl Streams {
                         connection: None,
                     };
                     let Some(seat) = self.seat(flow) else {
-                        tracing::warn!("too many connections; one refused");
+                        tracing::debug!(
+                            "too many connections, or of one who is banned; one refused"
+                        );
                         drop(stream);
                         continue;
                     };
@@ -256,7 +279,11 @@ impl Streams {
     /// A place for somebody who has connected, if there is one.
     fn seat(&self, flow: Flow) -> Option<Seat> {
         let half_open = flow.transport.is_secure() || flow.transport.is_websocket();
-        if !self.make_room(flow.remote) || (half_open && !self.make_half_open_room(flow.remote)) {
+        // First of all: whoever is banned has nobody pushed out of his place.
+        if !self.known.lets_connection_in(flow.remote)
+            || !self.make_room(flow.remote)
+            || (half_open && !self.make_half_open_room(flow.remote))
+        {
             return None;
         }
         let signs = Signs {
@@ -268,6 +295,10 @@ impl Streams {
 
     /// What a transport begins with, and then its messages.
     async fn welcome(self, seat: Seat, stream: TcpStream, flow: Flow) {
+        tokio::select! {
+            () = self.known.pass_connection(flow.remote) => {}
+            () = seat.signs.evicted.notified() => return,
+        }
         // Small messages that are answered at once: waiting for more would only delay a ring.
         let _ = stream.set_nodelay(true);
         if !flow.transport.is_secure() {
@@ -460,7 +491,10 @@ impl Streams {
             signs.gathered.fetch_add(length, Ordering::Relaxed);
             framer.push(&buffer[..length]);
             let mut found = false;
-            while let Some(framed) = framer.pull() {
+            // Before it is parsed.
+            while framer.has_head() {
+                self.pass(flow, signs).await;
+                let Some(framed) = framer.pull() else { break };
                 found = true;
                 // Keep-alives alone do not keep a place.
                 if !matches!(framed, Framed::Ping) {
@@ -476,6 +510,17 @@ impl Streams {
                 return Ok(true);
             }
         }
+    }
+
+    /// Waits until one more message may be read.
+    async fn pass(&self, flow: Flow, signs: &Signs) {
+        let pause = signs.pause.swap(0, Ordering::Relaxed);
+        if pause > 0 {
+            self.known.delays();
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        let proved = signs.ours || signs.trusted.load(Ordering::Relaxed);
+        self.known.pass(flow.remote, proved).await;
     }
 
     async fn take(&self, framed: Framed, flow: Flow) -> io::Result<()> {
@@ -520,8 +565,8 @@ impl Streams {
     /// Whether there is a place for one more of `remote`; the stranger who has been idle for longest
     /// gives up his, if need be.
     fn make_room(&self, remote: SocketAddr) -> bool {
-        let own = network(remote.ip());
-        let same = |connection: &&Connection| network(connection.remote.ip()) == own;
+        let own = Source::of(remote.ip());
+        let same = |connection: &&Connection| Source::of(connection.remote.ip()) == own;
         let (count, of_own) = self.with(|table| {
             let own = table.by_id.values().filter(same).count();
             (table.by_id.len(), own)
@@ -548,7 +593,7 @@ impl Streams {
 
     /// Whether one more handshake may begin; the oldest gives way, if need be.
     fn make_half_open_room(&self, remote: SocketAddr) -> bool {
-        let own = network(remote.ip());
+        let own = Source::of(remote.ip());
         let half_open = |one: &Connection| one.signs.half_open.load(Ordering::Relaxed);
         let (oldest, count, of_own) = self.with(|table| {
             let mut all: Vec<_> = table
@@ -559,7 +604,7 @@ impl Streams {
             all.sort_unstable_by_key(|(id, _)| **id);
             let of_own = all
                 .iter()
-                .filter(|(_, one)| network(one.remote.ip()) == own);
+                .filter(|(_, one)| Source::of(one.remote.ip()) == own);
             (all.first().map(|(id, _)| **id), all.len(), of_own.count())
         });
         if of_own >= MAX_HALF_OPEN_PER_ADDRESS {

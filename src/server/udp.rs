@@ -90,6 +90,9 @@ pub async fn receive(
             }
         };
         let bytes = &buffer[..length];
+        if !known.lets_datagram_in(remote) {
+            continue;
+        }
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             continue; // Keep-alive of a NAT (RFC 5626 §4.4.2 has CRLF for streams; phones send it here too).
         }

@@ -2,6 +2,7 @@
 //!
 //! Nonces are stateless: the time and its HMAC, so that strangers cost no memory.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hmac::{Hmac, Mac};
@@ -17,7 +18,9 @@ use crate::time::Wall;
 /// How long a nonce is good for; then the peer gets `stale=true` and tries again by itself.
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// Hex digits of the HMAC in a nonce.
-const SEAL: usize = 32;
+const SEAL: usize = 24;
+/// Hex digits of the HMAC over the address that a nonce is sent to.
+const MARK: usize = 8;
 
 /// The longest HA1 of no account.
 const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -97,23 +100,45 @@ pub struct Credentials {
     pub password: Private<String>,
 }
 
-/// A nonce made at `now`.
-pub fn nonce(key: &[u8; 32], now: Wall) -> String {
+/// A nonce made at `now`, for whoever is at this address. It is good from everywhere: phones move. But
+/// where it comes back from there, its sender has shown to hear what is sent there.
+pub fn nonce(key: &[u8; 32], now: Wall, to: IpAddr) -> String {
     let time = format!("{:016x}", now.0);
     let seal = seal(key, &time);
-    time + &seal
+    let mark = mark(key, &time, to);
+    time + &seal + &mark
 }
 
 fn seal(key: &[u8; 32], time: &str) -> String {
+    keyed(key, &[b"nonce:", time.as_bytes()], SEAL)
+}
+
+fn mark(key: &[u8; 32], time: &str, to: IpAddr) -> String {
+    let to = to.to_canonical().to_string();
+    keyed(key, &[b"sent:", time.as_bytes(), to.as_bytes()], MARK)
+}
+
+fn keyed(key: &[u8; 32], parts: &[&[u8]], digits: usize) -> String {
     // HMAC takes keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return String::new();
     };
-    mac.update(b"nonce:");
-    mac.update(time.as_bytes());
-    let mut seal = hex(&mac.finalize().into_bytes());
-    seal.truncate(SEAL);
-    seal
+    parts.iter().for_each(|part| mac.update(part));
+    let mut text = hex(&mac.finalize().into_bytes());
+    text.truncate(digits);
+    text
+}
+
+/// Whether a nonce of ours was sent to this address.
+pub fn was_sent_to(key: &[u8; 32], nonce: &str, to: IpAddr) -> bool {
+    let parts = nonce.split_at_checked(16);
+    parts.is_some_and(|(time, rest)| {
+        let theirs = rest.get(SEAL..).unwrap_or_default();
+        mark(key, time, to)
+            .as_bytes()
+            .ct_eq(theirs.as_bytes())
+            .into()
+    })
 }
 
 /// What a nonce is worth.
@@ -130,6 +155,12 @@ pub enum NonceState {
 /// Judges a nonce.
 pub fn judge_nonce(key: &[u8; 32], nonce: &str, now: Wall) -> NonceState {
     let Some((time, theirs)) = nonce.split_at_checked(16) else {
+        return NonceState::Forged;
+    };
+    let Some((theirs, _mark)) = theirs
+        .split_at_checked(SEAL)
+        .filter(|(_, mark)| mark.len() == MARK)
+    else {
         return NonceState::Forged;
     };
     let ours = seal(key, time);
@@ -365,6 +396,8 @@ impl Challenge {
 mod tests {
     use super::*;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
+
     /// RFC 7616 §3.9.1 with both hashes.
     #[test]
     fn the_proofs_of_rfc_7616_come_out() {
@@ -395,7 +428,7 @@ mod tests {
     fn our_client_convinces_our_server_and_a_wrong_password_does_not() {
         let (key, now) = ([7; 32], Wall(1_000_000));
         for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
-            let value = challenge("qaynar", &nonce(&key, now), algorithm, false);
+            let value = challenge("qaynar", &nonce(&key, now, HERE), algorithm, false);
             let theirs = Challenge::best([value.into()].into_iter()).unwrap();
             let text = theirs.answer("101", "secret", "REGISTER", "sip:qaynar", "abcd");
             let read = Authorization::parse(&text).unwrap();
@@ -409,11 +442,16 @@ mod tests {
     #[test]
     fn nonces_age_and_cannot_be_made_up() {
         let (key, now) = ([7; 32], Wall(1_000_000));
-        let ours = nonce(&key, now);
+        let ours = nonce(&key, now, HERE);
         let later = now + NONCE_LIFETIME + Duration::from_secs(1);
         assert_eq!(judge_nonce(&key, &ours, later), NonceState::Stale);
         assert_eq!(judge_nonce(&[8; 32], &ours, now), NonceState::Forged);
         assert_eq!(judge_nonce(&key, "ə", now), NonceState::Forged);
+        assert_eq!(judge_nonce(&key, &ours[..40], now), NonceState::Forged);
+        assert!(was_sent_to(&key, &ours, HERE));
+        let elsewhere = IpAddr::from([192, 0, 2, 10]);
+        assert!(!was_sent_to(&key, &ours, elsewhere));
+        assert_eq!(judge_nonce(&key, &ours, now), NonceState::Fresh);
     }
 
     #[test]
@@ -435,6 +473,7 @@ mod tests {
             let _ = Authorization::parse(&format!("Digest {text}"));
             let _ = Challenge::parse(&format!("Digest {text}"));
             let _ = judge_nonce(&[0; 32], &text, Wall(0));
+            let _ = was_sent_to(&[0; 32], &text, HERE);
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod refer;
 pub mod reliable;
 pub mod session_timer;
 pub mod sketch;
+pub mod source;
 pub mod stun;
 pub mod transaction;
 pub mod uri;

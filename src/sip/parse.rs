@@ -115,6 +115,17 @@ impl Framer {
             .any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
+    /// Whether [`Framer::pull`] would find something to read: it costs no more than looking for the end
+    /// of the headers, so whoever sends too much is not read at all.
+    pub fn has_head(&self) -> bool {
+        if self.lost || self.buffer.len() < self.needed {
+            return false;
+        }
+        let from = self.searched.saturating_sub(3);
+        let found = self.buffer.get(from..).and_then(end_of_head);
+        found.is_some() || self.buffer.len() > MAX_HEAD
+    }
+
     /// The next thing, if it is complete.
     pub fn pull(&mut self) -> Option<Framed> {
         if self.lost || self.buffer.len() < self.needed {
@@ -555,6 +566,22 @@ mod tests {
         framer.push(b"more");
         assert_eq!(framer.pull(), None);
         assert!(framer.buffer.is_empty(), "nothing is kept");
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_is_told_so_before_it_has_come_and_nothing_is_read_before_it_is_asked_for()
+     {
+        let mut framer = Framer::default();
+        assert!(!framer.has_head());
+        framer.push(&invite("Content-Length: 70000\r\n"));
+        assert!(!framer.has_head(), "the empty line is missing");
+        framer.push(b"\r\n");
+        assert!(framer.has_head());
+        let Some(Framed::Lost(lost)) = framer.pull() else {
+            panic!("a body of 70,000 octets is waited for");
+        };
+        assert_eq!(lost.fault.status(), 513);
+        assert!(lost.answerable.is_some() && !framer.has_head());
     }
 
     proptest::proptest! {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::bans::{self, BanRow};
 use super::bindings::{self, BindingRow};
 use super::journal::private_folder;
 use super::migrations;
@@ -214,6 +215,14 @@ impl Reader {
     /// The database cannot be read.
     pub fn bindings(&self) -> Result<Vec<BindingRow>, DatabaseError> {
         self.told(bindings::all(&self.connection))
+    }
+
+    /// Who was banned at last, bans that are over included.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn bans(&self) -> Result<Vec<BanRow>, DatabaseError> {
+        self.told(bans::all(&self.connection))
     }
 
     /// What operators were doing at last, and since when.

@@ -41,6 +41,13 @@ const STEPS: &[&str] = &[
     ",
     // 2: calls of operators to numbers outside.
     "ALTER TABLE calls ADD COLUMN direction TEXT NOT NULL DEFAULT 'in';",
+    // 3: guessers and scanners.
+    "
+    CREATE TABLE bans (
+        source TEXT NOT NULL, user TEXT NOT NULL, until INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (source, user)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

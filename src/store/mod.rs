@@ -4,6 +4,7 @@
 //! [`database`] follows the journal on a thread of its own. Nothing here ever stops a call: what goes
 //! wrong while the server runs is told to [`health`], and made good when the fault is gone.
 
+pub mod bans;
 pub mod bindings;
 pub mod calls;
 pub mod cursor;

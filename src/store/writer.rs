@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::bans::{self, BanRow};
 use super::bindings::{self, BindingRow};
 use super::cursor::{Cursor, Damage, Found};
 use super::database::{self, CHECKPOINT, Trouble};
@@ -40,7 +41,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// The longest wait before the next try: an outage that ends is noticed within it.
 const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 
-/// The most operators whose contacts wait to be written.
+/// The most operators whose contacts, and the most bans that wait to be written.
 const MAX_PENDING: usize = 10_000;
 
 type Opener = Box<dyn Fn(&Path) -> Result<Connection, Trouble> + Send>;
@@ -104,8 +105,29 @@ impl Writer {
         let shared = &self.owner.shared;
         let mut state = shared.lock();
         // Only registered operators get here, and beyond this many the phones register again anyway.
-        if state.pending.len() < MAX_PENDING || state.pending.contains_key(&operator) {
-            state.pending.insert(operator, contacts);
+        let waiting = &mut state.pending.bindings;
+        if waiting.len() < MAX_PENDING || waiting.contains_key(&operator) {
+            waiting.insert(operator, contacts);
+            drop(state);
+            shared.signal.ring();
+        }
+    }
+
+    /// Keeps a ban. Beyond as many as may wait, it holds until the next start alone.
+    pub fn ban(&self, ban: BanRow) {
+        self.change_ban((ban.source.clone(), ban.user.clone()), Some(ban));
+    }
+
+    /// Forgets a ban.
+    pub fn lift(&self, source: String, user: String) {
+        self.change_ban((source, user), None);
+    }
+
+    fn change_ban(&self, who: bans::Who, ban: Option<BanRow>) {
+        let shared = &self.owner.shared;
+        let mut state = shared.lock();
+        if state.pending.bans.len() < MAX_PENDING || state.pending.bans.contains_key(&who) {
+            state.pending.bans.insert(who, ban);
             drop(state);
             shared.signal.ring();
         }
@@ -126,7 +148,30 @@ struct Shared {
 #[derive(Default)]
 struct State {
     applied: u64,
-    pending: BTreeMap<OperatorId, Vec<BindingRow>>,
+    pending: Pending,
+}
+
+/// What is kept beside the journal, the latest of each.
+#[derive(Default)]
+struct Pending {
+    bindings: BTreeMap<OperatorId, Vec<BindingRow>>,
+    bans: BTreeMap<bans::Who, Option<BanRow>>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.bindings.is_empty() && self.bans.is_empty()
+    }
+
+    /// What could not be written waits again; what came in meanwhile is newer.
+    fn put_back(&mut self, older: Self) {
+        for (operator, contacts) in older.bindings {
+            self.bindings.entry(operator).or_insert(contacts);
+        }
+        for (who, ban) in older.bans {
+            self.bans.entry(who).or_insert(ban);
+        }
+    }
 }
 
 impl Shared {
@@ -218,11 +263,7 @@ impl Work {
         }
         let committed = self.commit(&mut place.connection, &batch, &pending);
         if let Err(fault) = committed {
-            let mut state = self.shared.lock();
-            for (operator, contacts) in pending {
-                // What came in meanwhile is newer.
-                state.pending.entry(operator).or_insert(contacts);
-            }
+            self.shared.lock().pending.put_back(pending);
             return Err(fault);
         }
         if let Some(last) = batch.last() {
@@ -268,7 +309,7 @@ impl Work {
         &mut self,
         connection: &mut Connection,
         batch: &[Numbered],
-        pending: &BTreeMap<OperatorId, Vec<BindingRow>>,
+        pending: &Pending,
     ) -> Result<(), Trouble> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut changed: BTreeMap<CallId, CallRecord> = BTreeMap::new();
@@ -287,8 +328,11 @@ impl Work {
         for record in changed.values() {
             rows::upsert(&transaction, record)?;
         }
-        for (operator, contacts) in pending {
+        for (operator, contacts) in &pending.bindings {
             bindings::replace(&transaction, operator, contacts)?;
+        }
+        for (who, ban) in &pending.bans {
+            bans::change(&transaction, who, ban.as_ref())?;
         }
         if let Some(last) = batch.last() {
             rows::set_meta(&transaction, CHECKPOINT, last.sequence)?;
@@ -582,9 +626,19 @@ mod tests {
         };
         writer.bindings("101".into(), vec![row("one"), row("two")]);
         writer.bindings("101".into(), vec![row("two")]);
+        let ban = |user: &str| BanRow {
+            source: "192.0.2.66".into(),
+            user: user.into(),
+            until: Wall(9),
+            body: "{}".into(),
+        };
+        writer.ban(ban("101"));
+        writer.ban(ban(""));
+        writer.lift("192.0.2.66".into(), "101".into());
         drop(writer);
         let reader = bench.reader();
         assert_eq!(reader.bindings().unwrap(), [row("two")]);
+        assert_eq!(reader.bans().unwrap(), [ban("")]);
         assert_eq!(
             reader.operator_states().unwrap(),
             [("101".into(), OperatorState::Paused, Wall(2))]

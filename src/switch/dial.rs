@@ -265,6 +265,7 @@ impl Switch {
             last
         } else {
             self.last_targets.insert(trunk.clone(), targets.clone());
+            self.tell_servers(trunk);
             targets
         };
         let targets = self.troubled.last(targets, now);

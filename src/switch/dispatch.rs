@@ -58,6 +58,9 @@ impl Switch {
         let Some(incoming) = keys(&request) else {
             return;
         };
+        if self.ignores(&request, &incoming, flow, now) {
+            return;
+        }
         let flow = self.way_back(&request, flow);
         let operator = match self.admit(&request, &incoming, flow, now) {
             Ok(operator) => operator,

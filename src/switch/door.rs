@@ -51,17 +51,20 @@ impl Switch {
         }
         match &request.method {
             Method::Invite if self.needs_proof(request, flow) => {
-                self.authenticate(request, Gate::Proxy, now).map(Some)
+                self.authenticate(request, flow, Gate::Proxy, now).map(Some)
             }
             Method::Invite => Ok(None),
             // §10.3 step 5: no address of record.
             Method::Register if matches!(request.headers.to(), Ok(to) if matches!(to.uri, Uri::Other(_))) => {
                 refuse(400)
             }
-            Method::Register => self.authenticate(request, Gate::Registrar, now).map(Some),
+            Method::Register => self
+                .authenticate(request, flow, Gate::Registrar, now)
+                .map(Some),
             Method::Subscribe => {
                 known_package(request)?;
-                self.authenticate(request, Gate::Registrar, now).map(Some)
+                self.authenticate(request, flow, Gate::Registrar, now)
+                    .map(Some)
             }
             _ => Err(Box::new(without_state(request))),
         }

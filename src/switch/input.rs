@@ -2,17 +2,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::dialplan::Plan;
 use crate::event::Event;
-use crate::ids::{CallId, OperatorId};
+use crate::ids::{CallId, OperatorId, TrunkName};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::locate;
 use crate::sip::message::Message;
 use crate::sip::parse::{Malformed, parse_datagram, parse_frame};
+use crate::sip::source::Source;
 
+use super::bans::Ban;
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
 use super::spending::PastCall;
@@ -107,6 +110,15 @@ pub enum Command {
     Bindings(Vec<(OperatorId, Binding)>),
     /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
     PastCalls(Vec<PastCall>),
+    /// Bans that a store kept; those that are over are left out.
+    Bans(Vec<Ban>),
+    /// Forget what a source did, or did under one name.
+    LiftBans {
+        /// Whose.
+        source: Source,
+        /// Under which name; `None`: all of it.
+        user: Option<String>,
+    },
     /// States of operators that a store kept.
     OperatorStates(crate::queue::Snapshot),
     /// This dialplan from now on; calls in progress finish on theirs.
@@ -152,6 +164,38 @@ pub enum Output {
         remote: SocketAddr,
         /// Who.
         host: String,
+    },
+    /// A trunk's servers are here: they are no strangers.
+    Servers {
+        /// Whose.
+        trunk: TrunkName,
+        /// Where DNS leads to.
+        servers: Vec<IpAddr>,
+    },
+    /// Hear nothing of this peer for a moment.
+    Slow {
+        /// By which way.
+        flow: Flow,
+        /// How long.
+        time: Duration,
+        /// Its whole address; else its connection alone.
+        whole: bool,
+    },
+    /// Somebody is banned: to be kept for the next start, and where it is a whole source, not to be heard.
+    Ban {
+        /// Who, and for how long.
+        ban: Ban,
+        /// The very address that did it.
+        address: IpAddr,
+        /// Whether the name is an operator's.
+        is_operator: bool,
+    },
+    /// That ban is over before its time.
+    Lift {
+        /// Of whom.
+        source: Source,
+        /// Under which name.
+        user: Option<String>,
     },
     /// An operator's contacts, to be kept for the next start.
     Bindings {

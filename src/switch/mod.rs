@@ -7,6 +7,7 @@
 
 mod answers;
 mod arrive;
+pub mod bans;
 mod calls;
 mod dial;
 mod dialogs;
@@ -15,6 +16,7 @@ mod door;
 mod early;
 mod errands;
 mod family;
+mod guard;
 mod info;
 pub mod input;
 mod keying;
@@ -35,6 +37,7 @@ mod refusing;
 mod refusals;
 mod register;
 mod rings;
+mod scanners;
 pub mod settings;
 mod silent;
 pub mod snapshot;
@@ -47,8 +50,10 @@ mod unfit;
 mod violations;
 mod ways;
 
+pub use bans::{Ban, BanSettings};
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
+pub use scanners::{Scanner, Scanners};
 pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk};
 pub use snapshot::CallSnapshot;
 pub use spending::PastCall;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use super::bans::Bans;
 use super::dial::{Dialling, Troubled};
+use super::guard::BanAlarm;
 use super::input::{Command, Counts, Input, Output};
 use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
@@ -70,6 +72,9 @@ pub struct Switch {
     pub(super) accounts: BTreeMap<OperatorId, Account>,
     pub(super) counts_of_nonces: NonceCounts,
     pub(super) wrong_proofs: Told,
+    /// Who guesses and scans.
+    pub(super) bans: Bans,
+    pub(super) ban_alarm: BanAlarm,
     pub(super) layer: Layer,
     pub(super) registrar: Registrar,
     pub(super) domain: Domain,
@@ -132,6 +137,8 @@ impl Switch {
             accounts: BTreeMap::new(),
             counts_of_nonces: NonceCounts::default(),
             wrong_proofs: Told::default(),
+            bans: Bans::default(),
+            ban_alarm: BanAlarm::default(),
             layer: Layer::default(),
             registrar: Registrar::default(),
             domain: Domain::default(),
@@ -303,6 +310,8 @@ impl Switch {
                 }
                 self.contacts_changed(changes, now);
             }
+            Command::Bans(bans) => self.restore_bans(bans, now),
+            Command::LiftBans { source, user } => self.lift_bans(source, user.as_deref(), now),
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));

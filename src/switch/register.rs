@@ -8,7 +8,7 @@ use crate::event::What;
 use crate::ids::OperatorId;
 use crate::registrar::{Update, UpdateFault};
 use crate::sip::digest::{self, Algorithm, Authorization, NonceState};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Name, Request, Response};
 use crate::sip::transaction::layer::ServerId;
 use crate::time::{Instant, Now};
@@ -69,6 +69,7 @@ impl Switch {
     pub(super) fn authenticate(
         &mut self,
         request: &Request,
+        flow: Flow,
         gate: Gate,
         now: Now,
     ) -> Result<OperatorId, Box<Response>> {
@@ -81,17 +82,23 @@ impl Switch {
         let proof = proofs
             .filter_map(|text| Authorization::parse(&text))
             .find(ours);
+        let challenge = |stale| Err(Box::new(self.challenge(request, flow, gate, stale, now)));
         let Some(proof) = proof else {
-            return Err(Box::new(self.challenge(request, gate, false, now)));
+            let refusal = challenge(false);
+            self.asked_for(request, flow, now);
+            return refusal;
         };
         match digest::judge_nonce(&self.nonce_key, &proof.nonce, now.wall) {
             NonceState::Fresh => {}
-            NonceState::Stale => return Err(Box::new(self.challenge(request, gate, true, now))),
-            NonceState::Forged => return Err(Box::new(self.challenge(request, gate, false, now))),
+            NonceState::Stale => return challenge(true),
+            NonceState::Forged => return challenge(false),
         }
         // RFC 7616 §3.4.6: a proof for another target is a bad request, whoever sent it.
         if !proof.is_for(&request.uri, &self.settings.domain) {
             return Err(Box::new(Response::to(request, 400)));
+        }
+        if self.refuses_proof(&proof.user, flow, now) {
+            return Err(Box::new(Response::to(request, 403)));
         }
         let operator = OperatorId(proof.user.clone());
         let account = self.accounts.get(&operator);
@@ -105,11 +112,16 @@ impl Switch {
         if !fits || account.is_none() {
             let known = account.is_some().then_some(&operator);
             self.digest_failed(known, now);
-            return Err(Box::new(self.challenge(request, gate, false, now)));
+            let refusal = self.challenge(request, flow, gate, false, now);
+            let heard = flow.transport != Transport::Udp
+                || digest::was_sent_to(&self.nonce_key, &proof.nonce, flow.remote.ip());
+            self.wrong_proof(&proof.user, flow, heard, now);
+            return Err(Box::new(refusal));
         }
         if !self.counts_of_nonces.take(&proof) {
-            return Err(Box::new(self.challenge(request, gate, true, now)));
+            return Err(Box::new(self.challenge(request, flow, gate, true, now)));
         }
+        self.right_proof(&proof.user, request, flow, now);
         Ok(operator)
     }
 
@@ -126,9 +138,16 @@ impl Switch {
         }
     }
 
-    fn challenge(&self, request: &Request, gate: Gate, stale: bool, now: Now) -> Response {
+    fn challenge(
+        &self,
+        request: &Request,
+        flow: Flow,
+        gate: Gate,
+        stale: bool,
+        now: Now,
+    ) -> Response {
         let (status, name) = gate.asks();
-        let nonce = digest::nonce(&self.nonce_key, now.wall);
+        let nonce = digest::nonce(&self.nonce_key, now.wall, flow.remote.ip());
         let mut response = Response::to(request, status);
         let agent = request.headers.text(Name::UserAgent).unwrap_or_default();
         let is_confused = CONFUSED_BY_TWO.iter().any(|one| agent.starts_with(one));

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use super::bans::BanSettings;
 pub use super::keying::SrtpSettings;
 pub use super::trunks::settings::{DidFrom, Limits, NumberFormat, Trunk};
 use crate::ids::{OperatorId, TrunkName};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// Whose audio is encrypted.
     pub srtp: SrtpSettings,
+    /// When guessers and scanners are slowed and banned.
+    pub bans: BanSettings,
     /// Audio in the clear of a phone behind a NAT may come from an address that nobody named.
     pub early_strangers: bool,
 }
@@ -176,6 +179,7 @@ impl Settings {
             max_calls: 10,
             srtp: SrtpSettings::default(),
             early_strangers: false,
+            bans: Default::default(),
         }
     }
 }

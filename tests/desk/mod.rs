@@ -50,6 +50,7 @@ pub(crate) fn settings() -> Settings {
         digest: vec![Algorithm::Sha256, Algorithm::Md5],
         srtp: Default::default(),
         early_strangers: false,
+        bans: Default::default(),
         codes: FeatureCodes::default(),
         max_calls: 100,
     }
@@ -75,6 +76,8 @@ pub(crate) struct Desk {
     pub(crate) sent: Vec<(Flow, Message)>,
     /// Questions to DNS.
     pub(crate) questions: Vec<(u64, Question)>,
+    /// What the shell shall do against guessers and scanners.
+    pub(crate) guarded: Vec<Output>,
     /// All that happened and was not picked up.
     pub(crate) events: Vec<Event>,
     /// What was to be played last: on which leg, and which.
@@ -96,6 +99,7 @@ impl Desk {
             now,
             sent: Vec::new(),
             questions: Vec::new(),
+            guarded: Vec::new(),
             events: Vec::new(),
             playing: None,
             snapshots: BTreeMap::new(),
@@ -196,6 +200,9 @@ impl Desk {
                 }
                 Output::Resolve { question, ask } => self.questions.push((question, ask)),
                 Output::Event(event) => self.events.push(event),
+                guard @ (Output::Slow { .. } | Output::Ban { .. } | Output::Lift { .. }) => {
+                    self.guarded.push(guard);
+                }
                 Output::Snapshot { call, snapshot } => {
                     self.snapshots.insert(call, snapshot);
                 }

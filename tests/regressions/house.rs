@@ -92,6 +92,7 @@ pub(crate) fn settings() -> Settings {
         max_calls: 10,
         srtp: Default::default(),
         early_strangers: false,
+        bans: Default::default(),
     }
 }
 

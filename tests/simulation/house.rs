@@ -115,6 +115,7 @@ pub(crate) fn settings() -> Settings {
         max_calls: 200,
         srtp: Default::default(),
         early_strangers: false,
+        bans: Default::default(),
     }
 }
 

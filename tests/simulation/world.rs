@@ -414,6 +414,10 @@ impl World {
                 }
                 Output::Resolve { .. }
                 | Output::Expect { .. }
+                | Output::Servers { .. }
+                | Output::Slow { .. }
+                | Output::Ban { .. }
+                | Output::Lift { .. }
                 | Output::Event(_)
                 | Output::Snapshot { .. } => {}
             }
@@ -610,6 +614,7 @@ impl World {
         self.note(|| "the process starts again".to_owned());
         let states = self.switch.operator_states(self.now());
         let states = serde_json::to_string(&states).expect("states are plain data");
+        let bans = serde_json::to_string(&self.switch.bans(self.now())).expect("plain data");
         self.boot = self.at;
         self.down = false;
         self.generation += 1;
@@ -627,6 +632,7 @@ impl World {
         let kept = serde_json::to_string(&kept).expect("bindings are plain data");
         let commands = [
             Command::Bindings(serde_json::from_str(&kept).expect("what was written")),
+            Command::Bans(serde_json::from_str(&bans).expect("what was written")),
             Command::OperatorStates(serde_json::from_str(&states).expect("what was written")),
             Command::PastCalls(self.books.past_calls()),
         ];

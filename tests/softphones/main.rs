@@ -26,6 +26,7 @@ mod tap;
 mod tone;
 
 mod browsers;
+mod abuse;
 mod calls;
 mod carriers;
 mod codes;

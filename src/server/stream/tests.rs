@@ -26,14 +26,6 @@ fn a_dead_connection_is_reported_and_the_peers_port_is_not_dialled() {
     });
 }
 
-#[test]
-fn one_ipv6_customer_is_one_peer() {
-    let network = |text: &str| network(text.parse().unwrap());
-    assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
-    assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-    assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-}
-
 fn strangers() -> Known {
     Known::new(|_| false)
 }

@@ -187,6 +187,7 @@ async fn read_all(
             continue;
         }
         signs.spoke.store(true, Ordering::Relaxed);
+        streams.pass(flow, signs).await;
         if !streams
             .known
             .lets_in(flow.remote, bytes.len(), &streams.inputs)

@@ -1,6 +1,7 @@
 //! Where a trunk's servers are, for what we ask of it outside calls (RFC 3263).
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use rand_chacha::rand_core::RngCore;
 
@@ -91,11 +92,36 @@ impl Switch {
             if !targets.is_empty() {
                 line.targets = targets;
             }
+            let trunk = self.settings.trunks.get(at);
+            if let Some(trunk) = trunk.map(|trunk| trunk.name.clone()) {
+                self.tell_servers(&trunk);
+            }
             return self.found_servers(at, now);
         }
         for question in further {
             self.ask_servers(at, question, now);
         }
+    }
+
+    /// The shell shall know them, wherever DNS leads.
+    pub(in crate::switch) fn tell_servers(&mut self, trunk: &TrunkName) {
+        let lines = self.settings.trunks.iter().zip(&self.lines.lines);
+        let line = lines.filter(|(one, _)| one.name == *trunk);
+        let line = line.flat_map(|(_, line)| &line.targets);
+        let called = self.last_targets.get(trunk).into_iter().flatten();
+        let servers = line.chain(called).map(|target| target.remote.ip());
+        let servers = servers.collect();
+        self.outputs.push_back(Output::Servers {
+            trunk: trunk.clone(),
+            servers,
+        });
+    }
+
+    /// Whether a trunk's servers were found there, for its calls or for ours.
+    pub(in crate::switch) fn is_server_of_trunk(&self, ip: IpAddr) -> bool {
+        let lines = self.lines.lines.iter().flat_map(|line| &line.targets);
+        let mut all = lines.chain(self.last_targets.values().flatten());
+        all.any(|target| target.remote.ip() == ip)
     }
 
     fn found_servers(&mut self, at: usize, now: Now) {
