@@ -25,15 +25,15 @@ mod sipp;
 mod tap;
 mod tone;
 
-mod browsers;
 mod abuse;
+mod browsers;
 mod calls;
 mod carriers;
 mod codes;
 mod edge;
 mod extensions;
-mod flows;
 mod failover;
+mod flows;
 mod keys;
 mod leaving;
 mod media;
