@@ -66,6 +66,11 @@ pub enum What {
         /// Which.
         queue: QueueName,
     },
+    /// Nobody rings for the waiting caller; told when that begins.
+    Waits {
+        /// The queue's decision, for people.
+        reason: String,
+    },
     /// The caller left the queue without an operator.
     LeftQueue {
         /// Which.
@@ -308,6 +313,8 @@ pub enum OperatorState {
     Ringing,
     /// In a call.
     Talking,
+    /// In a call, with the caller on hold.
+    OnHold,
     /// After a call, for a set time.
     WrapUp,
     /// On shift, does not want calls.
@@ -446,6 +453,7 @@ mod tests {
                 language: Language::Ru,
             },
             What::Queued { queue: queue() },
+            What::Waits { reason: reason() },
             What::LeftQueue {
                 queue: queue(),
                 reason: reason(),
@@ -573,6 +581,7 @@ mod tests {
             What::Dialling { .. } => 21,
             What::DialFailed { .. } => 22,
             What::Refused { .. } => 23,
+            What::Waits { .. } => 25,
         }
     }
 

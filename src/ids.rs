@@ -114,6 +114,10 @@ name! {
     QueueName
 }
 name! {
+    /// What an operator can: a language (`ru`) or a field (`psychology`), a word of the dialplan.
+    Skill
+}
+name! {
     /// A trunk of the configuration; `loopback` where none is configured.
     TrunkName
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use qaynar::event::{OperatorState, RingEnd};
 use qaynar::ids::{CallId, OperatorId};
-use qaynar::queue::{Action, Announcement, ClaimId, Domain, Input, QueueSettings};
+use qaynar::queue::{Action, Announcement, ClaimId, Domain, Input, Joining, QueueSettings, Wants};
 use qaynar::time::{Instant, Now, Wall};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -77,13 +77,14 @@ impl Exchange {
     fn join(&mut self, call: u64) {
         let joined = now(self.at).wall;
         let queue = "children".into();
-        self.tell(Input::Joined {
+        self.tell(Input::Joined(Joining {
             call: CallId(call),
             queue,
             joined,
             bonus: Duration::ZERO,
+            wants: Wants::default(),
             settings: Arc::clone(&self.settings),
-        });
+        }));
     }
 
     /// Rings since the last question: call, operator, claim.
@@ -342,7 +343,7 @@ fn a_caller_whose_queue_the_live_plan_no_longer_has_is_served_all_the_same() {
 #[test]
 fn nobody_is_on_shift_while_the_only_operator_is_paused() {
     let mut exchange = Exchange::new(1, QueueSettings::default());
-    exchange.tell(Input::Pause(operator(1)));
+    exchange.tell(Input::Pause(operator(1), "lunch".into()));
     assert_eq!(exchange.domain.on_shift(), 0);
     exchange.join(1);
     let told = Action::NobodyOnShift { call: CallId(1) };
@@ -364,18 +365,19 @@ fn an_operator_who_is_removed_while_talking_finishes_the_call() {
 #[test]
 fn a_caller_keeps_the_place_of_the_first_joining() {
     let mut exchange = Exchange::new(1, QueueSettings::default());
-    exchange.tell(Input::Pause(operator(1)));
+    exchange.tell(Input::Pause(operator(1), "lunch".into()));
     exchange.join(1);
     exchange.at += 10;
     let joined = now(exchange.at - 60).wall;
     let queue = "children".into();
-    exchange.tell(Input::Joined {
+    exchange.tell(Input::Joined(Joining {
         call: CallId(2),
         queue,
         joined,
         bonus: Duration::ZERO,
+        wants: Wants::default(),
         settings: Arc::clone(&exchange.settings),
-    });
+    }));
     assert_eq!(exchange.domain.position(CallId(2)), 1);
     assert_eq!(exchange.domain.position(CallId(1)), 2);
 }
@@ -383,7 +385,7 @@ fn a_caller_keeps_the_place_of_the_first_joining() {
 #[test]
 fn operators_states_survive_a_restart() {
     let mut exchange = Exchange::new(3, QueueSettings::default());
-    exchange.tell(Input::Pause(operator(2)));
+    exchange.tell(Input::Pause(operator(2), "lunch".into()));
     exchange.tell(Input::LogOut(operator(3)));
     let snapshot = exchange.domain.snapshot(now(exchange.at));
     let mut after = Exchange::new(0, QueueSettings::default());

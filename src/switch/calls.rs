@@ -8,7 +8,7 @@ use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::queue::{Announcement, Input};
+use crate::queue::{Announcement, Input, Joining, Wants};
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -105,14 +105,15 @@ impl Switch {
         if speaking.is_none() {
             self.wait_with_music(id);
         }
-        let input = Input::Joined {
+        let joining = Joining {
             call: id,
             queue,
             joined,
             bonus: std::time::Duration::ZERO,
+            wants: Wants::default(),
             settings: settings.unwrap_or_default().into(),
         };
-        self.tell_queue(input, now);
+        self.tell_queue(Input::Joined(joining), now);
     }
 
     fn stage(&mut self, id: CallId, stage: Stage) {
@@ -250,6 +251,7 @@ impl Switch {
         let (queue, joined) = (queue.clone(), *joined);
         let said = match what {
             Announcement::Position(position) => Said::Position(position),
+            Announcement::Estimate(_) => return,
             Announcement::Comfort => {
                 let settings = call.plan.queues.get(&queue);
                 let comfort = settings.and_then(|settings| settings.comfort.as_ref());

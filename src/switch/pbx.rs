@@ -22,7 +22,7 @@ use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media;
-use crate::queue::{ClaimId, Domain, QueueSettings};
+use crate::queue::{ClaimId, Domain, Member, QueueSettings};
 use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::ConnectionId;
@@ -500,7 +500,10 @@ pub(super) fn queue_settings(queue: &crate::dialplan::plan::Queue) -> QueueSetti
     QueueSettings {
         ring_for: queue.ring_for,
         wrap_up: queue.wrap_up,
-        operators: queue.operators.clone(),
+        members: queue
+            .operators
+            .as_ref()
+            .map(|all| all.iter().cloned().map(Member::new).collect()),
         comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
         position: queue.say_position,
         thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),

@@ -69,6 +69,8 @@ impl Switch {
             } => {
                 self.stop_rings(call, Some(claim), &why, now);
             }
+            Action::Waits { call, reason } => self.emit(Some(call), What::Waits { reason }, now),
+            Action::Full { call } => self.leave_queue(call, None, "the line is full", now),
             Action::Announce { call, what } => self.announce(call, what),
             Action::Threshold { call, index } => {
                 let path = self.calls.get(&call).and_then(|call| {
@@ -96,7 +98,6 @@ impl Switch {
                 state,
                 reason,
             } => {
-                let reason = reason.to_owned();
                 self.emit(
                     None,
                     What::Operator {
