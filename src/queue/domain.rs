@@ -491,18 +491,13 @@ impl Domain {
 
     /// Lets the timers fire whose time has come.
     pub fn handle_timeout(&mut self, now: Now) {
-        let mut fired = false;
+        let (mut fired, mut watch) = (false, false);
         while let Some(timer) = self.timers.pop_due(now.at) {
-            fired = true;
+            fired |= timer != Timer::Watch;
             match timer {
                 Timer::Operator(id) => self.operator_due(&id, now),
                 Timer::Caller(call) => self.caller_due(call, now),
-                Timer::Watch => {
-                    self.look_for_forgotten(now);
-                    if self.line.has_unclaimed() {
-                        self.timers.set(Timer::Watch, now.at + WATCH);
-                    }
-                }
+                Timer::Watch => watch = true,
                 Timer::Grace => {
                     let all: Vec<CallId> = self.line.callers().map(|(call, _)| *call).collect();
                     for call in all {
@@ -513,9 +508,11 @@ impl Domain {
                 }
             }
         }
-        if fired {
-            self.match_all(now);
-            self.tell_waits(now);
+        if watch && !fired {
+            self.look_for_forgotten(now);
+        }
+        if fired || watch {
+            self.settle(now);
         }
     }
 

@@ -163,7 +163,8 @@ impl Domain {
         }
     }
 
-    /// The matcher runs after every change; should one be missed, this finds it.
+    /// The matcher runs after every change; should one be missed, this finds it: to be asked when nothing
+    /// else has changed.
     pub(super) fn look_for_forgotten(&mut self, now: Now) {
         let heads = self.line.heads();
         let forgotten = heads
