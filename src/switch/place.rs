@@ -183,7 +183,7 @@ impl Switch {
             partner: None,
             rings: std::collections::BTreeSet::new(),
             operator: None,
-            best_refusal: None,
+            rung: Vec::new(),
             transfer: None,
             hops: hops.unwrap_or(MAX_FORWARDS),
             outgoing: Some(Outgoing {

@@ -269,7 +269,7 @@ impl Switch {
             partner: None,
             rings: std::collections::BTreeSet::new(),
             operator: None,
-            best_refusal: None,
+            rung: Vec::new(),
             transfer: None,
             outgoing: snapshot.outgoing,
             hops: snapshot.hops,

@@ -83,7 +83,11 @@ impl Switch {
             return self.notify(asked, 488, now);
         }
         let talker = self.calls.get(&call).and_then(|one| one.operator.clone());
-        let colleague = self.calls.get(&other).and_then(|one| one.operator.clone());
+        let colleague = self.calls.get(&other).and_then(|one| {
+            let rings = one.rung.first();
+            let rings = rings.map(|rung| (rung.operator.clone(), Some(rung.claim)));
+            one.operator.clone().or(rings)
+        });
         let (Some((operator, _)), Some((to, claim))) = (talker, colleague) else {
             return self.notify(asked, 480, now);
         };
@@ -130,7 +134,10 @@ impl Switch {
             return;
         };
         let (partner, operator) = (one.partner.take(), one.operator.take());
-        let rings = std::mem::take(&mut one.rings);
+        let (rings, rung) = (
+            std::mem::take(&mut one.rings),
+            std::mem::take(&mut one.rung),
+        );
         let until = match one.stage {
             Stage::Ringing { until } => Some(until),
             _ => None,
@@ -145,8 +152,7 @@ impl Switch {
             return;
         };
         one.operator = operator;
-        one.rings = rings;
-        one.best_refusal = None;
+        (one.rings, one.rung) = (rings, rung);
         match (partner, until) {
             (Some(leg), _) => {
                 one.partner = Some(leg);
