@@ -101,10 +101,12 @@ impl Domain {
         if choice.level > 1 {
             reason.push_str(&format!("; level {}", choice.level));
         }
-        let wishes = waiting.wants.required.len() + waiting.wants.preferred.len();
-        if wishes > 0 {
-            let met = wishes.saturating_sub(choice.missing);
-            reason.push_str(&format!("; can {met} of {wishes} that are wanted"));
+        let met = self
+            .roster
+            .skills(id)
+            .map(|skills| waiting.wants.met(skills));
+        if let Some(met) = met.filter(|met| !met.is_empty()) {
+            reason.push_str(&format!("; can {}", met.join(" and ")));
         }
         if !waiting.rings.is_empty() {
             reason.push_str(&format!("; beside {} who ring", waiting.rings.len()));

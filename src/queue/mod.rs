@@ -10,15 +10,16 @@ pub mod line;
 mod matcher;
 pub mod operator;
 mod pace;
+mod restore;
 mod roster;
 pub mod rule;
 pub mod settings;
 pub mod wants;
 
+pub use crate::ids::Rule;
 pub use domain::Domain;
 pub use input::{Action, Announcement, Input};
 pub use line::Joining;
 pub use operator::{ClaimId, OperatorSnapshot, Snapshot};
-pub use rule::Rule;
 pub use settings::{Member, QueueSettings, RingStep};
 pub use wants::{Required, Skills, Wants};

@@ -69,8 +69,6 @@ pub(super) struct Choice {
     pub(super) level: u8,
     /// Knows the caller.
     pub(super) known: bool,
-    /// Wishes that stay open.
-    pub(super) missing: usize,
 }
 
 impl Served {
@@ -336,12 +334,11 @@ impl Roster {
                 }
             }
         }
-        let (missing, rank) = best?;
+        let (_, rank) = best?;
         Some(Choice {
             operator: rank.2.clone(),
             level: rank.0,
             known: false,
-            missing,
         })
     }
 
@@ -356,7 +353,6 @@ impl Roster {
             operator: rank.2,
             level: rank.0,
             known: true,
-            missing: ask.wants.missing(skills),
         })
     }
 }

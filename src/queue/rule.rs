@@ -1,10 +1,8 @@
 //! Whom to ring: policy, apart from the mechanism.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use crate::ids::Rule;
 use crate::time::{Now, Wall};
 
 /// What a rule may know of a free operator.
@@ -31,81 +29,30 @@ pub trait Strategy {
     /// The key of an operator. It may change only with the operator's facts, never with time alone.
     fn key(&self, of: &Facts) -> i64;
 
-    /// The rule's name, as the dialplan writes it and as each decision records it.
-    fn name(&self) -> &'static str;
-
     /// The figure that decided, for people: `idle for 4 s`.
     fn figure(&self, of: &Facts, now: Now) -> String;
 }
 
-/// The rules that a dialplan can name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// Whoever has been without a call for longest.
-    #[default]
-    LongestIdle,
-    /// All who are free together.
-    RingAll,
-    /// In turn: whose last ring is longest ago.
-    RoundRobin,
-    /// Whoever answered the fewest calls today.
-    FewestCalls,
-    /// Whoever talked least today.
-    LeastTalk,
-    /// By lot, in proportion to the weights.
-    WeightedRandom,
-    /// In the order of the queue's list.
-    Linear,
-}
-
-impl Rule {
-    /// All, in the order of the manual.
-    pub const ALL: [Self; 7] = [
-        Self::LongestIdle,
-        Self::RingAll,
-        Self::RoundRobin,
-        Self::FewestCalls,
-        Self::LeastTalk,
-        Self::WeightedRandom,
-        Self::Linear,
-    ];
-
-    /// The rule of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rule| rule.name() == name)
-    }
-
-    fn strategy(self) -> &'static dyn Strategy {
-        match self {
-            Self::LongestIdle => &LongestIdle,
-            Self::RingAll => &RingAll,
-            Self::RoundRobin => &RoundRobin,
-            Self::FewestCalls => &FewestCalls,
-            Self::LeastTalk => &LeastTalk,
-            Self::WeightedRandom => &WeightedRandom,
-            Self::Linear => &Linear,
-        }
+/// How a rule decides.
+fn strategy(rule: Rule) -> &'static dyn Strategy {
+    match rule {
+        Rule::LongestIdle => &LongestIdle,
+        Rule::RingAll => &RingAll,
+        Rule::RoundRobin => &RoundRobin,
+        Rule::FewestCalls => &FewestCalls,
+        Rule::LeastTalk => &LeastTalk,
+        Rule::WeightedRandom => &WeightedRandom,
+        Rule::Linear => &Linear,
     }
 }
 
 impl Strategy for Rule {
     fn key(&self, of: &Facts) -> i64 {
-        self.strategy().key(of)
-    }
-
-    fn name(&self) -> &'static str {
-        self.strategy().name()
+        strategy(*self).key(of)
     }
 
     fn figure(&self, of: &Facts, now: Now) -> String {
-        self.strategy().figure(of, now)
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        strategy(*self).figure(of, now)
     }
 }
 
@@ -118,10 +65,6 @@ struct LongestIdle;
 impl Strategy for LongestIdle {
     fn key(&self, of: &Facts) -> i64 {
         of.idle_since.0
-    }
-
-    fn name(&self) -> &'static str {
-        "longest idle"
     }
 
     fn figure(&self, of: &Facts, now: Now) -> String {
@@ -137,10 +80,6 @@ impl Strategy for RingAll {
         of.idle_since.0
     }
 
-    fn name(&self) -> &'static str {
-        "ring all"
-    }
-
     fn figure(&self, of: &Facts, now: Now) -> String {
         idle(of, now)
     }
@@ -151,10 +90,6 @@ struct RoundRobin;
 impl Strategy for RoundRobin {
     fn key(&self, of: &Facts) -> i64 {
         i64::try_from(of.last_ring).unwrap_or(i64::MAX)
-    }
-
-    fn name(&self) -> &'static str {
-        "round robin"
     }
 
     fn figure(&self, of: &Facts, _: Now) -> String {
@@ -172,10 +107,6 @@ impl Strategy for FewestCalls {
         i64::from(of.calls)
     }
 
-    fn name(&self) -> &'static str {
-        "fewest calls"
-    }
-
     fn figure(&self, of: &Facts, _: Now) -> String {
         format!("{} calls today", of.calls)
     }
@@ -186,10 +117,6 @@ struct LeastTalk;
 impl Strategy for LeastTalk {
     fn key(&self, of: &Facts) -> i64 {
         i64::try_from(of.talked.as_micros()).unwrap_or(i64::MAX)
-    }
-
-    fn name(&self) -> &'static str {
-        "least talk"
     }
 
     fn figure(&self, of: &Facts, _: Now) -> String {
@@ -209,10 +136,6 @@ impl Strategy for WeightedRandom {
         (waits * 1e12) as i64
     }
 
-    fn name(&self) -> &'static str {
-        "weighted random"
-    }
-
     fn figure(&self, of: &Facts, _: Now) -> String {
         format!("drawn with weight {}", of.weight)
     }
@@ -223,10 +146,6 @@ struct Linear;
 impl Strategy for Linear {
     fn key(&self, of: &Facts) -> i64 {
         i64::from(of.place)
-    }
-
-    fn name(&self) -> &'static str {
-        "linear"
     }
 
     fn figure(&self, of: &Facts, _: Now) -> String {
@@ -250,14 +169,6 @@ mod tests {
             weight,
             draw,
         }
-    }
-
-    #[test]
-    fn every_rule_is_found_by_its_name() {
-        for rule in Rule::ALL {
-            assert_eq!(Rule::named(rule.name()), Some(rule));
-        }
-        assert_eq!(Rule::named("loudest"), None);
     }
 
     #[test]

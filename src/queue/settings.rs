@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::Rule;
-use crate::ids::OperatorId;
+use crate::ids::{OperatorId, Rule};
 
 /// How a queue behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

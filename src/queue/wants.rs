@@ -40,6 +40,14 @@ impl Wants {
         required.map(|one| one.skill.clone()).collect()
     }
 
+    /// The caller's wishes that somebody with these skills meets.
+    pub(super) fn met<'a>(&'a self, skills: &Skills) -> Vec<&'a str> {
+        let all = self.required.iter().map(|one| &one.skill);
+        let all = all.chain(&self.preferred);
+        let met = all.filter(|skill| skills.contains(*skill));
+        met.map(Skill::as_str).collect()
+    }
+
     /// How many of the caller's wishes somebody with these skills leaves open.
     pub(super) fn missing(&self, skills: &Skills) -> usize {
         let wished = self.required.iter().map(|one| &one.skill);

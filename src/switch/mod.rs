@@ -19,6 +19,7 @@ mod info;
 pub mod input;
 mod keying;
 mod legs;
+mod lines;
 mod mailbox;
 mod outbound;
 mod outgoing;

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::dial::{Dialling, Troubled};
 use super::input::{Command, Counts, Input, Output};
+use super::lines::queue_settings;
 use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::ports::PortPool;
@@ -22,7 +23,7 @@ use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media;
-use crate::queue::{ClaimId, Domain, Member, QueueSettings};
+use crate::queue::{ClaimId, Domain};
 use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::ConnectionId;
@@ -355,6 +356,8 @@ impl Switch {
             .map(|(name, queue)| (name.clone(), queue_settings(queue)))
             .collect();
         self.tell_queue(crate::queue::Input::Queues(queues), now);
+        let skills = self.plan.skills.clone();
+        self.tell_queue(crate::queue::Input::Skills(skills), now);
     }
 
     pub(super) fn tell_queue(&mut self, input: crate::queue::Input, now: Now) {
@@ -493,20 +496,4 @@ fn is_ask(pending: &Pending) -> bool {
         pending.purpose,
         Purpose::Ask(_) | Purpose::Qualify(_) | Purpose::Summary(_)
     )
-}
-
-/// What the queue needs to know of the dialplan's.
-pub(super) fn queue_settings(queue: &crate::dialplan::plan::Queue) -> QueueSettings {
-    QueueSettings {
-        ring_for: queue.ring_for,
-        wrap_up: queue.wrap_up,
-        members: queue
-            .operators
-            .as_ref()
-            .map(|all| all.iter().cloned().map(Member::new).collect()),
-        comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
-        position: queue.say_position,
-        thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
-        ..QueueSettings::default()
-    }
 }

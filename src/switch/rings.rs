@@ -9,7 +9,7 @@ use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Progress, Rung, Stage};
 use crate::event::{RingEnd, Side, What};
-use crate::ids::{CallId, LegId, OperatorId, TrunkName};
+use crate::ids::{CallId, LegId, OperatorId, PathName, TrunkName};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
@@ -70,7 +70,10 @@ impl Switch {
                 self.stop_rings(call, Some(claim), &why, now);
             }
             Action::Waits { call, reason } => self.emit(Some(call), What::Waits { reason }, now),
-            Action::Full { call } => self.leave_queue(call, None, "the line is full", now),
+            Action::Full { call } => {
+                let path = self.path_if_full(call);
+                self.leave_queue(call, path.as_ref(), "the line is full", now);
+            }
             Action::Announce { call, what } => self.announce(call, what),
             Action::Threshold { call, index } => {
                 let path = self.calls.get(&call).and_then(|call| {
@@ -110,6 +113,15 @@ impl Switch {
             }
             Action::Alarm { kind, text } => self.alarm(None, kind, text, now),
         }
+    }
+
+    fn path_if_full(&self, call: CallId) -> Option<PathName> {
+        let call = self.calls.get(&call)?;
+        let Stage::Waiting { queue, .. } = &call.stage else {
+            return None;
+        };
+        let full = call.plan.queues.get(queue)?.full.as_ref()?;
+        Some(full.go.clone())
     }
 
     /// All phones of an operator ring together; `false`: none can.
