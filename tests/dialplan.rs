@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use qaynar::dialplan::plan::{Ends, Plan};
 use qaynar::dialplan::route::{Assumed, route};
+use qaynar::dialplan::load::moment_of;
 use qaynar::dialplan::{Catalogue, Fault, expect, load};
 use qaynar::ids::{Language, Rule};
 use qaynar::store::plans;
@@ -179,6 +180,18 @@ fn mistakes_in_a_queue_have_their_line_and_a_remedy() {
             "queue = 'children', needs = 'ru', needs_for = '20s', prefers = 'legal'"
         ))
         .is_ok()
+    );
+}
+
+#[test]
+fn a_day_ends_at_midnight_in_baku() {
+    let plan = shipped();
+    let moment = |text| moment_of(text, &plan).unwrap();
+    let next = plan.midnight_after(moment("2026-11-24T23:59:59"));
+    assert_eq!(next, Some(moment("2026-11-25T00:00:00")));
+    assert_eq!(
+        plan.midnight_after(next.unwrap()),
+        Some(moment("2026-11-26T00:00:00"))
     );
 }
 

@@ -48,6 +48,15 @@ impl Plan {
         self.numbers.contains(number)
     }
 
+    /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.
+    pub fn midnight_after(&self, moment: Wall) -> Option<Wall> {
+        let moment = jiff::Timestamp::from_microsecond(moment.0).ok()?;
+        let next = self.zone.to_datetime(moment).date().tomorrow().ok()?;
+        let midnight = self.zone.to_ambiguous_zoned_datetime(next.at(0, 0, 0, 0));
+        let midnight = midnight.compatible().ok()?.timestamp();
+        Some(Wall(midnight.as_microsecond()))
+    }
+
     /// The language of a caller who pressed nothing.
     pub fn first_language(&self) -> Language {
         self.languages.first().copied().unwrap_or(Language::Az)

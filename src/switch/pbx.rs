@@ -55,6 +55,8 @@ pub(super) enum Timer {
     Trunk(TrunkTimer),
     /// Phones behind a NAT.
     Pinholes,
+    /// A new day of the helpline.
+    Midnight,
 }
 
 /// The exchange.
@@ -113,6 +115,7 @@ impl Switch {
         let mut random = ChaCha20Rng::from_seed(seed);
         let mut nonce_key = [0; 32];
         random.fill_bytes(&mut nonce_key);
+        let lots = random.next_u64();
         let (first, last) = settings.media_ports;
         let mut switch = Self {
             ports: PortPool::new(first, last).beginning_at(random.next_u32()),
@@ -125,7 +128,7 @@ impl Switch {
             wrong_proofs: Told::default(),
             layer: Layer::default(),
             registrar: Registrar::default(),
-            domain: Domain::default(),
+            domain: Domain::new(lots),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             dialogs: BTreeMap::new(),
@@ -158,6 +161,7 @@ impl Switch {
             now,
         );
         switch.configure_queues(now);
+        switch.await_midnight(now);
         switch.begin_trunks(now);
         switch
     }
@@ -203,6 +207,10 @@ impl Switch {
                 Timer::Unheard(leg) => self.dial_unheard(leg, now),
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
+                Timer::Midnight => {
+                    self.tell_queue(crate::queue::Input::NewDay, now);
+                    self.await_midnight(now);
+                }
             }
         }
         self.settle(now);
@@ -358,6 +366,13 @@ impl Switch {
         self.tell_queue(crate::queue::Input::Queues(queues), now);
         let skills = self.plan.skills.clone();
         self.tell_queue(crate::queue::Input::Skills(skills), now);
+    }
+
+    /// What operators did is counted by the days of the dialplan's time zone.
+    fn await_midnight(&mut self, now: Now) {
+        if let Some(midnight) = self.plan.midnight_after(now.wall) {
+            self.timers.set(Timer::Midnight, now.instant_of(midnight));
+        }
     }
 
     pub(super) fn tell_queue(&mut self, input: crate::queue::Input, now: Now) {
