@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use qaynar::ids::{CallId, OperatorId};
-use qaynar::queue::{Action, ClaimId, Domain, Input, QueueSettings};
+use qaynar::queue::{Action, ClaimId, Domain, Input, Joining, QueueSettings, Wants};
 use qaynar::time::{Instant, Now, Wall};
 
 struct Load {
@@ -64,13 +64,14 @@ impl Load {
     fn join(&mut self) {
         self.next_call += 1;
         let joined = Wall(self.at as i64);
-        self.tell(Input::Joined {
+        self.tell(Input::Joined(Joining {
             call: CallId(self.next_call),
             queue: "children".into(),
             joined,
             bonus: Duration::ZERO,
+            wants: Wants::default(),
             settings: Arc::clone(&self.settings),
-        });
+        }));
     }
 
     /// One caller is answered, talks, goes; the operator rings for the next; another caller joins.

@@ -82,6 +82,11 @@ pub enum What {
         /// Which.
         queue: QueueName,
     },
+    /// Nobody rings for the waiting caller; told when that begins.
+    Waits {
+        /// The queue's decision, for people.
+        reason: String,
+    },
     /// The caller left the queue without an operator.
     LeftQueue {
         /// Which.
@@ -347,6 +352,8 @@ pub enum OperatorState {
     Ringing,
     /// In a call.
     Talking,
+    /// In a call, with the caller on hold.
+    OnHold,
     /// After a call, for a set time.
     WrapUp,
     /// On shift, does not want calls.
@@ -485,6 +492,7 @@ mod tests {
                 language: Language::Ru,
             },
             What::Queued { queue: queue() },
+            What::Waits { reason: reason() },
             What::LeftQueue {
                 queue: queue(),
                 reason: reason(),
@@ -626,6 +634,7 @@ mod tests {
             What::Refused { .. } => 23,
             What::Banned { .. } => 25,
             What::BansLifted { .. } => 26,
+            What::Waits { .. } => 28,
         }
     }
 

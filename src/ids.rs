@@ -114,6 +114,10 @@ name! {
     QueueName
 }
 name! {
+    /// What an operator can: a language (`ru`) or a field (`psychology`), a word of the dialplan.
+    Skill
+}
+name! {
     /// A trunk of the configuration; `loopback` where none is configured.
     TrunkName
 }
@@ -162,9 +166,69 @@ impl fmt::Display for Language {
     }
 }
 
+/// Whose phone rings first, by the words of the dialplan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Whoever has been without a call for longest.
+    #[default]
+    LongestIdle,
+    /// All who are free together.
+    RingAll,
+    /// In turn: whose last ring is longest ago.
+    RoundRobin,
+    /// Whoever answered the fewest calls today.
+    FewestCalls,
+    /// Whoever talked least today.
+    LeastTalk,
+    /// By lot, in proportion to the weights.
+    WeightedRandom,
+    /// In the order of the queue's list.
+    Linear,
+}
+
+impl Rule {
+    /// All, in the order of the manual.
+    pub const ALL: [Self; 7] = [
+        Self::LongestIdle,
+        Self::RingAll,
+        Self::RoundRobin,
+        Self::FewestCalls,
+        Self::LeastTalk,
+        Self::WeightedRandom,
+        Self::Linear,
+    ];
+
+    /// As the dialplan writes it, and as each decision records it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LongestIdle => "longest idle",
+            Self::RingAll => "ring all",
+            Self::RoundRobin => "round robin",
+            Self::FewestCalls => "fewest calls",
+            Self::LeastTalk => "least talk",
+            Self::WeightedRandom => "weighted random",
+            Self::Linear => "linear",
+        }
+    }
+
+    /// The rule of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_rule_is_found_by_its_name() {
+        for rule in Rule::ALL {
+            assert_eq!(Rule::named(rule.name()), Some(rule));
+        }
+        assert_eq!(Rule::named("loudest"), None);
+    }
 
     #[test]
     fn a_call_id_survives_being_printed_and_read_by_a_person() {

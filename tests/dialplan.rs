@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use qaynar::dialplan::load::moment_of;
 use qaynar::dialplan::plan::{Ends, Plan};
 use qaynar::dialplan::route::{Assumed, route};
 use qaynar::dialplan::{Catalogue, Fault, expect, load};
-use qaynar::ids::Language;
+use qaynar::ids::{Language, Rule};
 use qaynar::store::plans;
 use qaynar::time::Wall;
 
@@ -95,6 +96,103 @@ fn steps_that_nobody_reaches_and_circles_are_found() {
     );
     let silent = "numbers = ['116111']\nstart = 'a'\n[path.a]\nsteps = [{ hang_up = true }]\n";
     assert!(faults(silent)[0].contains("hangs up without a word"));
+}
+
+/// A plan with one queue whose keys are these.
+fn with_queue(keys: &str) -> String {
+    format!(
+        "numbers = ['116111']\nstart = 'a'\n[path.a]\nsteps = [{{ queue = 'children' }}, {{ play = 'nobody-now' }}]\n[operator.201]\ncan = ['ru', 'legal']\n[queue.children]\n{keys}\n"
+    )
+}
+
+#[test]
+fn a_queue_names_its_rule_its_operators_and_who_else_rings_later() {
+    let keys = "ring = 'round robin'\noperators = ['201', { id = '202', level = 2, weight = 3 }]\nif_waiting = [{ for = '10s', ring = 3, level = 1 }, { for = '20s', ring = 'all' }, { for = '3m', go = 'a' }]\npause_after = 3\nmax_waiting = 9\nif_full = 'a'";
+    let plan = loaded(&with_queue(keys)).unwrap();
+    let queue = &plan.queues[&"children".into()];
+    assert_eq!(queue.ring, Rule::RoundRobin);
+    let members = queue.operators.as_ref().unwrap();
+    assert_eq!(
+        (members[0].level, members[1].level, members[1].weight),
+        (1, 2, 3)
+    );
+    let more: Vec<_> = queue
+        .ring_more
+        .iter()
+        .map(|one| (one.operators, one.level))
+        .collect();
+    assert_eq!(more, [(3, Some(1)), (usize::MAX, None)]);
+    assert_eq!(queue.if_waiting.len(), 1);
+    assert_eq!(queue.full.as_ref().unwrap().most, 9);
+    assert!(plan.skills[&"201".into()].contains(&"legal".into()));
+}
+
+#[test]
+fn mistakes_in_a_queue_have_their_line_and_a_remedy() {
+    for (keys, expected) in [
+        (
+            "ring = 'longest idel'",
+            ":8: no way to ring is called \"longest idel\"; did you mean \"longest idle\"?",
+        ),
+        (
+            "operators = ['201', '201']",
+            ":8: operator 201 is in queue children twice",
+        ),
+        ("operators = []", "queue children has no operators"),
+        (
+            "operators = [{ id = '201', level = 0 }]",
+            ":8: 0 is no level",
+        ),
+        ("operators = [{ level = 2 }]", ":8: id is missing"),
+        (
+            "if_waiting = [{ for = '3s', ring = 0 }]",
+            ":8: nobody rings",
+        ),
+        (
+            "if_waiting = [{ for = '3s', ring = 2, go = 'a' }]",
+            ":8: an entry of if_waiting needs for, and either go or ring",
+        ),
+        (
+            "if_waiting = [{ for = '9s', ring = 2 }, { for = '9s', go = 'a' }]",
+            ":8: the times of if_waiting do not rise",
+        ),
+        ("max_waiting = 3", "max_waiting and if_full go together"),
+        (
+            "max_waiting = 3\nif_full = 'b'",
+            ":9: no path is called \"b\"",
+        ),
+    ] {
+        let found = faults(&with_queue(keys)).join("\n");
+        assert!(found.contains(expected), "{expected} is not in:\n{found}");
+    }
+    let step = |keys: &str| with_queue("").replace("queue = 'children'", keys);
+    let needs = step("queue = 'children', needs = 'russian'");
+    let expected = ":4: no operator can \"russian\"; there are: legal, ru";
+    assert!(faults(&needs).join("\n").contains(expected));
+    let needs = step("queue = 'children', needs_for = '20s'");
+    assert!(
+        faults(&needs)
+            .join("\n")
+            .contains(":4: needs_for without needs")
+    );
+    assert!(
+        loaded(&step(
+            "queue = 'children', needs = 'ru', needs_for = '20s', prefers = 'legal'"
+        ))
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_day_ends_at_midnight_in_baku() {
+    let plan = shipped();
+    let moment = |text| moment_of(text, &plan).unwrap();
+    let next = plan.midnight_after(moment("2026-11-24T23:59:59"));
+    assert_eq!(next, Some(moment("2026-11-25T00:00:00")));
+    assert_eq!(
+        plan.midnight_after(next.unwrap()),
+        Some(moment("2026-11-26T00:00:00"))
+    );
 }
 
 /// The faults where some of the shipped sounds are gone.

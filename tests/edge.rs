@@ -165,13 +165,11 @@ fn on_shift(desk: &mut Desk, phone: Flow, contact: &str) {
     registered(desk, phone, "registration", contact);
     desk.input(Input::Command(qaynar::switch::Command::OperatorStates(
         qaynar::queue::Snapshot {
-            operators: vec![qaynar::queue::OperatorSnapshot {
-                operator: "101".into(),
-                logged_in: true,
-                paused: false,
-                idle_since: desk.now.wall,
-                wrap_up_until: None,
-            }],
+            operators: vec![qaynar::queue::OperatorSnapshot::new(
+                "101".into(),
+                true,
+                desk.now.wall,
+            )],
         },
     )));
 }

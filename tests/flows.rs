@@ -54,13 +54,7 @@ fn texts(response: &Response, name: Name) -> Vec<String> {
 
 /// Operator 101 takes calls from now on.
 fn on_shift(desk: &mut Desk) {
-    let operators = vec![OperatorSnapshot {
-        operator: "101".into(),
-        logged_in: true,
-        paused: false,
-        idle_since: desk.now.wall,
-        wrap_up_until: None,
-    }];
+    let operators = vec![OperatorSnapshot::new("101".into(), true, desk.now.wall)];
     desk.input(Input::Command(Command::OperatorStates(Snapshot {
         operators,
     })));

@@ -564,13 +564,7 @@ fn a_call_with_somebody_outside_goes_on_after_a_restart() {
 #[test]
 fn an_operator_in_a_call_outside_is_not_rung() {
     let mut desk = desk(two_trunks());
-    let state = qaynar::queue::OperatorSnapshot {
-        operator: "101".into(),
-        logged_in: true,
-        paused: false,
-        idle_since: desk.now.wall,
-        wrap_up_until: None,
-    };
+    let state = qaynar::queue::OperatorSnapshot::new("101".into(), true, desk.now.wall);
     let operators = vec![state];
     let states = qaynar::queue::Snapshot { operators };
     desk.input(Input::Command(Command::OperatorStates(states)));

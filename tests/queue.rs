@@ -1,18 +1,18 @@
-//! The queue's promises, each by the name of the failure that it rules out, and a naive matcher that
-//! must come to the same decisions.
+//! The queue's promises, each by the name of the failure that it rules out.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use qaynar::event::{OperatorState, RingEnd};
 use qaynar::ids::{CallId, OperatorId};
-use qaynar::queue::{Action, Announcement, ClaimId, Domain, Input, QueueSettings};
+use qaynar::queue::{
+    Action, Announcement, ClaimId, Domain, Input, Joining, Member, QueueSettings, Required,
+    RingStep, Rule, Wants,
+};
 use qaynar::time::{Instant, Now, Wall};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 const EPOCH: i64 = 1_795_000_000_000_000;
 
@@ -75,15 +75,34 @@ impl Exchange {
     }
 
     fn join(&mut self, call: u64) {
-        let joined = now(self.at).wall;
-        let queue = "children".into();
-        self.tell(Input::Joined {
+        self.join_with(call, Wants::default());
+    }
+
+    fn join_with(&mut self, call: u64, wants: Wants) {
+        self.join_before(call, wants, Duration::ZERO);
+    }
+
+    fn join_before(&mut self, call: u64, wants: Wants, bonus: Duration) {
+        self.tell(Input::Joined(Joining {
             call: CallId(call),
-            queue,
-            joined,
-            bonus: Duration::ZERO,
+            queue: "children".into(),
+            joined: now(self.at).wall,
+            bonus,
+            wants,
             settings: Arc::clone(&self.settings),
+        }));
+    }
+
+    /// Who began to wait since the last question, and why.
+    fn waits(&mut self) -> Vec<(u64, String)> {
+        let waits = self.actions.iter().filter_map(|action| match action {
+            Action::Waits { call, reason } => Some((call.0, reason.clone())),
+            _ => None,
         });
+        let waits = waits.collect();
+        self.actions
+            .retain(|action| !matches!(action, Action::Waits { .. }));
+        waits
     }
 
     /// Rings since the last question: call, operator, claim.
@@ -342,7 +361,7 @@ fn a_caller_whose_queue_the_live_plan_no_longer_has_is_served_all_the_same() {
 #[test]
 fn nobody_is_on_shift_while_the_only_operator_is_paused() {
     let mut exchange = Exchange::new(1, QueueSettings::default());
-    exchange.tell(Input::Pause(operator(1)));
+    exchange.tell(Input::Pause(operator(1), "lunch".into()));
     assert_eq!(exchange.domain.on_shift(), 0);
     exchange.join(1);
     let told = Action::NobodyOnShift { call: CallId(1) };
@@ -364,18 +383,19 @@ fn an_operator_who_is_removed_while_talking_finishes_the_call() {
 #[test]
 fn a_caller_keeps_the_place_of_the_first_joining() {
     let mut exchange = Exchange::new(1, QueueSettings::default());
-    exchange.tell(Input::Pause(operator(1)));
+    exchange.tell(Input::Pause(operator(1), "lunch".into()));
     exchange.join(1);
     exchange.at += 10;
     let joined = now(exchange.at - 60).wall;
     let queue = "children".into();
-    exchange.tell(Input::Joined {
+    exchange.tell(Input::Joined(Joining {
         call: CallId(2),
         queue,
         joined,
         bonus: Duration::ZERO,
+        wants: Wants::default(),
         settings: Arc::clone(&exchange.settings),
-    });
+    }));
     assert_eq!(exchange.domain.position(CallId(2)), 1);
     assert_eq!(exchange.domain.position(CallId(1)), 2);
 }
@@ -383,7 +403,7 @@ fn a_caller_keeps_the_place_of_the_first_joining() {
 #[test]
 fn operators_states_survive_a_restart() {
     let mut exchange = Exchange::new(3, QueueSettings::default());
-    exchange.tell(Input::Pause(operator(2)));
+    exchange.tell(Input::Pause(operator(2), "lunch".into()));
     exchange.tell(Input::LogOut(operator(3)));
     let snapshot = exchange.domain.snapshot(now(exchange.at));
     let mut after = Exchange::new(0, QueueSettings::default());
@@ -397,108 +417,261 @@ fn operators_states_survive_a_restart() {
     assert_eq!(after.state(3), OperatorState::LoggedOut);
 }
 
-/// The rules in their plainest form: sorted lists, searched from the beginning each time.
-#[derive(Default)]
-struct Naive {
-    /// Idle since, name.
-    free: BTreeSet<(i64, OperatorId)>,
-    /// Joined, call.
-    waiting: BTreeSet<(i64, CallId)>,
-    peace: BTreeMap<(CallId, OperatorId), u64>,
-}
-
-impl Naive {
-    fn decide(&mut self, at: u64) -> Vec<(CallId, OperatorId)> {
-        let mut rings = Vec::new();
-        for caller in self.waiting.clone() {
-            let chosen = self.free.iter().find(|(_, id)| {
-                self.peace
-                    .get(&(caller.1, id.clone()))
-                    .is_none_or(|until| *until <= at)
-            });
-            if let Some(chosen) = chosen.cloned() {
-                self.free.remove(&chosen);
-                self.waiting.remove(&caller);
-                rings.push((caller.1, chosen.1));
-            }
-        }
-        rings
-    }
+/// Everybody rings; who is faster has the caller, and the others stop without a mark against them.
+#[test]
+fn all_ring_together_and_stop_when_one_answers() {
+    let mut exchange = Exchange::new(3, by(Rule::RingAll));
+    exchange.join(1);
+    let rings = exchange.rings();
+    assert_eq!(rings.len(), 3, "{rings:?}");
+    exchange.tell(Input::Answered(rings[1].2));
+    assert_eq!(
+        exchange.stops(),
+        [RingEnd::AnsweredElsewhere, RingEnd::AnsweredElsewhere]
+    );
+    exchange.join(2);
+    let rings = exchange.rings();
+    let rung: Vec<_> = rings.iter().map(|ring| ring.1.as_str()).collect();
+    assert_eq!(rung, ["1", "3"], "both at once, in the old order");
 }
 
 #[test]
-fn a_naive_matcher_comes_to_the_same_decisions() {
-    for seed in 0..200 {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let settings = QueueSettings {
-            wrap_up: Duration::ZERO,
-            ring_for: Duration::from_secs(100_000),
-            ..QueueSettings::default()
-        };
-        let mut exchange = Exchange::new(3, settings);
-        let mut naive = Naive::default();
-        for number in 1..=3 {
-            // All have been idle since they logged in, a second after each other.
-            let since = EPOCH + (1_000 + number) * 1_000_000;
-            naive.free.insert((since, operator(number as u64)));
-        }
-        let mut rung: Vec<(CallId, OperatorId, ClaimId, i64)> = Vec::new();
-        let mut joined: BTreeMap<CallId, i64> = BTreeMap::new();
-        let mut next_call = 0;
-        for _ in 0..200 {
-            for _ in 0..=random.next_u32() % 7 {
-                exchange.wait(1);
-                // What the passing of time alone decided.
-                check(&mut exchange, &mut naive, &mut rung, &joined, seed);
-            }
-            match random.next_u32() % 4 {
-                0 | 1 => {
-                    next_call += 1;
-                    let at = now(exchange.at).wall.0;
-                    joined.insert(CallId(next_call), at);
-                    naive.waiting.insert((at, CallId(next_call)));
-                    exchange.join(next_call);
-                }
-                2 if !rung.is_empty() => {
-                    let at = random.next_u32() as usize % rung.len();
-                    let (call, id, claim, since) = rung.remove(at);
-                    // Who let a caller ring goes behind the others.
-                    let refused = now(exchange.at).wall.0;
-                    naive.free.insert((refused, id.clone()));
-                    naive.waiting.insert((since, call));
-                    naive.peace.insert((call, id), exchange.at + 20);
-                    exchange.tell(Input::RingFailed(claim, RingEnd::Declined { status: 486 }));
-                }
-                3 if !rung.is_empty() => {
-                    let at = random.next_u32() as usize % rung.len();
-                    let (_, id, claim, _) = rung.remove(at);
-                    exchange.tell(Input::Answered(claim));
-                    exchange.tell(Input::TalkEnded(claim));
-                    let since = now(exchange.at).wall.0;
-                    naive.free.insert((since, id));
-                }
-                _ => {}
-            }
-            check(&mut exchange, &mut naive, &mut rung, &joined, seed);
-        }
+fn each_waiting_caller_has_a_phone_before_anybody_has_two() {
+    let mut exchange = Exchange::new(0, by(Rule::RingAll));
+    exchange.join(1);
+    exchange.join(2);
+    for number in 1..=3 {
+        exchange.tell(Input::Add(operator(number)));
+        exchange.tell(Input::Reachable(operator(number), true));
+        exchange.tell(Input::LogIn(operator(number)));
     }
+    let rung: Vec<_> = exchange
+        .rings()
+        .into_iter()
+        .map(|ring| (ring.0, ring.1))
+        .collect();
+    let expected = [(1, "1"), (2, "2"), (1, "3")];
+    assert_eq!(rung, expected.map(|(call, id)| (call, id.to_owned())));
 }
 
-fn check(
-    exchange: &mut Exchange,
-    naive: &mut Naive,
-    rung: &mut Vec<(CallId, OperatorId, ClaimId, i64)>,
-    joined: &BTreeMap<CallId, i64>,
-    seed: u64,
-) {
-    let expected: BTreeSet<_> = naive.decide(exchange.at).into_iter().collect();
+#[test]
+fn more_operators_ring_and_higher_levels_the_longer_a_caller_waits() {
+    let step = |after, operators, level| RingStep {
+        after: Duration::from_secs(after),
+        operators,
+        level,
+    };
+    let mut settings = QueueSettings {
+        ring_for: Duration::from_secs(60),
+        members: Some(
+            (1..=4)
+                .map(|number| Member::new(operator(number)))
+                .collect(),
+        ),
+        steps: vec![step(10, 3, Some(1)), step(30, 4, Some(2))],
+        ..QueueSettings::default()
+    };
+    if let Some(members) = &mut settings.members {
+        members[3].level = 2;
+    }
+    let mut exchange = Exchange::new(4, settings);
+    exchange.join(1);
+    assert_eq!(exchange.rings().len(), 1);
+    exchange.wait(9);
+    assert_eq!(exchange.rings().len(), 0);
+    exchange.wait(1);
+    assert_eq!(exchange.rings().len(), 2, "two more after 10 s");
+    exchange.wait(19);
+    assert_eq!(exchange.rings().len(), 0, "4 is of level 2");
+    exchange.wait(1);
+    assert_eq!(exchange.rings()[0].1, "4");
+}
+
+#[test]
+fn who_does_not_answer_is_paused_but_never_the_last_on_shift() {
+    let settings = QueueSettings {
+        pause_after: Some(2),
+        peace: Duration::from_secs(1),
+        ..QueueSettings::default()
+    };
+    let mut exchange = Exchange::new(2, settings);
+    exchange.join(1);
+    exchange.wait(15 * 3 + 1);
+    assert_eq!(exchange.state(1), OperatorState::Paused, "after two rings");
+    exchange.wait(15 * 4);
+    assert_ne!(
+        exchange.state(2),
+        OperatorState::Paused,
+        "nobody else is there"
+    );
+    let alarm = |action: &Action| {
+        matches!(
+            action,
+            Action::Alarm {
+                kind: "last-operator-silent",
+                ..
+            }
+        )
+    };
+    assert!(exchange.actions.iter().any(alarm), "a person should look");
+    exchange.tell(Input::Resume(operator(1)));
+    assert_eq!(exchange.domain.on_shift(), 2);
+}
+
+#[test]
+fn a_required_skill_is_waited_for_and_let_go_in_time() {
+    let mut exchange = Exchange::new(2, QueueSettings::default());
+    let skills = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+    let russian = [(operator(2), skills(&["ru"]))];
+    exchange.tell(Input::Skills(russian.into()));
+    let required = |until: Option<u64>| Wants {
+        required: vec![Required {
+            skill: "ru".into(),
+            until: until.map(Duration::from_secs),
+        }],
+        ..Wants::default()
+    };
+    exchange.join_with(1, required(None));
+    assert_eq!(
+        exchange.rings()[0].1,
+        "2",
+        "1 is idle for longer, and cannot"
+    );
+    exchange.join_with(2, required(Some(30)));
+    assert_eq!(
+        exchange.waits(),
+        [(2, "nobody who is free can ru".to_owned())]
+    );
+    exchange.wait(29);
+    let rung = exchange.rings();
+    assert_eq!((rung[0].0, rung[0].1.as_str()), (2, "2"), "let 1 ring");
+    assert_eq!(rung.len(), 1);
+    exchange.wait(1);
+    let rung = exchange.rings();
+    assert_eq!((rung[0].0, rung[0].1.as_str()), (2, "1"), "let go at 30 s");
+}
+
+#[test]
+fn a_caller_who_was_cut_off_comes_first_and_to_the_same_operator() {
+    let mut exchange = Exchange::new(3, QueueSettings::default());
+    for call in 1..=3 {
+        exchange.join(call);
+    }
     let rings = exchange.rings();
-    let found: BTreeSet<_> = rings
-        .iter()
-        .map(|(call, id, _)| (CallId(*call), OperatorId(id.clone())))
+    for ring in &rings {
+        exchange.tell(Input::Answered(ring.2));
+    }
+    exchange.at += 60;
+    exchange.join(4);
+    exchange.at += 1;
+    let known = Wants {
+        operator: Some(operator(2)),
+        ..Wants::default()
+    };
+    exchange.join_before(5, known, Duration::from_secs(3_600));
+    assert_eq!(exchange.domain.position(CallId(5)), 1);
+    for ring in &rings {
+        exchange.tell(Input::TalkEnded(ring.2));
+    }
+    for number in 1..=3 {
+        exchange.tell(Input::Resume(operator(number)));
+    }
+    let rung: Vec<_> = exchange
+        .rings()
+        .into_iter()
+        .map(|ring| (ring.0, ring.1))
         .collect();
-    assert_eq!(found, expected, "seed {seed} at {}", exchange.at);
-    for (call, id, claim) in rings {
-        rung.push((CallId(call), OperatorId(id), claim, joined[&CallId(call)]));
+    assert_eq!(
+        rung[0],
+        (5, "1".to_owned()),
+        "whoever is free first, at once"
+    );
+    exchange.join_with(
+        6,
+        Wants {
+            operator: Some(operator(3)),
+            ..Wants::default()
+        },
+    );
+    assert_eq!(exchange.rings()[0].1, "3");
+}
+
+#[test]
+fn every_wait_has_its_reason() {
+    let mut exchange = Exchange::new(2, QueueSettings::default());
+    exchange.join(1);
+    let claim = exchange.rings()[0].2;
+    exchange.tell(Input::Answered(claim));
+    exchange.join(2);
+    exchange.join(3);
+    let reason = "nobody is free: 1 ring, 1 talk".to_owned();
+    assert_eq!(exchange.waits(), [(3, reason)]);
+    exchange.tell(Input::Held(claim, true));
+    assert_eq!(exchange.state(1), OperatorState::OnHold);
+    exchange.join(4);
+    let reason = "nobody is free: 1 ring, 1 hold a call".to_owned();
+    assert_eq!(exchange.waits(), [(4, reason)]);
+}
+
+#[test]
+fn a_full_line_says_so() {
+    let settings = QueueSettings {
+        max_waiting: Some(1),
+        ..QueueSettings::default()
+    };
+    let mut exchange = Exchange::new(1, settings);
+    exchange.join(1);
+    exchange.join(2);
+    assert!(exchange.actions.contains(&Action::Full { call: CallId(2) }));
+    assert_eq!(exchange.domain.waiting(), 1);
+}
+
+#[test]
+fn estimates_follow_what_calls_took() {
+    let settings = QueueSettings {
+        wrap_up: Duration::ZERO,
+        ..QueueSettings::default()
+    };
+    let mut exchange = Exchange::new(2, settings);
+    for call in 1..=200 {
+        exchange.join(call);
+        let claim = exchange.rings()[0].2;
+        exchange.tell(Input::Answered(claim));
+        exchange.at += 100;
+        exchange.tell(Input::TalkEnded(claim));
+    }
+    for call in 301..=304 {
+        exchange.join(call);
+    }
+    for ring in exchange.rings() {
+        exchange.tell(Input::Answered(ring.2));
+    }
+    let estimate = exchange.domain.estimate(CallId(304)).unwrap();
+    assert_eq!(estimate.as_secs(), 100, "two places of 100 s over 2");
+    assert_eq!(exchange.domain.estimate(CallId(1)), None, "waits no more");
+}
+
+#[test]
+fn a_new_day_counts_from_nothing() {
+    let mut exchange = Exchange::new(2, by(Rule::FewestCalls));
+    exchange.join(1);
+    let ring = exchange.rings().remove(0);
+    assert_eq!(ring.1, "1");
+    exchange.tell(Input::Answered(ring.2));
+    exchange.tell(Input::TalkEnded(ring.2));
+    exchange.tell(Input::Resume(operator(1)));
+    exchange.join(2);
+    let ring = exchange.rings().remove(0);
+    assert_eq!(ring.1, "2", "1 has had a call today");
+    exchange.tell(Input::Left(CallId(2)));
+    exchange.tell(Input::NewDay);
+    exchange.join(3);
+    assert_eq!(exchange.rings()[0].1, "1");
+}
+
+fn by(rule: Rule) -> QueueSettings {
+    QueueSettings {
+        rule,
+        ..QueueSettings::default()
     }
 }

@@ -376,13 +376,11 @@ fn operator(desk: &mut Desk, phone: Flow) {
     let lines = [ADDRESS[0], ADDRESS[1], "Call-ID: r1", contact.as_str()];
     assert_eq!(proven(desk, phone, "REGISTER", 1, &lines, "").status, 200);
     let states = qaynar::queue::Snapshot {
-        operators: vec![qaynar::queue::OperatorSnapshot {
-            operator: "101".into(),
-            logged_in: true,
-            paused: false,
-            idle_since: desk.now.wall,
-            wrap_up_until: None,
-        }],
+        operators: vec![qaynar::queue::OperatorSnapshot::new(
+            "101".into(),
+            true,
+            desk.now.wall,
+        )],
     };
     desk.input(Input::Command(Command::OperatorStates(states)));
 }

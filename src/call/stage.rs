@@ -86,6 +86,17 @@ pub struct Transfer<C> {
     pub queue: Option<QueueName>,
 }
 
+/// An operator whose phones ring for a call.
+#[derive(Debug, Clone)]
+pub struct Rung<C> {
+    /// Who.
+    pub operator: OperatorId,
+    /// Under which claim of the queue.
+    pub claim: C,
+    /// The best refusal of the phones (RFC 3261 §16.7).
+    pub refusal: Option<u16>,
+}
+
 /// One call. `P` is its dialplan, `R` its place in it.
 #[derive(Debug, Clone)]
 pub struct Call<P, R, C> {
@@ -124,10 +135,10 @@ pub struct Call<P, R, C> {
     pub onward: Option<Outgoing>,
     /// An operator called a number outside; `None`: a caller of the helpline.
     pub outgoing: Option<Outgoing>,
-    /// Who is rung or talks, and under which claim of the queue.
+    /// Who talks, and under which claim of the queue.
     pub operator: Option<(OperatorId, Option<C>)>,
-    /// The best refusal of the phones that were rung (RFC 3261 §16.7).
-    pub best_refusal: Option<u16>,
+    /// Whose phones ring.
+    pub rung: Vec<Rung<C>>,
 }
 
 impl<P, R: Clone, C> Call<P, R, C> {
@@ -159,7 +170,7 @@ impl<P, R: Clone, C> Call<P, R, C> {
             onward: None,
             outgoing: None,
             operator: None,
-            best_refusal: None,
+            rung: Vec::new(),
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn words(what: &What) -> Option<String> {
         }
         What::Answered => "is answered: a voice is heard".into(),
         What::Queued { queue } => format!("waits in queue {queue}; phones may ring already"),
+        What::Waits { reason } => format!("nobody rings: {reason}"),
         What::Language { language } => format!("chose {language}"),
         What::LeftQueue { queue, reason } => format!("leaves queue {queue}: {reason}"),
         What::Ringing { operator, reason } => format!("rings at {operator} ({reason})"),

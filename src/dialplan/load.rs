@@ -18,7 +18,7 @@ use super::number::Number;
 use super::outgoing::Destination;
 use super::plan::{Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
-use crate::ids::{Language, PathName, QueueName};
+use crate::ids::{Language, OperatorId, PathName, QueueName, Skill};
 
 pub use moments::moment_of;
 
@@ -103,6 +103,8 @@ struct Draft {
     expectations: Vec<(Expectation, Option<String>)>,
     path_references: Vec<Reference>,
     queue_references: Vec<Reference>,
+    skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
+    skill_references: Vec<Reference>,
     prompts: Vec<Reference>,
     music: Vec<Reference>,
     /// Where queues say the position.
@@ -152,6 +154,11 @@ impl Draft {
         if let Some(queues) = table.table("queue") {
             for (name, span, value) in queues.entries() {
                 self.read_queue(&queues, name, span, value);
+            }
+        }
+        if let Some(operators) = table.table("operator") {
+            for (id, span, value) in operators.entries() {
+                self.read_operator(&operators, id, span, value);
             }
         }
         for one in table.tables("closed", "closed") {
@@ -214,6 +221,7 @@ impl Draft {
             start,
             paths: self.paths,
             queues: self.queues,
+            skills: self.skills,
             closed,
             outgoing: self.outgoing,
             expectations,

@@ -1,6 +1,6 @@
 //! A checked dialplan: plain data, never changed once it is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::fault::Place;
 use super::number::Number;
 use super::outgoing::Destination;
-use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName};
+use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Rule, Skill};
 use crate::time::Wall;
 
 /// One version of the dialplan.
@@ -34,6 +34,8 @@ pub struct Plan {
     pub queues: BTreeMap<QueueName, Queue>,
     /// Times when calls go elsewhere; those that are over do nothing.
     pub closed: Vec<Closed>,
+    /// What operators can, by `[operator.ID]`.
+    pub skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
     /// Whom operators may call, in this order.
     pub outgoing: Vec<Destination>,
     /// The plan's own tests.
@@ -44,6 +46,15 @@ impl Plan {
     /// Whether the number is one of the helpline's.
     pub fn has_number(&self, number: &Number) -> bool {
         self.numbers.contains(number)
+    }
+
+    /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.
+    pub fn midnight_after(&self, moment: Wall) -> Option<Wall> {
+        let moment = jiff::Timestamp::from_microsecond(moment.0).ok()?;
+        let next = self.zone.to_datetime(moment).date().tomorrow().ok()?;
+        let midnight = self.zone.to_ambiguous_zoned_datetime(next.at(0, 0, 0, 0));
+        let midnight = midnight.compatible().ok()?.timestamp();
+        Some(Wall(midnight.as_microsecond()))
     }
 
     /// The language of a caller who pressed nothing.
@@ -91,6 +102,8 @@ pub enum Action {
         queue: QueueName,
         /// `greet`.
         greet: Vec<PromptName>,
+        /// `needs` and `prefers`.
+        wants: Wants,
     },
     /// `ring`: an operator or an outside number, for a time.
     Ring {
@@ -103,6 +116,17 @@ pub enum Action {
     Go(PathName),
     /// `hang_up = true`.
     HangUp,
+}
+
+/// What a path wants of an operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// `needs`: nobody else is rung.
+    pub needs: Vec<Skill>,
+    /// `needs_for`: for so long, then they are preferences; `None`: always.
+    pub needs_for: Option<Duration>,
+    /// `prefers`: who has most is rung first.
+    pub prefers: BTreeSet<Skill>,
 }
 
 /// Whom a `ring` step rings.
@@ -119,12 +143,18 @@ pub enum Target {
 pub struct Queue {
     /// Where it stands.
     pub place: Place,
+    /// Whose phone rings first.
+    pub ring: Rule,
     /// How long an operator's phones ring.
     pub ring_for: Duration,
     /// How long an operator rests after a call.
     pub wrap_up: Duration,
     /// Who answers; `None`: everybody.
-    pub operators: Option<Vec<OperatorId>>,
+    pub operators: Option<Vec<Member>>,
+    /// After how many rings in a row that were not answered an operator is paused.
+    pub pause_after: Option<u32>,
+    /// How many may wait, and where one more goes.
+    pub full: Option<Full>,
     /// Whether and how often callers are told their position.
     pub say_position: Option<Duration>,
     /// What callers are told now and then.
@@ -133,6 +163,39 @@ pub struct Queue {
     pub music: PromptName,
     /// Where they go after a time, in rising order.
     pub if_waiting: Vec<Waiting>,
+    /// Who else rings after a time, in rising order.
+    pub ring_more: Vec<RingMore>,
+}
+
+/// An operator's place in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub operator: OperatorId,
+    /// From 1; lower ones ring first.
+    pub level: u8,
+    /// From 1, for `ring = "weighted random"`.
+    pub weight: u32,
+}
+
+/// An entry of `if_waiting` that rings more phones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingMore {
+    /// After how long a wait.
+    pub after: Duration,
+    /// How many operators ring together; `usize::MAX`: all.
+    pub operators: usize,
+    /// Up to which level; `None`: all.
+    pub level: Option<u8>,
+}
+
+/// `max_waiting` with `if_full`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Full {
+    /// How many may wait.
+    pub most: usize,
+    /// Where one more goes.
+    pub go: PathName,
 }
 
 /// `comfort`.

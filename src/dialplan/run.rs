@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::number::Number;
-use super::plan::{Action, Closed, Condition, Plan, Target};
+use super::plan::{Action, Closed, Condition, Plan, Target, Wants};
 use crate::ids::{Language, PathName, PromptName, QueueName};
 use crate::time::Wall;
 
@@ -148,7 +148,7 @@ impl Run {
                     self.note(&mut notes, place, format!("play {}", names(prompts)));
                     return (Instruction::Play(prompts.clone()), notes);
                 }
-                Action::Queue { queue, greet } => {
+                Action::Queue { queue, greet, .. } => {
                     self.note(&mut notes, place, format!("queue {queue}"));
                     let (queue, greet) = (queue.clone(), greet.clone());
                     return (Instruction::Queue { queue, greet }, notes);
@@ -204,6 +204,23 @@ impl Run {
     /// Whether so many steps were taken that the plan must lead in a circle.
     pub fn is_circling(&self) -> bool {
         self.steps >= MAX_STEPS
+    }
+
+    /// What the step wants by which the call came into this queue; `None`: it came otherwise.
+    pub fn wants<'a>(&self, plan: &'a Plan, queue: &QueueName) -> Option<&'a Wants> {
+        let steps = plan.paths.get(&self.path)?;
+        // The step that was taken, or the one that a restored call begins again with.
+        let near = [self.step.checked_sub(1), Some(self.step)];
+        near.into_iter()
+            .flatten()
+            .find_map(|step| match &steps.get(step)?.action {
+                Action::Queue {
+                    queue: named,
+                    wants,
+                    ..
+                } if named == queue => Some(wants),
+                _ => None,
+            })
     }
 
     /// In which language the caller is spoken to.

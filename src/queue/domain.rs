@@ -1,18 +1,19 @@
 //! One dispatch domain: all queues that share operators, with one matcher.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Bound;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{OperatorState, RingEnd};
 use crate::ids::{CallId, OperatorId, QueueName};
-use crate::time::{Instant, Now, TimerTable, Wall};
+use crate::time::{Instant, Now, TimerTable};
 
-use super::line::{Key, Waiting};
-use super::operator::{Claim, ClaimId, Operator, OperatorSnapshot, Progress, Snapshot};
+use super::input::{Action, Announcement, Input};
+use super::line::{Joining, Line, Waiting};
+use super::operator::{Claim, ClaimId, Operator, Progress};
+use super::pace::Pace;
+use super::roster::Roster;
 use super::settings::QueueSettings;
-use super::strategy::{LongestIdle, Rank, Strategy};
 
 /// How long a line without anybody on shift is kept, once somebody was: a phone may come back (one that
 /// registers anew by TCP takes some seconds), or the pause be short.
@@ -20,127 +21,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A caller who waits beside a free operator for so long is a fault of this program: alarm, and repair.
 const WATCH: Duration = Duration::from_secs(2);
 
-/// What the domain is told.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// These queues with these settings: who serves them from now on, and how operators rest. What a
-    /// waiting caller hears and when one goes elsewhere stays as it was at joining.
-    Queues(BTreeMap<QueueName, QueueSettings>),
-    /// There is such an operator.
-    Add(OperatorId),
-    /// There is no such operator any more, after the call if there is one.
-    Remove(OperatorId),
-    /// On shift.
-    LogIn(OperatorId),
-    /// Off shift; a call in progress goes on.
-    LogOut(OperatorId),
-    /// No calls for a while.
-    Pause(OperatorId),
-    /// Calls again; ends wrap-up too.
-    Resume(OperatorId),
-    /// Has a registered phone, or none.
-    Reachable(OperatorId, bool),
-    /// A caller joins. `joined` is the original moment where a place is kept.
-    Joined {
-        /// Who.
-        call: CallId,
-        /// Where.
-        queue: QueueName,
-        /// When.
-        joined: Wall,
-        /// Taken off the moment of joining.
-        bonus: Duration,
-        /// The queue in the dialplan that the call runs on; it may not be the live one.
-        settings: Arc<QueueSettings>,
-    },
-    /// A caller is gone, or goes elsewhere.
-    Left(CallId),
-    /// The operator is in a call of one's own (a feature code, a call to the helpline), or no more.
-    /// Calls are counted: each `true` wants its `false`.
-    Occupied(OperatorId, bool),
-    /// A phone of the claim rings.
-    RingStarted(ClaimId),
-    /// No phone of the claim rings any more.
-    RingFailed(ClaimId, RingEnd),
-    /// An operator answered: caller and operator talk.
-    Answered(ClaimId),
-    /// They talk no more.
-    TalkEnded(ClaimId),
-}
-
-/// What is to be said to a waiting caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Announcement {
-    /// The comfort message.
-    Comfort,
-    /// The position, from 1.
-    Position(u32),
-}
-
-/// What the domain wants done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Ring the operator's phones. The claim is taken already.
-    Ring {
-        /// Under which claim.
-        claim: ClaimId,
-        /// Whom.
-        operator: OperatorId,
-        /// For which caller.
-        call: CallId,
-        /// The decision, for the record.
-        reason: String,
-    },
-    /// Let the phones be silent. The claim is given up already.
-    StopRinging {
-        /// Which claim.
-        claim: ClaimId,
-        /// Whose phones.
-        operator: OperatorId,
-        /// For which caller.
-        call: CallId,
-        /// Why.
-        why: RingEnd,
-    },
-    /// Say something to a caller.
-    Announce {
-        /// To whom.
-        call: CallId,
-        /// What.
-        what: Announcement,
-    },
-    /// The caller has waited for so long as the threshold says.
-    Threshold {
-        /// Who.
-        call: CallId,
-        /// Which of the queue's thresholds.
-        index: usize,
-    },
-    /// Nobody is on shift who serves the caller's queue.
-    NobodyOnShift {
-        /// Who waits.
-        call: CallId,
-    },
-    /// An operator's state changed.
-    Changed {
-        /// Who.
-        operator: OperatorId,
-        /// To what.
-        state: OperatorState,
-        /// Why, for people.
-        reason: &'static str,
-    },
-    /// A person should look.
-    Alarm {
-        /// A stable name.
-        kind: &'static str,
-        /// For people.
-        text: String,
-    },
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
+pub(super) enum Timer {
     Operator(OperatorId),
     Caller(CallId),
     Grace,
@@ -150,81 +32,100 @@ enum Timer {
 /// Queues, callers and operators.
 #[derive(Debug, Clone, Default)]
 pub struct Domain {
-    queues: BTreeMap<QueueName, Arc<QueueSettings>>,
-    operators: BTreeMap<OperatorId, Operator>,
-    claims: BTreeMap<ClaimId, OperatorId>,
-    callers: BTreeMap<CallId, Waiting>,
-    /// How many wait in each queue; none is zero.
-    lines: BTreeMap<QueueName, usize>,
-    /// Callers for whom nobody rings, in the order in which they are served.
-    unclaimed: BTreeSet<Key>,
-    free: BTreeSet<Rank>,
-    timers: TimerTable<Timer>,
-    actions: VecDeque<Action>,
+    pub(super) roster: Roster,
+    pub(super) claims: BTreeMap<ClaimId, OperatorId>,
+    pub(super) line: Line,
+    pub(super) timers: TimerTable<Timer>,
+    pub(super) actions: VecDeque<Action>,
+    paces: BTreeMap<QueueName, Pace>,
+    /// Callers whose wait began in this step: unless somebody rings at its end, the reason is told.
+    pub(super) fresh: Vec<CallId>,
     last_claim: u64,
+    pub(super) last_ring: u64,
 }
 
 impl Domain {
+    /// Lots of [`super::Rule::WeightedRandom`] are drawn from the seed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            roster: Roster::seeded(seed),
+            ..Self::default()
+        }
+    }
+
     /// Takes a fact in; [`Domain::poll`] then tells what is to be done.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::Queues(queues) => self.configure(queues),
+            Input::Skills(skills) => self.roster.teach(skills),
+            Input::Joined(joining) => self.join(joining, now),
+            Input::Left(call) => self.leave(call, now),
+            Input::RingStarted(claim) => self.ring_started(claim, now),
+            Input::RingFailed(claim, why) => self.ring_failed(claim, &why, now),
+            Input::Answered(claim) => self.answered(claim, now),
+            Input::Held(claim, held) => self.held(claim, held, now),
+            Input::TalkEnded(claim) => self.talk_ended(claim, now),
+            Input::NewDay => self.new_day(now),
+            of_operator => self.operator_says(of_operator, now),
+        }
+        self.settle(now);
+    }
+
+    fn operator_says(&mut self, input: Input, now: Now) {
+        match input {
             Input::Add(id) => {
-                let operator = self.operators.entry(id);
-                let operator = operator.or_insert_with(|| Operator::new(now.wall));
+                self.roster.add(id.clone(), Operator::new(now.wall));
                 // Removed while talking, and added again before the end of that call.
-                operator.leaving = false;
+                self.change(&id, now, "added", |operator| operator.leaving = false);
             }
             Input::Remove(id) => self.remove(&id, now),
-            Input::LogIn(id) => {
-                self.change(&id, now, "logged in", |operator| {
-                    if !operator.logged_in {
-                        // Who comes on shift does not go before those who have waited there.
-                        operator.idle_since = now.wall;
-                    }
-                    operator.logged_in = true;
+            Input::LogIn(id) => self.change(&id, now, "logged in", |operator| {
+                if !operator.logged_in {
+                    // Who comes on shift does not go before those who have waited there.
+                    operator.idle_since = now.wall;
+                    operator.missed = 0;
+                }
+                operator.logged_in = true;
+            }),
+            Input::LogOut(id) => self.change(&id, now, "logged out", |operator| {
+                operator.logged_in = false;
+                (operator.paused, operator.wrap_up_until) = (None, None);
+            }),
+            Input::Pause(id, why) => {
+                let reason = format!("paused: {why}");
+                self.change(&id, now, &reason, |operator| operator.paused = Some(why));
+            }
+            Input::Resume(id) => self.change(&id, now, "resumed", |operator| {
+                (operator.paused, operator.wrap_up_until) = (None, None);
+                operator.missed = 0;
+            }),
+            Input::ExtendWrapUp(id, rest) => {
+                self.change(&id, now, "wrap-up extended", |operator| {
+                    let until = operator.wrap_up_until.map(|_| now.at + rest);
+                    operator.wrap_up_until = until;
                 });
             }
-            Input::LogOut(id) => self.change(&id, now, "logged out", |operator| {
-                (operator.logged_in, operator.paused, operator.wrap_up_until) =
-                    (false, false, None);
-            }),
-            Input::Pause(id) => self.change(&id, now, "paused", |operator| operator.paused = true),
-            Input::Resume(id) => self.change(&id, now, "resumed", |operator| {
-                (operator.paused, operator.wrap_up_until) = (false, None);
-            }),
             Input::Reachable(id, reachable) => {
-                let reason = if reachable {
-                    "a phone can ring"
-                } else {
-                    "no phone can ring"
+                let reason = match reachable {
+                    true => "a phone can ring",
+                    false => "no phone can ring",
                 };
                 self.change(&id, now, reason, |operator| operator.reachable = reachable);
             }
-            Input::Joined {
-                call,
-                queue,
-                joined,
-                bonus,
-                settings,
-            } => {
-                let waiting = Waiting::new(queue, call, joined, bonus, settings, now);
-                self.join(call, waiting);
-            }
             Input::Occupied(id, occupied) => self.change(&id, now, "own call", |operator| {
-                operator.own_calls = if occupied {
-                    operator.own_calls.saturating_add(1)
-                } else {
-                    operator.own_calls.saturating_sub(1)
+                operator.own_calls = match occupied {
+                    true => operator.own_calls.saturating_add(1),
+                    false => operator.own_calls.saturating_sub(1),
                 };
             }),
-            Input::Left(call) => self.leave(call, now),
-            Input::RingStarted(claim) => self.ring_started(claim, now),
-            Input::RingFailed(claim, why) => self.ring_failed(claim, why, now),
-            Input::Answered(claim) => self.answered(claim, now),
-            Input::TalkEnded(claim) => self.talk_ended(claim, now),
+            _ => {}
         }
+    }
+
+    /// What follows from any change.
+    fn settle(&mut self, now: Now) {
         self.match_all(now);
+        self.tell_waits(now);
         self.watch_shift(now);
     }
 
@@ -237,29 +138,37 @@ impl Domain {
         wait: Duration,
         now: Now,
     ) -> Option<ClaimId> {
-        let operator = self.operators.get(id)?;
+        let operator = self.roster.operator(id)?;
         let busy = operator.claim.is_some() || operator.own_calls > 0;
         if busy || !operator.reachable || operator.leaving {
             return None;
         }
-        let claim = self.new_claim(id);
         let until = now.at + wait;
-        self.change(id, now, "rung directly", |operator| {
-            let progress = Progress::Claimed { until };
-            operator.claim = Some(Claim {
-                id: claim,
-                call,
-                queue: None,
-                progress,
-            });
-        });
-        Some(claim)
+        let progress = Progress::Claimed { until };
+        Some(self.give(id, call, None, progress, "rung directly", now))
     }
 
-    fn new_claim(&mut self, id: &OperatorId) -> ClaimId {
+    /// Gives an operator to a call.
+    pub(super) fn give(
+        &mut self,
+        id: &OperatorId,
+        call: CallId,
+        queue: Option<QueueName>,
+        progress: Progress,
+        reason: &str,
+        now: Now,
+    ) -> ClaimId {
         self.last_claim += 1;
         let claim = ClaimId(self.last_claim);
         self.claims.insert(claim, id.clone());
+        self.change(id, now, reason, |operator| {
+            operator.claim = Some(Claim {
+                id: claim,
+                call,
+                queue,
+                progress,
+            });
+        });
         claim
     }
 
@@ -268,69 +177,49 @@ impl Domain {
             .into_iter()
             .map(|(name, settings)| (name, Arc::new(settings)))
             .collect();
-        for waiting in self.callers.values() {
-            if !next.contains_key(&waiting.queue)
-                && let Some(old) = self.queues.remove(&waiting.queue)
+        for queue in self.line.queues() {
+            if !next.contains_key(queue)
+                && let Some(old) = self.roster.settings(queue)
             {
-                next.insert(waiting.queue.clone(), old);
+                next.insert(queue.clone(), Arc::clone(old));
             }
         }
-        self.queues = next;
+        self.roster.configure(next);
     }
 
     /// Changes an operator, keeps the index of the free ones and tells the new state.
-    fn change(
+    pub(super) fn change(
         &mut self,
         id: &OperatorId,
         now: Now,
-        reason: &'static str,
+        reason: &str,
         how: impl FnOnce(&mut Operator),
     ) {
-        let Some(operator) = self.operators.get_mut(id) else {
+        let Some(operator) = self.roster.change(id, how) else {
             return;
         };
-        let before = (LongestIdle.key(operator.idle_since), id.clone());
-        how(operator);
+        let due = operator.due().map(|due| due.max(now.at));
         let state = operator.state();
-        self.free.remove(&before);
-        if operator.is_free() {
-            self.free
-                .insert((LongestIdle.key(operator.idle_since), id.clone()));
-        }
-        let claim_end = operator
-            .claim
-            .as_ref()
-            .and_then(|claim| match claim.progress {
-                Progress::Claimed { until } | Progress::Ringing { until } => Some(until),
-                Progress::Talking => None,
-            });
-        let due = claim_end.or(operator.wrap_up_until.filter(|_| operator.claim.is_none()));
-        self.timers
-            .set_or_clear(Timer::Operator(id.clone()), due.map(|due| due.max(now.at)));
+        self.timers.set_or_clear(Timer::Operator(id.clone()), due);
         if state != operator.told {
             operator.told = state;
             self.actions.push_back(Action::Changed {
                 operator: id.clone(),
                 state,
-                reason,
+                reason: reason.to_owned(),
             });
         }
     }
 
     fn remove(&mut self, id: &OperatorId, now: Now) {
-        let Some(operator) = self.operators.get(id) else {
+        let Some(operator) = self.roster.operator(id) else {
             return;
         };
-        match operator
-            .claim
-            .as_ref()
-            .map(|claim| (claim.id, claim.progress))
-        {
-            Some((_, Progress::Talking)) => {
-                self.change(id, now, "removed after the call", |operator| {
-                    operator.leaving = true
-                });
-                return;
+        let claim = operator.claim.as_ref();
+        match claim.map(|claim| (claim.id, claim.progress)) {
+            Some((_, Progress::Talking { .. })) => {
+                let reason = "removed after the call";
+                return self.change(id, now, reason, |operator| operator.leaving = true);
             }
             Some((claim, _)) => self.give_up(claim, RingEnd::Withdrawn, now),
             None => {}
@@ -342,56 +231,48 @@ impl Domain {
         self.change(id, now, "removed", |operator| {
             (operator.logged_in, operator.leaving, operator.wrap_up_until) = (false, true, None);
         });
-        self.operators.remove(id);
+        self.roster.remove(id);
         self.timers.clear(&Timer::Operator(id.clone()));
     }
 
-    fn join(&mut self, call: CallId, waiting: Waiting) {
+    fn join(&mut self, joining: Joining, now: Now) {
         // A call may run on a plan whose queue the live one no longer has.
-        self.queues
-            .entry(waiting.queue.clone())
-            .or_insert_with(|| Arc::clone(&waiting.settings));
-        self.unclaimed.insert(waiting.key);
-        *self.lines.entry(waiting.queue.clone()).or_default() += 1;
-        self.callers.insert(call, waiting);
-        self.arm(call);
+        self.roster.keep_queue(&joining.queue, &joining.settings);
+        let call = joining.call;
+        let most = joining.settings.max_waiting.unwrap_or(usize::MAX);
+        if self.line.len_of(&joining.queue) >= most {
+            return self.actions.push_back(Action::Full { call });
+        }
+        self.line.join(Waiting::new(joining, now), now.at);
+        self.fresh.push(call);
+        self.arm(call, now);
         if !self.is_served(call) {
-            self.tell_nobody(call);
+            self.tell_nobody(call, now);
         }
     }
 
     fn leave(&mut self, call: CallId, now: Now) {
-        let Some(waiting) = self.callers.get(&call) else {
+        let Some(waiting) = self.line.get(call) else {
             return;
         };
-        if let Some(claim) = waiting.ringing {
+        for claim in waiting.rings.clone() {
             self.give_up(claim, RingEnd::CallerLeft, now);
         }
-        self.take_out(call);
+        self.take_out(call, true, now);
     }
 
-    fn take_out(&mut self, call: CallId) {
-        if let Some(waiting) = self.callers.remove(&call) {
-            self.unclaimed.remove(&waiting.key);
+    fn take_out(&mut self, call: CallId, gave_up: bool, now: Now) {
+        if let Some(waiting) = self.line.leave(call) {
             self.timers.clear(&Timer::Caller(call));
-            let last = self.lines.get_mut(&waiting.queue).is_none_or(|count| {
-                *count = count.saturating_sub(1);
-                *count == 0
-            });
-            if last {
-                self.lines.remove(&waiting.queue);
-            }
+            let pace = self.paces.entry(waiting.queue.clone()).or_default();
+            pace.waited(waiting.waited(now.at), gave_up);
         }
     }
 
-    fn claim_of(&self, claim: ClaimId) -> Option<(OperatorId, Claim)> {
+    pub(super) fn claim_of(&self, claim: ClaimId) -> Option<(OperatorId, Claim)> {
         let id = self.claims.get(&claim)?;
-        let found = self
-            .operators
-            .get(id)?
-            .claim
-            .as_ref()
-            .filter(|one| one.id == claim)?;
+        let held = self.roster.operator(id)?.claim.as_ref();
+        let found = held.filter(|one| one.id == claim)?;
         Some((id.clone(), found.clone()))
     }
 
@@ -414,7 +295,7 @@ impl Domain {
             return;
         };
         let call = found.call;
-        self.ring_failed(claim, why.clone(), now);
+        self.ring_failed(claim, &why, now);
         self.actions.push_back(Action::StopRinging {
             claim,
             operator,
@@ -423,37 +304,63 @@ impl Domain {
         });
     }
 
-    fn ring_failed(&mut self, claim: ClaimId, why: RingEnd, now: Now) {
+    /// A ring came to nothing; the caller goes back to the others unless someone else rings.
+    fn ring_failed(&mut self, claim: ClaimId, why: &RingEnd, now: Now) {
         let Some((id, found)) = self.claim_of(claim) else {
             return;
         };
         self.claims.remove(&claim);
-        let reason = match why {
-            RingEnd::Declined { .. } => "declined",
-            RingEnd::NoAnswer => "did not answer",
-            RingEnd::Unreachable => "the phone was not reached",
-            RingEnd::CallerLeft => "the caller left",
-            RingEnd::AnsweredElsewhere => "somebody else answered",
-            RingEnd::Withdrawn => "the ring was withdrawn",
-        };
         let left = matches!(why, RingEnd::CallerLeft | RingEnd::AnsweredElsewhere);
-        if let Some(waiting) = self.callers.get_mut(&found.call)
-            && waiting.ringing == Some(claim)
+        let by_queue = found.queue.is_some();
+        let mut pause_after = None;
+        if let Some(waiting) = self
+            .line
+            .get(found.call)
+            .filter(|one| one.rings.contains(&claim))
         {
-            waiting.ringing = None;
-            self.unclaimed.insert(waiting.key);
-            if !left && found.queue.is_some() {
-                let until = now.at + waiting.settings.peace;
-                waiting.refused.insert(id.clone(), until);
-            }
-            self.arm(found.call);
+            let until = now.at + waiting.settings.peace;
+            pause_after = waiting.settings.pause_after;
+            self.line.change(found.call, now.at, |waiting| {
+                waiting.rings.remove(&claim);
+                if !left && by_queue {
+                    waiting.refused.insert(id.clone(), until);
+                }
+            });
+            self.fresh.push(found.call);
+            self.arm(found.call, now);
         }
-        self.change(&id, now, reason, |operator| {
+        let missed = by_queue && *why == RingEnd::NoAnswer;
+        self.change(&id, now, reason_of(why), |operator| {
             operator.claim = None;
+            operator.missed += u32::from(missed);
             if !left {
                 // Behind the others: else a phone that nobody answers rings first for every caller.
                 operator.idle_since = now.wall;
             }
+        });
+        if missed {
+            self.pause_silent(&id, pause_after, now);
+        }
+    }
+
+    /// Who let the phone ring too often is paused, but never the last on shift.
+    fn pause_silent(&mut self, id: &OperatorId, after: Option<u32>, now: Now) {
+        let missed = self.roster.operator(id).map_or(0, |one| one.missed);
+        if after.is_none_or(|after| missed < after) {
+            return;
+        }
+        if self.roster.is_last(id) {
+            let text = format!(
+                "{id} did not answer {missed} rings in a row, and stays on shift: nobody else is; look after {id}"
+            );
+            let kind = "last-operator-silent";
+            return self.actions.push_back(Action::Alarm { kind, text });
+        }
+        let why = format!("did not answer {missed} rings in a row");
+        let reason = format!("paused: {why}");
+        self.change(id, now, &reason, |operator| {
+            operator.paused = Some(why);
+            operator.missed = 0;
         });
     }
 
@@ -461,16 +368,34 @@ impl Domain {
         let Some((id, found)) = self.claim_of(claim) else {
             return;
         };
-        if self
-            .callers
-            .get(&found.call)
-            .is_some_and(|waiting| waiting.ringing == Some(claim))
-        {
-            self.take_out(found.call);
+        let waiting = self.line.get(found.call);
+        let mine = waiting.filter(|waiting| waiting.rings.contains(&claim));
+        if let Some(waiting) = mine {
+            let others = waiting.rings.iter().filter(|one| **one != claim);
+            for other in others.copied().collect::<Vec<_>>() {
+                self.give_up(other, RingEnd::AnsweredElsewhere, now);
+            }
+            self.take_out(found.call, false, now);
         }
         self.change(&id, now, "answered", |operator| {
+            operator.missed = 0;
+            operator.calls = operator.calls.saturating_add(1);
             if let Some(claim) = &mut operator.claim {
-                claim.progress = Progress::Talking;
+                let (since, held) = (now.at, false);
+                claim.progress = Progress::Talking { since, held };
+            }
+        });
+    }
+
+    fn held(&mut self, claim: ClaimId, on: bool, now: Now) {
+        let Some((id, _)) = self.claim_of(claim) else {
+            return;
+        };
+        let reason = if on { "put on hold" } else { "off hold" };
+        self.change(&id, now, reason, |operator| {
+            let progress = operator.claim.as_mut().map(|claim| &mut claim.progress);
+            if let Some(Progress::Talking { held, .. }) = progress {
+                *held = on;
             }
         });
     }
@@ -480,127 +405,65 @@ impl Domain {
             return;
         };
         self.claims.remove(&claim);
-        let settings = found
-            .queue
-            .as_ref()
-            .and_then(|queue| self.queues.get(queue));
+        let settings = found.queue.as_ref();
+        let settings = settings.and_then(|queue| self.roster.settings(queue));
         let wrap_up = settings.map_or(Duration::ZERO, |settings| settings.wrap_up);
-        let talked = found.progress == Progress::Talking;
+        let talked = match found.progress {
+            Progress::Talking { since, .. } => Some(now.at.since(since)),
+            _ => None,
+        };
+        if let (Some(talked), Some(queue)) = (talked, found.queue) {
+            self.paces
+                .entry(queue)
+                .or_default()
+                .handled(talked + wrap_up);
+        }
         self.change(&id, now, "the call is over", |operator| {
             operator.claim = None;
-            if talked {
+            if let Some(talked) = talked {
+                operator.talked += talked;
                 operator.idle_since = now.wall;
                 let rests = operator.logged_in && !wrap_up.is_zero();
                 operator.wrap_up_until = rests.then(|| now.at + wrap_up);
             }
         });
-        if self
-            .operators
-            .get(&id)
-            .is_some_and(|operator| operator.leaving)
-        {
+        let leaving = self.roster.operator(&id).is_some_and(|one| one.leaving);
+        if leaving {
             self.forget(&id, now);
         }
     }
 
-    /// Gives every caller in turn the first free operator who may be rung.
-    fn match_all(&mut self, now: Now) {
-        if self.free.is_empty() || self.unclaimed.is_empty() {
-            return;
-        }
-        let mut after = Bound::Unbounded;
-        while let Some(key) = self.unclaimed.range((after, Bound::Unbounded)).next() {
-            let key = *key;
-            after = Bound::Excluded(key);
-            if let Some((id, reason)) = self.choose(key.1, now) {
-                self.ring(key.1, &id, reason, now);
-            }
-            if self.free.is_empty() {
-                return;
-            }
-        }
-    }
-
-    /// The operator to ring for a caller, with the figures behind the choice.
-    fn choose(&self, call: CallId, now: Now) -> Option<(OperatorId, String)> {
-        let waiting = self.callers.get(&call)?;
-        let settings = self.queues.get(&waiting.queue)?;
-        let in_peace =
-            |id: &OperatorId| waiting.refused.get(id).is_some_and(|until| *until > now.at);
-        let (_, id) = self
-            .free
-            .iter()
-            .find(|(_, id)| settings.serves(id) && !in_peace(id))?;
-        let idle = self.operators.get(id).map_or(Duration::ZERO, |operator| {
-            now.wall.since(operator.idle_since)
-        });
-        let reason = format!(
-            "{}: {id} of {} free, idle for {} s; caller waited {} s",
-            LongestIdle.name(),
-            self.free.len(),
-            idle.as_secs(),
-            waiting.waited(now.at).as_secs()
-        );
-        Some((id.clone(), reason))
-    }
-
-    fn ring(&mut self, call: CallId, id: &OperatorId, reason: String, now: Now) {
-        let Some(waiting) = self.callers.get(&call) else {
-            return;
-        };
-        let (queue, key) = (waiting.queue.clone(), waiting.key);
-        let ring_for = waiting.settings.ring_for;
-        let claim = self.new_claim(id);
-        let until = now.at + ring_for;
-        self.change(id, now, "claimed for a caller", |operator| {
-            let progress = Progress::Claimed { until };
-            operator.claim = Some(Claim {
-                id: claim,
-                call,
-                queue: Some(queue),
-                progress,
+    fn new_day(&mut self, now: Now) {
+        let all: Vec<OperatorId> = self.roster.operators().map(|(id, _)| id.clone()).collect();
+        for id in all {
+            self.change(&id, now, "a new day", |operator| {
+                (operator.calls, operator.talked) = (0, Duration::ZERO);
             });
-        });
-        self.unclaimed.remove(&key);
-        if let Some(waiting) = self.callers.get_mut(&call) {
-            waiting.ringing = Some(claim);
         }
-        self.actions.push_back(Action::Ring {
-            claim,
-            operator: id.clone(),
-            call,
-            reason,
-        });
     }
 
     /// Whether somebody on shift serves the caller's queue.
     fn is_served(&self, call: CallId) -> bool {
-        self.callers
-            .get(&call)
-            .is_some_and(|waiting| self.serves_somebody(&waiting.queue))
+        let waiting = self.line.get(call);
+        waiting.is_some_and(|waiting| self.roster.on_shift_for(&waiting.queue) > 0)
     }
 
-    /// Whether somebody on shift serves the queue.
-    fn serves_somebody(&self, queue: &QueueName) -> bool {
-        self.queues.get(queue).is_some_and(|settings| {
-            self.operators
-                .iter()
-                .any(|(id, one)| one.is_on_shift() && settings.serves(id))
-        })
-    }
-
-    fn tell_nobody(&mut self, call: CallId) {
-        if let Some(waiting) = self.callers.get_mut(&call)
-            && !waiting.told_nobody
-        {
-            waiting.told_nobody = true;
+    fn tell_nobody(&mut self, call: CallId, now: Now) {
+        let told = self
+            .line
+            .get(call)
+            .is_none_or(|waiting| waiting.told_nobody);
+        if !told {
+            self.line
+                .change(call, now.at, |waiting| waiting.told_nobody = true);
             self.actions.push_back(Action::NobodyOnShift { call });
         }
     }
 
     /// When the last operator leaves while callers wait, they are told after a grace.
     fn watch_shift(&mut self, now: Now) {
-        let unserved = self.lines.keys().any(|queue| !self.serves_somebody(queue));
+        let mut queues = self.line.queues();
+        let unserved = queues.any(|queue| self.roster.on_shift_for(queue) == 0);
         match (unserved, self.timers.deadline(&Timer::Grace)) {
             (true, None) => self.timers.set(Timer::Grace, now.at + GRACE),
             (false, Some(_)) => {
@@ -608,43 +471,17 @@ impl Domain {
             }
             _ => {}
         }
-        if self.unclaimed.is_empty() {
+        if !self.line.has_unclaimed() {
             self.timers.clear(&Timer::Watch);
         } else if self.timers.deadline(&Timer::Watch).is_none() {
             self.timers.set(Timer::Watch, now.at + WATCH);
         }
     }
 
-    /// The matcher runs after every change; should one be missed, this finds it.
-    fn look_for_forgotten(&mut self, now: Now) {
-        let forgotten = self
-            .unclaimed
-            .iter()
-            .find_map(|(_, call)| Some((*call, self.choose(*call, now)?.0)));
-        if let Some((call, operator)) = forgotten {
-            let text = format!("{call} waited although {operator} was free; it is matched now");
-            let kind = "waiting-beside-free";
-            self.actions.push_back(Action::Alarm { kind, text });
-        }
-        if !self.unclaimed.is_empty() {
-            self.timers.set(Timer::Watch, now.at + WATCH);
-        }
-    }
-
     /// Sets the caller's timer to the earliest of all that is due.
-    fn arm(&mut self, call: CallId) {
-        let Some(waiting) = self.callers.get(&call) else {
-            return;
-        };
-        let peace = waiting.refused.values().min().copied();
-        let due = [
-            waiting.comfort_at,
-            waiting.position_at,
-            waiting.threshold_at(),
-            peace,
-        ];
-        self.timers
-            .set_or_clear(Timer::Caller(call), due.into_iter().flatten().min());
+    pub(super) fn arm(&mut self, call: CallId, now: Now) {
+        let due = self.line.get(call).and_then(|waiting| waiting.due(now.at));
+        self.timers.set_or_clear(Timer::Caller(call), due);
     }
 
     /// When [`Domain::handle_timeout`] has something to do.
@@ -654,85 +491,99 @@ impl Domain {
 
     /// Lets the timers fire whose time has come.
     pub fn handle_timeout(&mut self, now: Now) {
-        let mut fired = false;
+        let (mut fired, mut watch) = (false, false);
         while let Some(timer) = self.timers.pop_due(now.at) {
-            fired = true;
+            fired |= timer != Timer::Watch;
             match timer {
                 Timer::Operator(id) => self.operator_due(&id, now),
                 Timer::Caller(call) => self.caller_due(call, now),
-                Timer::Watch => {
-                    self.look_for_forgotten(now);
-                }
+                Timer::Watch => watch = true,
                 Timer::Grace => {
-                    let all: Vec<CallId> = self.callers.keys().copied().collect();
+                    let all: Vec<CallId> = self.line.callers().map(|(call, _)| *call).collect();
                     for call in all {
                         if !self.is_served(call) {
-                            self.tell_nobody(call);
+                            self.tell_nobody(call, now);
                         }
                     }
                 }
             }
         }
-        if fired {
-            self.match_all(now);
+        if watch && !fired {
+            self.look_for_forgotten(now);
+        }
+        if fired || watch {
+            self.settle(now);
         }
     }
 
     fn operator_due(&mut self, id: &OperatorId, now: Now) {
-        let Some(operator) = self.operators.get(id) else {
+        let Some(operator) = self.roster.operator(id) else {
             return;
         };
-        match operator
-            .claim
-            .as_ref()
-            .map(|claim| (claim.id, claim.queue.is_some()))
-        {
-            Some((claim, _)) => self.give_up(claim, RingEnd::NoAnswer, now),
-            None => {
-                self.change(id, now, "wrap-up is over", |operator| {
-                    operator.wrap_up_until = None
-                });
-            }
+        match operator.claim.as_ref().map(|claim| claim.id) {
+            Some(claim) => self.give_up(claim, RingEnd::NoAnswer, now),
+            None => self.change(id, now, "wrap-up is over", |operator| {
+                operator.wrap_up_until = None
+            }),
         }
     }
 
     fn caller_due(&mut self, call: CallId, now: Now) {
-        let position = self.position(call);
-        let Some(waiting) = self.callers.get_mut(&call) else {
+        let Some(waiting) = self.line.get(call) else {
             return;
         };
         let settings = Arc::clone(&waiting.settings);
-        waiting.refused.retain(|_, until| *until > now.at);
-        let mut say = None;
-        if waiting.comfort_at.is_some_and(|due| due <= now.at) {
-            waiting.comfort_at = settings.comfort.map(|every| now.at + every);
-            say = Some(Announcement::Comfort);
-        }
-        if waiting.position_at.is_some_and(|due| due <= now.at) {
-            waiting.position_at = settings.position.map(|every| now.at + every);
-            say = Some(Announcement::Position(position));
-        }
-        if waiting.threshold_at().is_some_and(|due| due <= now.at) {
-            let index = waiting.next_threshold;
-            waiting.next_threshold += 1;
+        let is_due = |at: Option<Instant>| at.is_some_and(|due| due <= now.at);
+        let (comfort, position) = (is_due(waiting.comfort_at), is_due(waiting.position_at));
+        let estimate = is_due(waiting.estimate_at);
+        let threshold = is_due(waiting.threshold_at()).then_some(waiting.next_threshold);
+        self.line.change(call, now.at, |waiting| {
+            waiting.refused.retain(|_, until| *until > now.at);
+            let again = |every: Option<Duration>| every.map(|every| now.at + every);
+            if comfort {
+                waiting.comfort_at = again(settings.comfort);
+            }
+            if position {
+                waiting.position_at = again(settings.position);
+            }
+            if estimate {
+                waiting.estimate_at = again(settings.estimate);
+            }
+            waiting.next_threshold += usize::from(threshold.is_some());
+        });
+        if let Some(index) = threshold {
             self.actions.push_back(Action::Threshold { call, index });
+        }
+        // One at a time: what tells most.
+        let mut say = comfort.then_some(Announcement::Comfort);
+        if position {
+            say = Some(Announcement::Position(self.position(call)));
+        }
+        if estimate && let Some(estimate) = self.estimate(call) {
+            say = Some(Announcement::Estimate(estimate));
         }
         if let Some(what) = say {
             self.actions.push_back(Action::Announce { call, what });
         }
-        self.arm(call);
+        self.arm(call, now);
     }
 
-    /// From 1: how many of the caller's queue are served before, and the caller.
+    /// From 1: how many of the caller's queue are served before, and the caller; 0: does not wait.
     pub fn position(&self, call: CallId) -> u32 {
-        let Some(me) = self.callers.get(&call) else {
-            return 0;
-        };
-        let before = self
-            .callers
-            .values()
-            .filter(|one| one.queue == me.queue && one.key <= me.key);
-        u32::try_from(before.count()).unwrap_or(u32::MAX)
+        u32::try_from(self.line.position(call)).unwrap_or(u32::MAX)
+    }
+
+    /// How long the caller may wait from now, by what this queue's calls took lately; `None`: does not
+    /// wait, or nobody is on shift. The model knows no skills, levels or other queues of the operators.
+    pub fn estimate(&self, call: CallId) -> Option<Duration> {
+        let queue = &self.line.get(call)?.queue;
+        let ahead = self.line.position(call).saturating_sub(1);
+        let servers = self.roster.on_shift_for(queue);
+        let pace = self.paces.get(queue).copied().unwrap_or_default();
+        match self.roster.free_for(queue) > ahead {
+            true => Some(Duration::ZERO),
+            false => pace.estimate(ahead, servers),
+        }
     }
 
     /// What to do next; `None`: nothing.
@@ -742,98 +593,28 @@ impl Domain {
 
     /// Operators who are logged in, not paused, and have a phone that can ring.
     pub fn on_shift(&self) -> usize {
-        self.operators
-            .values()
-            .filter(|operator| operator.is_on_shift())
-            .count()
+        self.roster.on_shift()
     }
 
     /// Operators who could be rung now.
     pub fn free(&self) -> usize {
-        self.free.len()
+        self.roster.free()
     }
 
     /// Callers in all lines.
     pub fn waiting(&self) -> usize {
-        self.callers.len()
+        self.line.len()
     }
 
     /// What an operator is doing; `None`: there is no such operator.
     pub fn state(&self, id: &OperatorId) -> Option<OperatorState> {
-        self.operators.get(id).map(Operator::state)
+        self.roster.operator(id).map(Operator::state)
     }
 
     /// All operators with their states, by id.
     pub fn states(&self) -> impl Iterator<Item = (&OperatorId, OperatorState)> {
-        self.operators
-            .iter()
-            .map(|(id, operator)| (id, operator.state()))
-    }
-
-    /// What survives a restart.
-    pub fn snapshot(&self, now: Now) -> Snapshot {
-        let operators = self
-            .operators
-            .iter()
-            .map(|(id, operator)| OperatorSnapshot {
-                operator: id.clone(),
-                logged_in: operator.logged_in,
-                paused: operator.paused,
-                idle_since: operator.idle_since,
-                wrap_up_until: operator.wrap_up_until.map(|until| now.wall_of(until)),
-            });
-        Snapshot {
-            operators: operators.collect(),
-        }
-    }
-
-    /// Puts known operators back into the states of a snapshot. Calls are restored apart.
-    pub fn restore(&mut self, snapshot: &Snapshot, now: Now) {
-        for one in &snapshot.operators {
-            self.change(&one.operator, now, "restored", |operator| {
-                operator.logged_in = one.logged_in;
-                operator.paused = one.paused;
-                operator.idle_since = one.idle_since;
-                let rests = one.wrap_up_until.filter(|until| *until > now.wall);
-                operator.wrap_up_until = rests.map(|until| now.instant_of(until));
-            });
-        }
-        self.match_all(now);
-    }
-
-    /// A call that was connected before a restart: its operator is talking again.
-    pub fn restore_talk(
-        &mut self,
-        id: &OperatorId,
-        call: CallId,
-        queue: Option<QueueName>,
-        now: Now,
-    ) -> Option<ClaimId> {
-        self.operators
-            .get(id)
-            .filter(|operator| operator.claim.is_none())?;
-        let claim = self.new_claim(id);
-        self.change(id, now, "restored into a call", |operator| {
-            operator.claim = Some(Claim {
-                id: claim,
-                call,
-                queue,
-                progress: Progress::Talking,
-            });
-        });
-        Some(claim)
-    }
-
-    /// The claim goes on for another call: its caller was handed to the operator. `queue`: by which line
-    /// that one came, for the rest afterwards.
-    pub fn hand_over(&mut self, claim: ClaimId, call: CallId, queue: Option<QueueName>) {
-        let holder = self.claims.get(&claim);
-        let holder = holder.and_then(|id| self.operators.get_mut(id));
-        let held = holder.and_then(|one| one.claim.as_mut());
-        if let Some(held) = held.filter(|held| held.id == claim) {
-            held.call = call;
-            held.queue = queue;
-        }
+        let operators = self.roster.operators();
+        operators.map(|(id, operator)| (id, operator.state()))
     }
 
     /// Whether a claim is still held.
@@ -849,58 +630,22 @@ impl Domain {
     /// The claims that are held for a call.
     pub fn claims_for(&self, call: CallId) -> Vec<ClaimId> {
         let of_call = |id: &&OperatorId| {
-            let claim = self.operators.get(*id).and_then(|one| one.claim.as_ref());
+            let claim = self.roster.operator(id).and_then(|one| one.claim.as_ref());
             claim.is_some_and(|claim| claim.call == call)
         };
         let held = self.claims.iter().filter(|(_, id)| of_call(id));
         held.map(|(claim, _)| *claim).collect()
     }
+}
 
-    /// What must always hold; the texts of what does not. For the simulator.
-    pub fn violations(&self, now: Instant) -> Vec<String> {
-        let mut found = Vec::new();
-        for (claim, id) in &self.claims {
-            if self.claim_of(*claim).is_none() {
-                found.push(format!("{claim:?} on {id} is held by nobody"));
-            }
-        }
-        let held = self
-            .operators
-            .values()
-            .filter(|operator| operator.claim.is_some())
-            .count();
-        if held != self.claims.len() {
-            found.push(format!(
-                "{held} operators hold {} claims",
-                self.claims.len()
-            ));
-        }
-        for (id, operator) in &self.operators {
-            let due = self.timers.deadline(&Timer::Operator(id.clone()));
-            let progress = operator.claim.as_ref().map(|claim| claim.progress);
-            let rings = progress.is_some_and(|progress| progress != Progress::Talking);
-            if rings && due.is_none() {
-                found.push(format!("the claim on {id} has no end"));
-            }
-        }
-        for (call, waiting) in &self.callers {
-            let claim = waiting.ringing.map(|claim| self.claim_of(claim));
-            if claim.is_some_and(|found| found.is_none_or(|(_, claim)| claim.call != *call)) {
-                found.push(format!("{call} rings under a claim that is not its own"));
-            }
-            if self.unclaimed.contains(&waiting.key) != waiting.ringing.is_none() {
-                found.push(format!("{call} is in the wrong half of the line"));
-            }
-            let free = |(_, id): &&Rank| {
-                // Peace that ends in this very moment is over when its timer fires, in the next step.
-                let settings = self.queues.get(&waiting.queue);
-                settings.is_some_and(|settings| settings.serves(id))
-                    && waiting.refused.get(id).is_none_or(|until| *until < now)
-            };
-            if waiting.ringing.is_none() && self.free.iter().any(|rank| free(&rank)) {
-                found.push(format!("{call} waits while an eligible operator is free"));
-            }
-        }
-        found
+/// Why a ring came to nothing, for people.
+fn reason_of(why: &RingEnd) -> &'static str {
+    match why {
+        RingEnd::NoAnswer => "did not answer",
+        RingEnd::Declined { .. } => "declined",
+        RingEnd::Unreachable => "the phone could not be reached",
+        RingEnd::CallerLeft => "the caller left",
+        RingEnd::AnsweredElsewhere => "somebody else answered",
+        RingEnd::Withdrawn => "the ring was withdrawn",
     }
 }

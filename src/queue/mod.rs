@@ -3,12 +3,23 @@
 //! One [`Domain`] with one matcher for all queues that share operators. It knows callers and
 //! operators by id alone: its outputs are actions, and what it is told are facts.
 
+mod check;
 pub mod domain;
+pub mod input;
 pub mod line;
+mod matcher;
 pub mod operator;
+mod pace;
+mod restore;
+mod roster;
+pub mod rule;
 pub mod settings;
-pub mod strategy;
+pub mod wants;
 
-pub use domain::{Action, Announcement, Domain, Input};
+pub use crate::ids::Rule;
+pub use domain::Domain;
+pub use input::{Action, Announcement, Input};
+pub use line::Joining;
 pub use operator::{ClaimId, OperatorSnapshot, Snapshot};
-pub use settings::QueueSettings;
+pub use settings::{Member, QueueSettings, RingStep};
+pub use wants::{Required, Skills, Wants};

@@ -1,7 +1,10 @@
 //! What an operator is doing: an explicit machine. Being busy is a live claim with an end.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use super::rule::Facts;
 use crate::event::OperatorState;
 use crate::ids::{CallId, OperatorId, QueueName};
 use crate::time::{Instant, Wall};
@@ -28,14 +31,15 @@ pub(super) enum Progress {
     /// The phones ring.
     Ringing { until: Instant },
     /// Caller and operator talk; ends with the call, not with a clock.
-    Talking,
+    Talking { since: Instant, held: bool },
 }
 
 /// One operator.
 #[derive(Debug, Clone)]
 pub(super) struct Operator {
     pub(super) logged_in: bool,
-    pub(super) paused: bool,
+    /// Why no calls are wanted; `None`: they are.
+    pub(super) paused: Option<String>,
     /// Has a registered phone.
     pub(super) reachable: bool,
     pub(super) claim: Option<Claim>,
@@ -44,6 +48,16 @@ pub(super) struct Operator {
     pub(super) wrap_up_until: Option<Instant>,
     /// Since when the operator has had no call: the longest idle rings first.
     pub(super) idle_since: Wall,
+    /// Answered today.
+    pub(super) calls: u32,
+    /// Talked today.
+    pub(super) talked: Duration,
+    /// Rings in a row that were not answered.
+    pub(super) missed: u32,
+    /// See [`Facts::last_ring`].
+    pub(super) last_ring: u64,
+    /// See [`Facts::draw`].
+    pub(super) draw: u64,
     /// Was removed while talking.
     pub(super) leaving: bool,
     /// What was told last.
@@ -54,12 +68,17 @@ impl Operator {
     pub(super) fn new(now: Wall) -> Self {
         Self {
             logged_in: false,
-            paused: false,
+            paused: None,
             reachable: false,
             claim: None,
             own_calls: 0,
             wrap_up_until: None,
             idle_since: now,
+            calls: 0,
+            talked: Duration::ZERO,
+            missed: 0,
+            last_ring: 0,
+            draw: 0,
             leaving: false,
             told: OperatorState::LoggedOut,
         }
@@ -70,10 +89,11 @@ impl Operator {
         match self.claim.as_ref().map(|claim| claim.progress) {
             Some(Progress::Claimed { .. }) => OperatorState::Claimed,
             Some(Progress::Ringing { .. }) => OperatorState::Ringing,
-            Some(Progress::Talking) => OperatorState::Talking,
+            Some(Progress::Talking { held: false, .. }) => OperatorState::Talking,
+            Some(Progress::Talking { held: true, .. }) => OperatorState::OnHold,
             None if !self.logged_in => OperatorState::LoggedOut,
             None if self.wrap_up_until.is_some() => OperatorState::WrapUp,
-            None if self.paused => OperatorState::Paused,
+            None if self.paused.is_some() => OperatorState::Paused,
             None if !self.reachable => OperatorState::Unreachable,
             None => OperatorState::Free,
         }
@@ -86,7 +106,29 @@ impl Operator {
     /// Logged in with a phone that can ring, and wants calls: counts as somebody on shift. Callers are
     /// not left waiting for somebody who paused for an unknown time.
     pub(super) fn is_on_shift(&self) -> bool {
-        self.logged_in && self.reachable && !self.paused
+        self.logged_in && self.reachable && self.paused.is_none()
+    }
+
+    /// When something ends by the clock: a ring, or the rest after a call.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match self.claim.as_ref().map(|claim| claim.progress) {
+            Some(Progress::Claimed { until } | Progress::Ringing { until }) => Some(until),
+            Some(Progress::Talking { .. }) => None,
+            None => self.wrap_up_until,
+        }
+    }
+
+    /// What a rule may know.
+    pub(super) fn facts(&self, place: u32, weight: u32) -> Facts {
+        Facts {
+            idle_since: self.idle_since,
+            calls: self.calls,
+            talked: self.talked,
+            last_ring: self.last_ring,
+            place,
+            weight,
+            draw: self.draw,
+        }
     }
 }
 
@@ -97,12 +139,33 @@ pub struct OperatorSnapshot {
     pub operator: OperatorId,
     /// On shift.
     pub logged_in: bool,
-    /// Wants no calls.
-    pub paused: bool,
+    /// Why no calls are wanted.
+    pub paused: Option<String>,
     /// For the longest idle.
     pub idle_since: Wall,
     /// Rests until then.
     pub wrap_up_until: Option<Wall>,
+    /// Answered today.
+    #[serde(default)]
+    pub calls: u32,
+    /// Talked today.
+    #[serde(default)]
+    pub talked: Duration,
+}
+
+impl OperatorSnapshot {
+    /// On shift or off it since then, without calls today.
+    pub fn new(operator: OperatorId, logged_in: bool, idle_since: Wall) -> Self {
+        Self {
+            operator,
+            logged_in,
+            paused: None,
+            idle_since,
+            wrap_up_until: None,
+            calls: 0,
+            talked: Duration::ZERO,
+        }
+    }
 }
 
 /// All operators' states.

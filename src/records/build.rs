@@ -166,6 +166,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         What::Media { .. } => after_end(record, what),
         What::Arrived { .. }
         | What::Step { .. }
+        | What::Waits { .. }
         | What::LeftQueue { .. }
         | What::RingEnded { .. }
         | What::Parted { .. }

@@ -469,15 +469,14 @@ fn states_of(
         .map(|(operator, state, since)| (operator, (state, since)))
         .collect();
     states.extend(recovered.operators.clone());
-    let operators = states
-        .into_iter()
-        .map(|(operator, (state, since))| OperatorSnapshot {
-            operator,
-            logged_in: state != OperatorState::LoggedOut,
-            paused: state == OperatorState::Paused,
-            idle_since: since,
-            wrap_up_until: None,
-        });
+    let operators = states.into_iter().map(|(operator, (state, since))| {
+        let on_shift = state != OperatorState::LoggedOut;
+        let paused = state == OperatorState::Paused;
+        OperatorSnapshot {
+            paused: paused.then(|| "before the restart".to_owned()),
+            ..OperatorSnapshot::new(operator, on_shift, since)
+        }
+    });
     crate::queue::Snapshot {
         operators: operators.collect(),
     }

@@ -44,7 +44,7 @@ pub fn errand(done: Option<Done>, state: OperatorState, waiting: bool) -> Vec<Pr
         OperatorState::LoggedOut => "logged-out",
         OperatorState::Free => "free",
         OperatorState::Claimed | OperatorState::Ringing => "ringing",
-        OperatorState::Talking => "talking",
+        OperatorState::Talking | OperatorState::OnHold => "talking",
         OperatorState::WrapUp => "wrap-up",
         OperatorState::Paused => "paused",
         OperatorState::Unreachable => "unreachable",

@@ -1,14 +1,15 @@
 //! A call's way: what the dialplan wants is done, what happens is told to it, until the one end.
 
 use super::input::Output;
-use super::pbx::{Switch, Timer, queue_settings};
+use super::lines::{queue_settings, wants};
+use super::pbx::{Switch, Timer};
 use crate::call::{Owner, Progress, Said, Stage};
 use crate::dialplan::plan::Target;
 use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::queue::{Announcement, Input};
+use crate::queue::{Announcement, Input, Joining};
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -60,7 +61,7 @@ impl Switch {
                 self.stage(id, Stage::Playing { playback });
                 true
             }
-            Instruction::Queue { queue, greet } => {
+            Instruction::Queue { queue, greet, .. } => {
                 let what = What::Queued {
                     queue: queue.clone(),
                 };
@@ -97,6 +98,7 @@ impl Switch {
         };
         let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
         let settings = call.plan.queues.get(&queue).map(queue_settings);
+        let wants = wants(&call.plan, &call.run, &queue);
         call.stage = Stage::Waiting {
             queue: queue.clone(),
             joined,
@@ -105,14 +107,15 @@ impl Switch {
         if speaking.is_none() {
             self.wait_with_music(id);
         }
-        let input = Input::Joined {
+        let joining = Joining {
             call: id,
             queue,
             joined,
             bonus: std::time::Duration::ZERO,
+            wants,
             settings: settings.unwrap_or_default().into(),
         };
-        self.tell_queue(input, now);
+        self.tell_queue(Input::Joined(joining), now);
     }
 
     fn stage(&mut self, id: CallId, stage: Stage) {
@@ -253,6 +256,7 @@ impl Switch {
         let (queue, joined) = (queue.clone(), *joined);
         let said = match what {
             Announcement::Position(position) => Said::Position(position),
+            Announcement::Estimate(_) => return,
             Announcement::Comfort => {
                 let settings = call.plan.queues.get(&queue);
                 let comfort = settings.and_then(|settings| settings.comfort.as_ref());

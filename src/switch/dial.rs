@@ -216,7 +216,7 @@ impl Switch {
             .get(&call)
             .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
         if idle && waits && !self.dial_on(call, now) {
-            self.ring_over(call, &RingEnd::Unreachable, now);
+            self.ring_over(call, None, &RingEnd::Unreachable, now);
         }
     }
 
@@ -359,7 +359,7 @@ impl Switch {
         }
         self.hang_up(leg, now);
         if !self.dial_on(call, now) {
-            self.ring_over(call, &RingEnd::Unreachable, now);
+            self.ring_over(call, None, &RingEnd::Unreachable, now);
         }
     }
 
@@ -409,7 +409,7 @@ impl Switch {
                 408 | 503 => RingEnd::Unreachable,
                 status => RingEnd::Declined { status },
             };
-            self.ring_over(call, &why, now);
+            self.ring_over(call, None, &why, now);
         }
         true
     }

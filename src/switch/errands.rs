@@ -63,13 +63,14 @@ impl Switch {
         let leaves = matches!(done, Some(Done::LoggedOut | Done::Paused));
         let waiting = leaves && self.domain.waiting() > 0;
         if let Some(done) = done {
+            let who = operator.clone();
             let change = match done {
-                Done::LoggedIn => Input::LogIn,
-                Done::LoggedOut => Input::LogOut,
-                Done::Paused => Input::Pause,
-                Done::Resumed => Input::Resume,
+                Done::LoggedIn => Input::LogIn(who),
+                Done::LoggedOut => Input::LogOut(who),
+                Done::Paused => Input::Pause(who, "by code".to_owned()),
+                Done::Resumed => Input::Resume(who),
             };
-            self.tell_queue(change(operator.clone()), now);
+            self.tell_queue(change, now);
             if matches!(done, Done::LoggedIn | Done::Resumed) {
                 self.forgive_phones(operator, now);
             }

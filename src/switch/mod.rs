@@ -21,6 +21,7 @@ mod info;
 pub mod input;
 mod keying;
 mod legs;
+mod lines;
 mod mailbox;
 mod onward;
 mod outbound;

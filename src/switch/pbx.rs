@@ -11,6 +11,7 @@ use super::bans::Bans;
 use super::dial::{Dialling, Troubled};
 use super::guard::BanAlarm;
 use super::input::{Command, Counts, Input, Output};
+use super::lines::queue_settings;
 use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::place::Refusal;
@@ -27,7 +28,7 @@ use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media;
-use crate::queue::{ClaimId, Domain, QueueSettings};
+use crate::queue::{ClaimId, Domain};
 use crate::registrar::{Change, Registrar};
 use crate::sip::dialog::DialogId;
 use crate::sip::flow::ConnectionId;
@@ -61,6 +62,8 @@ pub(super) enum Timer {
     Pinholes,
     /// Callers who were refused in the last minute.
     Refusals,
+    /// A new day of the helpline.
+    Midnight,
 }
 
 /// The exchange.
@@ -127,6 +130,7 @@ impl Switch {
         let mut random = ChaCha20Rng::from_seed(seed);
         let mut nonce_key = [0; 32];
         random.fill_bytes(&mut nonce_key);
+        let lots = random.next_u64();
         let (first, last) = settings.media_ports;
         let mut switch = Self {
             ports: PortPool::new(first, last).beginning_at(random.next_u32()),
@@ -141,7 +145,7 @@ impl Switch {
             ban_alarm: BanAlarm::default(),
             layer: Layer::default(),
             registrar: Registrar::default(),
-            domain: Domain::default(),
+            domain: Domain::new(lots),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             dialogs: BTreeMap::new(),
@@ -177,6 +181,7 @@ impl Switch {
             now,
         );
         switch.configure_queues(now);
+        switch.await_midnight(now);
         switch.begin_trunks(now);
         switch
     }
@@ -227,6 +232,10 @@ impl Switch {
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
                 Timer::Refusals => self.refusals_due(now),
+                Timer::Midnight => {
+                    self.tell_queue(crate::queue::Input::NewDay, now);
+                    self.await_midnight(now);
+                }
             }
         }
         self.settle(now);
@@ -386,6 +395,15 @@ impl Switch {
             .map(|(name, queue)| (name.clone(), queue_settings(queue)))
             .collect();
         self.tell_queue(crate::queue::Input::Queues(queues), now);
+        let skills = self.plan.skills.clone();
+        self.tell_queue(crate::queue::Input::Skills(skills), now);
+    }
+
+    /// What operators did is counted by the days of the dialplan's time zone.
+    fn await_midnight(&mut self, now: Now) {
+        if let Some(midnight) = self.plan.midnight_after(now.wall) {
+            self.timers.set(Timer::Midnight, now.instant_of(midnight));
+        }
     }
 
     pub(super) fn tell_queue(&mut self, input: crate::queue::Input, now: Now) {
@@ -526,17 +544,4 @@ fn is_ask(pending: &Pending) -> bool {
         pending.purpose,
         Purpose::Ask(_) | Purpose::Qualify(_) | Purpose::Summary(_)
     )
-}
-
-/// What the queue needs to know of the dialplan's.
-pub(super) fn queue_settings(queue: &crate::dialplan::plan::Queue) -> QueueSettings {
-    QueueSettings {
-        ring_for: queue.ring_for,
-        wrap_up: queue.wrap_up,
-        operators: queue.operators.clone(),
-        comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
-        position: queue.say_position,
-        thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
-        ..QueueSettings::default()
-    }
 }

@@ -7,9 +7,9 @@ use super::dispatch::{ALLOW, SDP, SUPPORTED};
 use super::legs::{local_end, session_expires};
 use super::outgoing::Purpose;
 use super::pbx::{PlannedCall, Switch, Timer};
-use crate::call::{Owner, Progress, Stage};
+use crate::call::{Owner, Progress, Rung, Stage};
 use crate::event::{RingEnd, Side, What};
-use crate::ids::{CallId, LegId, OperatorId, TrunkName};
+use crate::ids::{CallId, LegId, OperatorId, PathName, TrunkName};
 use crate::media::Command;
 use crate::queue::{Action, ClaimId, Input};
 use crate::registrar::Binding;
@@ -61,13 +61,18 @@ impl Switch {
                 };
                 self.emit(Some(call), what, now);
                 if !self.ring_phones(call, &operator, claim, now) {
-                    self.ring_over(call, &RingEnd::Unreachable, now);
+                    self.ring_over(call, Some(&operator), &RingEnd::Unreachable, now);
                 }
             }
             Action::StopRinging {
                 claim, call, why, ..
             } => {
                 self.stop_rings(call, Some(claim), &why, now);
+            }
+            Action::Waits { call, reason } => self.emit(Some(call), What::Waits { reason }, now),
+            Action::Full { call } => {
+                let path = self.path_if_full(call);
+                self.leave_queue(call, path.as_ref(), "the line is full", now);
             }
             Action::Announce { call, what } => self.announce(call, what),
             Action::Threshold { call, index } => {
@@ -96,7 +101,6 @@ impl Switch {
                 state,
                 reason,
             } => {
-                let reason = reason.to_owned();
                 self.emit(
                     None,
                     What::Operator {
@@ -109,6 +113,15 @@ impl Switch {
             }
             Action::Alarm { kind, text } => self.alarm(None, kind, text, now),
         }
+    }
+
+    fn path_if_full(&self, call: CallId) -> Option<PathName> {
+        let call = self.calls.get(&call)?;
+        let Stage::Waiting { queue, .. } = &call.stage else {
+            return None;
+        };
+        let full = call.plan.queues.get(queue)?.full.as_ref()?;
+        Some(full.go.clone())
     }
 
     /// All phones of an operator ring together; `false`: none can.
@@ -124,8 +137,11 @@ impl Switch {
             self.tell_queue(Input::RingFailed(claim, RingEnd::CallerLeft), now);
             return true;
         };
-        one.operator = Some((operator.clone(), Some(claim)));
-        one.best_refusal = None;
+        one.rung.push(Rung {
+            operator: operator.clone(),
+            claim,
+            refusal: None,
+        });
         self.claims.insert(claim, call);
         let mut later = false;
         for binding in self.phones_of(operator) {
@@ -135,8 +151,17 @@ impl Switch {
                 self.ring_phone(call, operator, &binding, now);
             }
         }
-        let rings = |call: &PlannedCall| !call.rings.is_empty();
-        later || self.calls.get(&call).is_some_and(rings)
+        later || self.rings_at(call, operator)
+    }
+
+    /// Whether a phone of the operator rings for the call.
+    fn rings_at(&self, call: CallId, operator: &OperatorId) -> bool {
+        let of_operator = |leg: &LegId| {
+            let leg = self.legs.get(leg);
+            leg.is_some_and(|leg| leg.operator.as_ref() == Some(operator))
+        };
+        let one = self.calls.get(&call);
+        one.is_some_and(|one| one.rings.iter().any(of_operator))
     }
 
     /// Whether an INVITE to the phone was given up whose end has not come: CANCEL waits for a
@@ -156,8 +181,7 @@ impl Switch {
     pub(super) fn ring_later(&mut self, operator: &OperatorId, uri: &Uri, now: Now) {
         let rung = |call: &&PlannedCall| {
             let waits = matches!(call.stage, Stage::Waiting { .. } | Stage::Ringing { .. });
-            let claimed = call.operator.as_ref();
-            waits && claimed.is_some_and(|(id, claim)| id == operator && claim.is_some())
+            waits && call.rung.iter().any(|rung| rung.operator == *operator)
         };
         let Some(call) = self.calls.values().find(rung).map(|call| call.id) else {
             return;
@@ -328,7 +352,7 @@ impl Switch {
         }
         self.claims.remove(&claim);
         if let Some(call) = self.calls.get_mut(&call) {
-            call.operator = None;
+            call.rung.clear();
         }
         self.tell_queue(Input::RingFailed(claim, RingEnd::Unreachable), now);
         false
@@ -336,13 +360,18 @@ impl Switch {
 
     /// A phone of a ring rings.
     pub(super) fn phone_rings(&mut self, leg: LegId, now: Now) {
-        let call = self.legs.get(&leg).and_then(|leg| leg.call());
-        let claim = call
-            .and_then(|call| self.calls.get(&call)?.operator.clone())
-            .and_then(|o| o.1);
-        if let Some(claim) = claim {
+        if let Some(claim) = self.claim_of_ring(leg) {
             self.tell_queue(Input::RingStarted(claim), now);
         }
+    }
+
+    /// Under which claim a leg rings; `None`: a phone outside, or it rings no more.
+    fn claim_of_ring(&self, leg: LegId) -> Option<ClaimId> {
+        let leg = self.legs.get(&leg)?;
+        let operator = leg.operator.as_ref()?;
+        let mut rung = self.calls.get(&leg.call()?)?.rung.iter();
+        let found = rung.find(|rung| rung.operator == *operator)?;
+        Some(found.claim)
     }
 
     /// A phone refused or was not reached: the others ring on; with the last one the ring is over.
@@ -353,7 +382,7 @@ impl Switch {
         let Some(leg) = self.legs.get(&id) else {
             return;
         };
-        let call = leg.call();
+        let (call, operator) = (leg.call(), leg.operator.clone());
         let failed = self.failed_flow(id, status);
         self.phone_refused(id, status, now);
         self.forget_leg(id, now);
@@ -367,38 +396,50 @@ impl Switch {
         if !one.rings.remove(&id) {
             return;
         }
-        one.best_refusal = Some(best(one.best_refusal, status));
-        if !one.rings.is_empty() {
+        let mut rung = one.rung.iter_mut();
+        let rung = rung.find(|rung| Some(&rung.operator) == operator.as_ref());
+        let mut said = status;
+        if let Some(rung) = rung {
+            said = best(rung.refusal, status);
+            rung.refusal = Some(said);
+        }
+        let rings_on = match &operator {
+            Some(operator) => self.rings_at(call, operator),
+            None => !one.rings.is_empty(),
+        };
+        if rings_on {
             return;
         }
-        let why = match one.best_refusal.unwrap_or(status) {
+        let why = match said {
             408 | 503 => RingEnd::Unreachable,
             status => RingEnd::Declined { status },
         };
-        self.ring_over(call, &why, now);
+        self.ring_over(call, operator.as_ref(), &why, now);
     }
 
-    /// No phone rings any more, and nobody answered.
-    pub(super) fn ring_over(&mut self, call: CallId, why: &RingEnd, now: Now) {
+    /// No phone of the operator rings any more, and nobody answered; `None`: one outside.
+    pub(super) fn ring_over(
+        &mut self,
+        call: CallId,
+        operator: Option<&OperatorId>,
+        why: &RingEnd,
+        now: Now,
+    ) {
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };
         let direct = matches!(one.stage, Stage::Ringing { .. });
         let outside = one.outgoing.is_some();
-        let rung = one.operator.take();
-        if let Some((operator, claim)) = rung {
-            self.emit(
-                Some(call),
-                What::RingEnded {
-                    operator,
-                    why: why.clone(),
-                },
-                now,
-            );
-            if let Some(claim) = claim {
-                self.claims.remove(&claim);
-                self.tell_queue(Input::RingFailed(claim, why.clone()), now);
-            }
+        let rung = one
+            .rung
+            .extract_if(.., |rung| Some(&rung.operator) == operator);
+        for Rung {
+            operator, claim, ..
+        } in rung.collect::<Vec<_>>()
+        {
+            self.tell_ring_end(call, operator, why, now);
+            self.claims.remove(&claim);
+            self.tell_queue(Input::RingFailed(claim, why.clone()), now);
         }
         if direct {
             self.timers.clear(&Timer::Call(call));
@@ -411,7 +452,12 @@ impl Switch {
         }
     }
 
-    /// Lets all phones be silent that ring for a call (with `claim`: only if they ring under it).
+    fn tell_ring_end(&mut self, call: CallId, operator: OperatorId, why: &RingEnd, now: Now) {
+        let why = why.clone();
+        self.emit(Some(call), What::RingEnded { operator, why }, now);
+    }
+
+    /// Lets all phones be silent that ring for a call (with `claim`: only those that ring under it).
     /// The claim is given up here unless the queue did so already.
     pub(super) fn stop_rings(
         &mut self,
@@ -423,32 +469,28 @@ impl Switch {
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };
-        let under = one.operator.as_ref().and_then(|(_, claim)| *claim);
-        if one.stage == Stage::Talking || (claim.is_some() && claim != under) {
+        if one.stage == Stage::Talking {
             return;
         }
-        let rings = std::mem::take(&mut one.rings);
-        let rung = one.operator.take();
-        for leg in rings {
+        let meant = |rung: &mut Rung<ClaimId>| claim.is_none_or(|claim| rung.claim == claim);
+        let stopped: Vec<_> = one.rung.extract_if(.., meant).collect();
+        let of_stopped = |leg: &LegId| {
+            let operator = self.legs.get(leg).and_then(|leg| leg.operator.as_ref());
+            let mut stopped = stopped.iter();
+            claim.is_none() || stopped.any(|rung| Some(&rung.operator) == operator)
+        };
+        let legs: Vec<LegId> = one.rings.extract_if(.., of_stopped).collect();
+        for leg in legs {
             if *why == RingEnd::NoAnswer {
                 self.rung_in_vain(leg, now);
             }
             self.hang_up(leg, now);
         }
-        if let Some((operator, own)) = rung {
-            self.emit(
-                Some(call),
-                What::RingEnded {
-                    operator,
-                    why: why.clone(),
-                },
-                now,
-            );
-            if let Some(own) = own {
-                self.claims.remove(&own);
-                if claim.is_none() {
-                    self.tell_queue(Input::RingFailed(own, why.clone()), now);
-                }
+        for rung in stopped {
+            self.tell_ring_end(call, rung.operator, why, now);
+            self.claims.remove(&rung.claim);
+            if claim.is_none() {
+                self.tell_queue(Input::RingFailed(rung.claim, why.clone()), now);
             }
         }
     }
@@ -477,20 +519,34 @@ impl Switch {
             onward.since = Some(now.wall);
         }
         let others = std::mem::take(&mut one.rings);
-        let rung = one.operator.clone();
+        let rung = std::mem::take(&mut one.rung);
+        let winner = self.legs.get(&id).and_then(|leg| leg.operator.clone());
+        let (won, lost): (Vec<_>, Vec<_>) = rung
+            .into_iter()
+            .partition(|rung| Some(&rung.operator) == winner.as_ref());
+        let won = won.into_iter().next();
+        one.operator = won
+            .as_ref()
+            .map(|rung| (rung.operator.clone(), Some(rung.claim)));
         self.dialling.remove(&call);
         self.timers.clear(&Timer::Call(call));
         self.connect_media(id);
         let placed = self.operator_outside(call);
-        let who = rung.as_ref().map(|(operator, _)| operator.clone());
-        let who = who.or(placed).unwrap_or_else(|| "outside".into());
+        let claim = won.as_ref().map(|rung| rung.claim);
+        let who = won.map(|rung| rung.operator).or(placed);
+        let who = who.unwrap_or_else(|| "outside".into());
         self.emit(Some(call), What::Connected { operator: who }, now);
-        if let Some((_, Some(claim))) = rung {
+        if let Some(claim) = claim {
             self.tell_queue(Input::Answered(claim), now);
         }
         self.transferred(call, now);
+        // Those who rang in vain stop once the two are connected, not before.
         for other in others {
             self.hang_up_loser(other, now);
+        }
+        for rung in lost {
+            self.claims.remove(&rung.claim);
+            self.tell_ring_end(call, rung.operator, &RingEnd::AnsweredElsewhere, now);
         }
         self.save(call);
     }

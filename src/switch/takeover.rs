@@ -123,9 +123,12 @@ impl Switch {
     /// and under which claim.
     fn party_of(&self, call: CallId) -> Option<(OperatorId, String, Option<ClaimId>)> {
         let one = self.calls.get(&call)?;
-        match (&one.operator, &one.outgoing) {
+        let rings = one.rung.first();
+        let rings = rings.map(|rung| (rung.operator.clone(), Some(rung.claim)));
+        match (one.operator.clone().or(rings), &one.outgoing) {
             (Some((colleague, claim)), _) => {
-                Some((colleague.clone(), colleague.to_string(), *claim))
+                let name = colleague.to_string();
+                Some((colleague, name, claim))
             }
             (None, Some(_)) => Some(("outside".into(), one.dialled.clone(), None)),
             (None, None) => None,
@@ -144,7 +147,10 @@ impl Switch {
             return;
         };
         let (partner, operator) = (one.partner.take(), one.operator.take());
-        let rings = std::mem::take(&mut one.rings);
+        let (rings, rung) = (
+            std::mem::take(&mut one.rings),
+            std::mem::take(&mut one.rung),
+        );
         let onward = one.outgoing.take();
         let until = match one.stage {
             Stage::Ringing { until } => Some(until),
@@ -161,8 +167,7 @@ impl Switch {
         };
         one.operator = operator;
         one.onward = onward;
-        one.rings = rings;
-        one.best_refusal = None;
+        (one.rings, one.rung) = (rings, rung);
         match (partner, until) {
             (Some(leg), _) => {
                 one.partner = Some(leg);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qaynar::dialplan::{Catalogue, Plan, load};
-use qaynar::ids::{Language, PromptName};
+use qaynar::ids::{Language, PromptName, Rule};
 use qaynar::media::{Clip, Clips, Sound};
 use qaynar::private::Private;
 use qaynar::sip::digest::{Algorithm, ha1};
@@ -191,6 +191,28 @@ pub(crate) fn account(operator: &str) -> Account {
         ha1_md5: Private::new(ha1(Algorithm::Md5, operator, REALM, PASSWORD)),
         ha1_sha256: Private::new(ha1(Algorithm::Sha256, operator, REALM, PASSWORD)),
     }
+}
+
+/// Odd seeds run the plan as it stands; the even ones another rule, more phones for who waits longer, and
+/// operators who can different things.
+pub(crate) fn of_seed(text: &str, seed: u64) -> String {
+    if seed % 2 == 1 {
+        return text.to_owned();
+    }
+    let rule = Rule::ALL[(seed / 2) as usize % Rule::ALL.len()].name();
+    let more = match seed / 2 % 3 {
+        0 => "",
+        1 => "{ for = \"4s\", ring = 2 }, ",
+        _ => "{ for = \"4s\", ring = 2, level = 1 }, { for = \"9s\", ring = \"all\" }, ",
+    };
+    let keys = "operators = [\"101\", { id = \"102\", level = 2, weight = 3 }, \"103\", \"104\"]\npause_after = 3";
+    let keys = if seed / 2 % 4 == 3 { keys } else { "" };
+    text.replace(
+        "ring = \"longest idle\"",
+        &format!("ring = \"{rule}\"\n{keys}"),
+    )
+    .replace("if_waiting = [", &format!("if_waiting = [{more}"))
+        + "\n[operator.102]\ncan = [\"ru\", \"legal\"]\n[operator.103]\ncan = [\"ru\"]\n"
 }
 
 pub(crate) fn plan(text: &str) -> Arc<Plan> {

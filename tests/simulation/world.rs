@@ -105,7 +105,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, weather: Weather) -> Self {
         let mut dice = Dice::new(seed);
-        let plans = vec![house::plan(house::HELPLINE), house::plan(house::OTHER)];
+        let plans = vec![
+            house::plan(&house::of_seed(house::HELPLINE, seed)),
+            house::plan(&house::of_seed(house::OTHER, seed)),
+        ];
         let clips = house::clips();
         let at = Instant(1_000_000);
         let now = Now {

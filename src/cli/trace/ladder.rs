@@ -238,6 +238,7 @@ fn column(columns: &mut Vec<String>, name: &str) -> usize {
 fn note(what: &What) -> Option<String> {
     Some(match what {
         What::Arrived { .. } | What::Messages { .. } | What::Answered => return None,
+        What::Waits { reason } => format!("nobody rings: {reason}"),
         What::Step { path, reason } => format!("{path}: {reason}"),
         What::AudioReturned { .. } => "is heard again".into(),
         What::Transfer { operator, to } => format!("{operator} hands the caller on to {to}"),

@@ -68,9 +68,11 @@ impl Draft {
                 name: queue.clone(),
             });
             let greet = self.prompts(&step, "greet");
+            let wants = self.read_wants(&step);
             actions.push(Action::Queue {
                 queue: QueueName(queue),
                 greet,
+                wants,
             });
         }
         if let Some((target, span)) = step.text("ring") {

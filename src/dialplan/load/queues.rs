@@ -7,10 +7,10 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::super::fault::suggest;
-use super::super::plan::{Comfort, Queue, Waiting};
+use super::super::plan::{Comfort, Full, Member, Queue, RingMore, Waiting, Wants};
 use super::super::read::Table;
 use super::{Draft, HOLD, Reference};
-use crate::ids::{OperatorId, PathName, PromptName, QueueName};
+use crate::ids::{OperatorId, PathName, PromptName, QueueName, Rule, Skill};
 
 impl Draft {
     pub(super) fn read_queue(
@@ -30,7 +30,7 @@ impl Draft {
             return;
         };
         let table = Table::new(source, span.clone(), format!("queue {name}"), table);
-        let operators = read_operators(&table, name);
+        let (if_waiting, ring_more) = self.read_waiting(&table, name);
         let every = table
             .duration("say_position_every", false)
             .unwrap_or(Duration::from_secs(30));
@@ -52,13 +52,19 @@ impl Draft {
             wrap_up: table
                 .duration("wrap_up", true)
                 .unwrap_or(Duration::from_secs(20)),
-            operators,
+            ring: read_rule(&table),
+            operators: read_operators(&table, name),
+            pause_after: table
+                .count("pause_after")
+                .and_then(|rings| u32::try_from(rings).ok()),
+            full: self.read_full(&table),
             say_position: self.says_position(&table).then_some(every),
             comfort: table
                 .table("comfort")
                 .and_then(|comfort| self.read_comfort(comfort)),
             music: PromptName(music),
-            if_waiting: self.read_waiting(&table, name),
+            if_waiting,
+            ring_more,
         };
         table.finish();
         if self.queues.insert(QueueName::from(name), queue).is_some() {
@@ -94,63 +100,225 @@ impl Draft {
         })
     }
 
-    fn read_waiting(&mut self, table: &Table<'_, '_>, name: &str) -> Vec<Waiting> {
-        let mut waiting = Vec::new();
+    /// What happens after a time: the caller goes elsewhere, or more phones ring.
+    fn read_waiting(&mut self, table: &Table<'_, '_>, name: &str) -> (Vec<Waiting>, Vec<RingMore>) {
+        let (mut waiting, mut more) = (Vec::new(), Vec::new());
+        let mut last = Duration::ZERO;
         for one in table.tables("if_waiting", &format!("if_waiting of queue {name}")) {
             let after = one.duration("for", false);
-            let go = one.text("go");
-            if after.is_none() && !one.has("for") || go.is_none() && !one.has("go") {
+            let rings = one.has("ring") || one.has("level");
+            if !one.has("for") || rings == one.has("go") {
                 one.fault(
-                    "an entry of if_waiting needs for and go",
-                    "write { for = \"3m\", go = \"PATH\" }",
+                    "an entry of if_waiting needs for, and either go or ring",
+                    "write { for = \"3m\", go = \"PATH\" } or { for = \"30s\", ring = 3, level = 2 }",
                 );
             }
-            if let (Some(after), Some((go, span))) = (after, go) {
-                self.path_references.push(Reference {
-                    place: one.source.place(&span),
-                    name: go.clone(),
-                });
-                if waiting
-                    .last()
-                    .is_some_and(|last: &Waiting| last.after >= after)
-                {
-                    one.fault(
-                        "the times of if_waiting do not rise",
-                        "put the shorter time first",
-                    );
-                }
-                waiting.push(Waiting {
+            if after.is_some_and(|after| after <= last) {
+                one.fault(
+                    "the times of if_waiting do not rise",
+                    "put the shorter time first",
+                );
+            }
+            last = after.unwrap_or(last);
+            let operators = read_ring(&one);
+            let level = read_level(&one);
+            if let (Some(after), true) = (after, rings) {
+                more.push(RingMore {
                     after,
-                    go: PathName(go),
+                    operators: operators.unwrap_or(1),
+                    level,
                 });
+            }
+            if let (Some(after), Some((go, span))) = (after, one.text("go")) {
+                let go = self.path_reference(&one, go, &span);
+                waiting.push(Waiting { after, go });
             }
             one.finish();
         }
-        waiting
+        (waiting, more)
+    }
+
+    fn path_reference(
+        &mut self,
+        table: &Table<'_, '_>,
+        name: String,
+        span: &Range<usize>,
+    ) -> PathName {
+        self.path_references.push(Reference {
+            place: table.source.place(span),
+            name: name.clone(),
+        });
+        PathName(name)
+    }
+
+    fn read_full(&mut self, table: &Table<'_, '_>) -> Option<Full> {
+        let most = table.count("max_waiting");
+        let go = table.text("if_full");
+        if table.has("max_waiting") != table.has("if_full") {
+            table.fault(
+                "max_waiting and if_full go together",
+                "say how many may wait and where one more goes: max_waiting = 20, if_full = \"PATH\"",
+            );
+        }
+        let (go, span) = go?;
+        let go = self.path_reference(table, go, &span);
+        Some(Full { most: most?, go })
+    }
+
+    /// `[operator.ID]`: what somebody can.
+    pub(super) fn read_operator(
+        &mut self,
+        operators: &Table<'_, '_>,
+        id: &str,
+        span: Range<usize>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let Some(table) = value.get_ref().as_table() else {
+            let what = format!("operator {id} is no table");
+            return operators.source.fault(span, what, "write [operator.ID]");
+        };
+        let table = Table::new(operators.source, span, format!("operator {id}"), table);
+        let can = table.texts("can").unwrap_or_default();
+        let can = can.into_iter().map(|(skill, _)| Skill(skill)).collect();
+        if !table.has("can") {
+            table.fault(
+                format!("operator {id} can nothing"),
+                "write can = [\"ru\", \"psychology\"], or leave the operator out",
+            );
+        }
+        if self.skills.insert(OperatorId::from(id), can).is_some() {
+            let what = format!("operator {id} is there twice");
+            table.fault(what, "say what one can in one place");
+        }
+        table.finish();
+    }
+
+    /// `needs`, `needs_for` and `prefers` of a queue step.
+    pub(super) fn read_wants(&mut self, step: &Table<'_, '_>) -> Wants {
+        let mut skills = |key| {
+            let texts = step.texts(key).unwrap_or_default();
+            for (name, span) in &texts {
+                self.skill_references.push(Reference {
+                    place: step.source.place(span),
+                    name: name.clone(),
+                });
+            }
+            texts.into_iter().map(|(skill, _)| Skill(skill))
+        };
+        let needs: Vec<Skill> = skills("needs").collect();
+        let prefers = skills("prefers").collect();
+        let needs_for = step.duration("needs_for", false);
+        if needs_for.is_some() && needs.is_empty() {
+            step.fault(
+                "needs_for without needs",
+                "say what is needed: needs = \"ru\"",
+            );
+        }
+        Wants {
+            needs,
+            needs_for,
+            prefers,
+        }
     }
 }
 
-/// Who is rung; by which rule, there is only one so far.
-fn read_operators(table: &Table<'_, '_>, name: &str) -> Option<Vec<OperatorId>> {
-    if let Some((strategy, at)) = table.text("ring")
-        && strategy != "longest idle"
-    {
-        table.source.fault(
-            at,
-            format!("no way to ring is called {strategy:?}"),
-            suggest(&strategy, ["longest idle"]),
-        );
+/// How many ring: a number, or all.
+fn read_ring(table: &Table<'_, '_>) -> Option<usize> {
+    let value = table.value("ring")?;
+    if value.get_ref().as_str() == Some("all") {
+        return Some(usize::MAX);
     }
-    let operators = table.texts("operators").map(|list| {
-        list.into_iter()
-            .map(|(operator, _)| OperatorId(operator))
-            .collect::<Vec<_>>()
-    });
-    if operators.as_ref().is_some_and(Vec::is_empty) {
+    let count = table.count("ring")?;
+    if count == 0 {
+        let remedy = "write a number from 1, or \"all\"";
+        table.source.fault(value.span(), "nobody rings", remedy);
+    }
+    Some(count)
+}
+
+fn read_level(table: &Table<'_, '_>) -> Option<u8> {
+    let level = table.count("level")?;
+    let small = u8::try_from(level).ok().filter(|level| *level > 0);
+    if small.is_none() {
+        let what = format!("{level} is no level");
+        table.fault(what, "write a number from 1 to 255");
+    }
+    small
+}
+
+fn read_rule(table: &Table<'_, '_>) -> Rule {
+    let Some((name, at)) = table.text("ring") else {
+        return Rule::default();
+    };
+    Rule::named(&name).unwrap_or_else(|| {
+        let what = format!("no way to ring is called {name:?}");
+        let known = Rule::ALL.map(Rule::name);
+        table.source.fault(at, what, suggest(&name, known));
+        Rule::default()
+    })
+}
+
+/// Who is rung: names, or tables with a level and a weight.
+fn read_operators(table: &Table<'_, '_>, name: &str) -> Option<Vec<Member>> {
+    let value = table.value("operators")?;
+    let Some(list) = value.get_ref().as_array() else {
+        table.texts("operators");
+        return None;
+    };
+    let mut members: Vec<Member> = Vec::new();
+    for one in list.iter() {
+        let member = match (one.get_ref().as_str(), one.get_ref().as_table()) {
+            (Some(id), _) => Some(member(id)),
+            (None, Some(entry)) => {
+                let what = format!("an operator of queue {name}");
+                read_member(Table::new(table.source, one.span(), what, entry))
+            }
+            _ => {
+                let what = format!("operators of queue {name}: not an operator");
+                let remedy = "write \"201\", or { id = \"201\", level = 2 }";
+                table.source.fault(one.span(), what, remedy);
+                None
+            }
+        };
+        let Some(member) = member else { continue };
+        if members.iter().any(|old| old.operator == member.operator) {
+            let what = format!("operator {} is in queue {name} twice", member.operator);
+            table.source.fault(one.span(), what, "remove one of them");
+        }
+        members.push(member);
+    }
+    if members.is_empty() {
         table.fault(
             format!("queue {name} has no operators"),
             "name some, or leave operators out for all of them",
         );
     }
-    operators
+    Some(members)
+}
+
+fn member(id: &str) -> Member {
+    Member {
+        operator: OperatorId::from(id),
+        level: 1,
+        weight: 1,
+    }
+}
+
+fn read_member(table: Table<'_, '_>) -> Option<Member> {
+    let id = table.text("id");
+    if id.is_none() && !table.has("id") {
+        table.fault("id is missing", "write { id = \"201\", level = 2 }");
+    }
+    let level = read_level(&table).unwrap_or(1);
+    let weight = table.count("weight").unwrap_or(1);
+    let weight = u32::try_from(weight).ok().filter(|weight| *weight > 0);
+    if weight.is_none() {
+        table.fault("the weight is out of range", "write a number from 1");
+    }
+    table.finish();
+    Some(Member {
+        level,
+        weight: weight.unwrap_or(1),
+        ..member(&id?.0)
+    })
 }

@@ -1,0 +1,51 @@
+//! The queues of the dialplan, in the words of the queue.
+
+use crate::dialplan::plan;
+use crate::dialplan::run::Run;
+use crate::ids::{QueueName, Skill};
+use crate::queue::{Member, QueueSettings, Required, RingStep, Wants};
+
+/// What the queue needs to know of the dialplan's.
+pub(super) fn queue_settings(queue: &plan::Queue) -> QueueSettings {
+    let member = |one: &plan::Member| Member {
+        operator: one.operator.clone(),
+        level: one.level,
+        weight: one.weight,
+    };
+    let step = |one: &plan::RingMore| RingStep {
+        after: one.after,
+        operators: one.operators,
+        level: one.level,
+    };
+    let members = queue.operators.as_ref();
+    QueueSettings {
+        rule: queue.ring,
+        ring_for: queue.ring_for,
+        wrap_up: queue.wrap_up,
+        members: members.map(|all| all.iter().map(member).collect()),
+        steps: queue.ring_more.iter().map(step).collect(),
+        comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
+        position: queue.say_position,
+        thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
+        pause_after: queue.pause_after,
+        max_waiting: queue.full.as_ref().map(|full| full.most),
+        ..QueueSettings::default()
+    }
+}
+
+/// What is wanted of the operator for a call in this line: what the path says, and who speaks the
+/// caller's language first.
+pub(super) fn wants(plan: &plan::Plan, run: &Run, queue: &QueueName) -> Wants {
+    let said = run.wants(plan, queue).cloned().unwrap_or_default();
+    let required = said.needs.into_iter().map(|skill| Required {
+        skill,
+        until: said.needs_for,
+    });
+    let mut preferred = said.prefers;
+    preferred.insert(Skill::from(run.language().code()));
+    Wants {
+        required: required.collect(),
+        preferred,
+        operator: None,
+    }
+}
