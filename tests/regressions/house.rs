@@ -267,7 +267,7 @@ impl House {
                         None => self.snapshots.remove(&call),
                     };
                 }
-                Output::Expect { .. } | Output::Resolve { .. } | Output::Bindings { .. } => {}
+                _ => {}
             }
         }
     }
