@@ -30,7 +30,7 @@ impl Capture {
         let filter = format!(
             "port {} or port {} or port {} or portrange {low}-{high}",
             server.udp.port(),
-            server.tcp.port(),
+            server.at("tcp").port(),
             six.port()
         );
         let mut command = Command::new("dumpcap");
@@ -223,7 +223,7 @@ fn nothing_that_we_send_is_malformed() {
     let (low, high) = server.place.media_ports();
     let ports = [
         ("udp", server.udp.port(), "sip"),
-        ("tcp", server.tcp.port(), "sip"),
+        ("tcp", server.at("tcp").port(), "sip"),
         ("udp", six.port(), "sip"),
         ("udp", liar, "rtcp"),
     ];
@@ -234,7 +234,7 @@ fn nothing_that_we_send_is_malformed() {
     let sent = format!(
         "udp.srcport == {} or tcp.srcport == {} or udp.srcport == {} or (udp.srcport >= {low} and udp.srcport <= {high})",
         server.udp.port(),
-        server.tcp.port(),
+        server.at("tcp").port(),
         six.port()
     );
     let ours = read(&file, &ports, &sent);
