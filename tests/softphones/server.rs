@@ -348,14 +348,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Where it hears by this transport.
+    /// Where it hears by this transport; by IPv6 where a 6 is behind it.
     pub(crate) fn at(&self, transport: &str) -> SocketAddr {
         match transport {
             "tcp" => self.tcp,
             "udp" => self.udp,
             other => {
+                let (name, v6) = match other.strip_suffix('6') {
+                    Some(name) => (name, true),
+                    None => (other, false),
+                };
                 let mut others = self.others.iter();
-                let found = others.find(|(name, _)| *name == other);
+                let found = others.find(|(one, at)| *one == name && at.is_ipv6() == v6);
                 found.expect("a server by this transport").1
             }
         }
