@@ -175,7 +175,7 @@ fn a_scanner_by_udp_gets_no_answer_and_bans_nobody() {
     scanner.succeeds();
     assert!(scanner.received("SIP/2.0").is_empty());
     assert!(bans(&server).is_empty());
-    // The address may have been borrowed: whose it is registers all the same, after the pause.
+    // The address may have been borrowed: whose it is registers all the same.
     let register = Scenario::of(&["register.xml"]).at_address(ATTACKER);
     let register = register
         .with("USER", "101")
