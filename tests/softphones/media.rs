@@ -26,7 +26,11 @@ fn an_a_law_caller_and_a_mu_law_operator_understand_each_other() {
         &["invite.xml", "talk.xml"],
         &audio(ear.port(), &[ALAW]),
     );
-    operator.receives("INVITE", SOON);
+    // Of two ears that wait to hear first, neither would speak.
+    let invite = operator.receives("INVITE", SOON);
+    let port = invite.text.split("m=audio ").nth(1);
+    let port = port.and_then(|rest| rest.split(' ').next()?.parse().ok());
+    other.speaks_to(port.expect("an offer with audio"));
     operator.nudge();
     talk((&ear, 350), (&other, 480));
     assert_eq!(
