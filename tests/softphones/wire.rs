@@ -1,7 +1,7 @@
 //! What goes out, read by tshark: no packet of ours is malformed, whatever it is a packet of.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::baresip;
@@ -66,7 +66,7 @@ struct Seen {
 }
 
 /// All packets that a filter lets through; what a port speaks is said where nothing else tells.
-fn read(file: &PathBuf, ports: &[(&str, u16, &str)], filter: &str) -> Vec<Seen> {
+fn read(file: &Path, ports: &[(&str, u16, &str)], filter: &str) -> Vec<Seen> {
     let mut command = Command::new("tshark");
     command.args(["-n", "-2", "-r"]).arg(file);
     for (transport, port, protocol) in ports {
