@@ -217,7 +217,7 @@ fn a_scanner_gets_no_answer_and_by_a_connection_it_is_banned() {
         assert!(desk.ask(from(STRANGER), text.as_bytes()).is_empty());
         assert_eq!(desk.ask(from(CARRIER), text.as_bytes())[0].status, 401);
     }
-    assert_eq!(banned(&desk), []);
+    assert!(desk.guarded.is_empty(), "nor is the address slowed");
     for number in 21..=25 {
         let text = register("100", number, agent);
         assert!(desk.ask(stream(STRANGER), text.as_bytes()).is_empty());

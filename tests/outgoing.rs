@@ -509,12 +509,9 @@ fn what_was_spent_before_a_restart_counts() {
     };
     desk.wait(Duration::from_secs(120));
     desk.input(Input::Command(Command::PastCalls(vec![past])));
-    let refused = dials(&mut desk, "one", "00902125551234");
-    assert!(
-        refused[0].reason.contains("1.000 spent today"),
-        "{}",
-        refused[0].reason
-    );
+    let refused = refused_in_words(&mut desk, "one", "00902125551234");
+    let reason = &refused.reason;
+    assert!(reason.contains("1.000 spent today"), "{reason}");
     all_over(&mut desk);
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use qaynar::phone::socket::PhoneId;
 use qaynar::phone::{Event, Manner, OnRing};
 
-use super::people::{People, silent};
+use super::people::People;
 use super::percent;
 use super::server::Server;
 
@@ -25,6 +25,8 @@ const STRANGERS: u8 = 200;
 const RUNNING: usize = 20;
 /// Calls of each phase, one after the other.
 const CALLS: usize = 300;
+/// From the beginning of one to that of the next: a phase takes ten seconds.
+const PACE: Duration = Duration::from_millis(33);
 /// A phase is no longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -39,10 +41,12 @@ pub(crate) fn flood() {
         ..Manner::default()
     };
     let operators = people.operators_at(OFFICE, RUNNING + 1, &talks);
-    let running = people.callers(RUNNING, &Manner::default());
+    let callers = people.callers(RUNNING + 1, &Manner::default());
+    let Some((&caller, running)) = callers.split_last() else {
+        return;
+    };
     running.iter().for_each(|phone| people.call(*phone));
     people.wait_for(2 * RUNNING, |event| *event == Event::Connected);
-    let caller = people.callers(1, &silent())[0];
     phase("without the flood", &server, &people, caller);
     let junk = Junk::start(server.address);
     phase("with the flood", &server, &people, caller);
@@ -61,7 +65,7 @@ pub(crate) fn flood() {
         operators.len(),
         counts["talking"]
     );
-    people.hang_up(&running);
+    people.hang_up(running);
     audio(&server);
 }
 
@@ -70,6 +74,10 @@ fn phase(name: &str, server: &Server, people: &People, caller: PhoneId) {
     let (before, start) = (server.usage(), Instant::now());
     let (mut times, mut failed) = (Vec::new(), 0);
     while times.len() + failed < CALLS && start.elapsed() < LONGEST {
+        let due = PACE * u32::try_from(times.len() + failed).unwrap_or(u32::MAX);
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+        // What others did meanwhile.
+        while people.told.try_recv().is_ok() {}
         match set_up(people, caller) {
             Some(time) => times.push(time),
             None => failed += 1,
@@ -112,7 +120,8 @@ fn set_up(people: &People, caller: PhoneId) -> Option<Duration> {
                 people.fleet.tell(caller, |phone, now| phone.hang_up(now));
             }
             Event::Ended { .. } => ended += 1,
-            Event::Failed { .. } => {
+            event @ Event::Failed { .. } => {
+                println!("                   {event:?}");
                 failed = true;
                 ended += 1;
             }

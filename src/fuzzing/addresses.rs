@@ -1,9 +1,10 @@
 //! Values of single headers.
 
 use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::sip::digest::{
-    Algorithm, Authorization, Challenge, NonceState, ha1, judge_nonce, nonce,
+    Algorithm, Authorization, Challenge, MARK, NonceState, ha1, judge_nonce, nonce,
 };
 use crate::sip::headers::{NameAddr, Via};
 use crate::sip::nonces::NonceCounts;
@@ -12,6 +13,7 @@ use crate::time::Wall;
 
 const KEY: [u8; 32] = [7; 32];
 const NOW: Wall = Wall(1_795_000_000_000_000);
+const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
 
 /// Addresses and hops are written as they are read.
 pub(super) fn address(bytes: &[u8]) {
@@ -36,9 +38,15 @@ pub(super) fn digest(bytes: &[u8]) {
     let Some(proof) = Authorization::parse(&text) else {
         return;
     };
-    let ours = nonce(&KEY, NOW);
+    let ours = nonce(&KEY, NOW, PHONE);
     if judge_nonce(&KEY, &proof.nonce, NOW) != NonceState::Forged {
-        assert_eq!(proof.nonce.get(16..), ours.get(16..), "nobody else's seal");
+        // The mark at its end says only where it was sent.
+        let sealed = ours.len() - MARK;
+        assert_eq!(
+            proof.nonce.get(..sealed),
+            ours.get(..sealed),
+            "nobody else's seal"
+        );
     }
     for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
         let account = ha1(algorithm, "101", "qaynar", "never told");

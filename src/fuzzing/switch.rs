@@ -9,7 +9,7 @@ use crate::private::Private;
 use crate::sip::digest::{Algorithm, ha1};
 use crate::sip::flow::{Flow, Transport};
 use crate::switch::settings::SrtpSettings;
-use crate::switch::{Account, Command, FeatureCodes, Input, Output, Settings, Switch};
+use crate::switch::{Account, BanSettings, Command, FeatureCodes, Input, Output, Settings, Switch};
 use crate::time::{Instant, Now, Wall};
 
 /// Between two messages.
@@ -41,7 +41,7 @@ fn settings() -> Settings {
     let local = ([127, 0, 0, 1], 5060).into();
     Settings {
         domain: "qaynar".into(),
-        advertise: None,
+        advertise: Vec::new(),
         local_networks: Vec::new(),
         trunks: Vec::new(),
         media_ports: (20_000, 20_399),
@@ -51,6 +51,7 @@ fn settings() -> Settings {
         digest: vec![Algorithm::Sha256, Algorithm::Md5],
         srtp: SrtpSettings::default(),
         early_strangers: false,
+        bans: BanSettings::default(),
         codes: FeatureCodes::default(),
         max_calls: 100,
     }

@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod dtmf;
 pub mod g711;
+mod gcm;
 pub mod packet;
 pub mod quality;
 pub mod rtcp;

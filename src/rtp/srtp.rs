@@ -1,5 +1,5 @@
-//! RTP and RTCP under keys (RFC 3711): AES in counter mode, HMAC-SHA1, as SDES agrees on them
-//! (RFC 4568 §6.2, RFC 6188). Authentication comes before anything else of a packet is believed.
+//! RTP and RTCP under keys (RFC 3711): AES in counter mode with HMAC-SHA1, or in Galois/Counter mode, as SDES
+//! agrees on them (RFC 4568 §6.2, RFC 6188, RFC 7714). Authentication comes before anything else of a packet is believed.
 
 use aes::cipher::generic_array::GenericArray;
 use aes::cipher::{BlockEncrypt, KeyInit};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
+use super::gcm::{self, Gcm};
 use crate::private::Private;
 
 /// Octets of a master salt (RFC 3711 §8.2).
@@ -16,9 +17,11 @@ const SALT: usize = 14;
 /// The longest master key with its salt.
 pub const MAX_SECRET: usize = 32 + SALT;
 /// The longest tag of a packet of ours.
-pub const MAX_TAG: usize = 10;
+pub const MAX_TAG: usize = gcm::TAG;
 /// What SRTCP adds besides: E flag and index (§3.4).
 const INDEX: usize = 4;
+/// The E flag before an index (§3.4).
+const ENCRYPTED: u32 = 0x8000_0000;
 /// SRTCP's tag has 80 bits in all suites (RFC 4568 §6.2.2).
 const RTCP_TAG: usize = 10;
 /// RTCP's part in the clear: its first header and SSRC (§3.4).
@@ -26,7 +29,7 @@ const RTCP_CLEAR: usize = 8;
 /// Blocks that are encrypted at once.
 const BATCH: usize = 8;
 
-/// A crypto suite of RFC 4568 §6.2 or RFC 6188.
+/// A crypto suite of RFC 4568 §6.2, RFC 6188 or RFC 7714.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Suite {
     /// `AES_CM_128_HMAC_SHA1_80`: everyone has it.
@@ -37,15 +40,21 @@ pub enum Suite {
     Aes256Tag80,
     /// `AES_256_CM_HMAC_SHA1_32`.
     Aes256Tag32,
+    /// `AEAD_AES_128_GCM`.
+    Aead128,
+    /// `AEAD_AES_256_GCM`.
+    Aead256,
 }
 
 impl Suite {
     /// All that we can.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Aes128Tag80,
         Self::Aes128Tag32,
         Self::Aes256Tag80,
         Self::Aes256Tag32,
+        Self::Aead128,
+        Self::Aead256,
     ];
 
     /// As in `a=crypto`.
@@ -55,23 +64,34 @@ impl Suite {
             Self::Aes128Tag32 => "AES_CM_128_HMAC_SHA1_32",
             Self::Aes256Tag80 => "AES_256_CM_HMAC_SHA1_80",
             Self::Aes256Tag32 => "AES_256_CM_HMAC_SHA1_32",
+            Self::Aead128 => "AEAD_AES_128_GCM",
+            Self::Aead256 => "AEAD_AES_256_GCM",
         }
     }
 
     fn key_length(self) -> usize {
         match self {
-            Self::Aes128Tag80 | Self::Aes128Tag32 => 16,
-            Self::Aes256Tag80 | Self::Aes256Tag32 => 32,
+            Self::Aes128Tag80 | Self::Aes128Tag32 | Self::Aead128 => 16,
+            Self::Aes256Tag80 | Self::Aes256Tag32 | Self::Aead256 => 32,
         }
     }
 
     /// Octets of a master key with its salt.
     pub fn secret_length(self) -> usize {
-        self.key_length() + SALT
+        let salt = match self.is_aead() {
+            true => gcm::SALT,
+            false => SALT,
+        };
+        self.key_length() + salt
+    }
+
+    fn is_aead(self) -> bool {
+        matches!(self, Self::Aead128 | Self::Aead256)
     }
 
     fn tag(self) -> usize {
         match self {
+            Self::Aead128 | Self::Aead256 => gcm::TAG,
             Self::Aes128Tag80 | Self::Aes256Tag80 => 10,
             Self::Aes128Tag32 | Self::Aes256Tag32 => 4,
         }
@@ -170,6 +190,8 @@ struct Derived {
     cipher: Cipher,
     salt: [u8; SALT],
     auth: Hmac<Sha1>,
+    /// In place of the others (RFC 7714).
+    gcm: Option<Gcm>,
 }
 
 /// §4.3.1 labels of encryption; authentication and salt are the two after it.
@@ -194,7 +216,13 @@ impl Derived {
         derive(first_label, key);
         derive(first_label + 1, &mut auth);
         derive(first_label + 2, &mut salt);
+        // RFC 7714 §11: its salts are derived in the same way, of fewer octets.
+        let gcm = match keys.suite.is_aead() {
+            true => Some(Gcm::new(key, &salt)?),
+            false => None,
+        };
         Some(Self {
+            gcm,
             cipher: Cipher::new(key)?,
             salt,
             auth: <Hmac<Sha1> as Mac>::new_from_slice(&auth).ok()?,
@@ -338,6 +366,13 @@ impl Sealer {
         let (sequence, ssrc) = (sequence_of(packet)?, four(packet, 8)?);
         let index = estimate(self.highest, sequence);
         self.highest = self.highest.max(Some(index));
+        if let Some(gcm) = &self.rtp.gcm {
+            let (clear, text) = packet.split_at_mut_checked(header)?;
+            let tag = gcm.seal((ssrc, index), clear, text)?;
+            let end = length + tag.len();
+            buffer.get_mut(length..end)?.copy_from_slice(&tag);
+            return Some(end);
+        }
         self.rtp.apply(ssrc, index, packet.get_mut(header..)?);
         let tag = self.rtp.tag(packet, &roll_over(index));
         let end = length + self.keys.suite.tag();
@@ -351,9 +386,19 @@ impl Sealer {
         let ssrc = four(packet, 4)?;
         self.reports = (self.reports + 1) & 0x7fff_ffff;
         let index = self.reports;
+        if let Some(gcm) = &self.rtcp.gcm {
+            let word = (index | ENCRYPTED).to_be_bytes();
+            let (clear, text) = packet.split_at_mut_checked(RTCP_CLEAR)?;
+            let clear = [&*clear, &word].concat();
+            let tag = gcm.seal((ssrc, index.into()), &clear, text)?;
+            // RFC 7714 §9: unlike that of RFC 3711, the tag comes before the index.
+            packet.extend(tag);
+            packet.extend(word);
+            return Some(());
+        }
         self.rtcp
             .apply(ssrc, index.into(), packet.get_mut(RTCP_CLEAR..)?);
-        packet.extend((index | 0x8000_0000).to_be_bytes());
+        packet.extend((index | ENCRYPTED).to_be_bytes());
         let tag = self.rtcp.tag(packet, &[]);
         packet.extend_from_slice(tag.get(..RTCP_TAG)?);
         Some(())
@@ -434,6 +479,9 @@ impl Opener {
     /// Opens the RTP packet in `packet`; `None`: not genuine, or a copy. Else the packet as it was
     /// before it was sealed.
     pub fn rtp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        if self.rtp.gcm.is_some() {
+            return self.rtp_of_gcm(packet);
+        }
         let body_end = packet.len().checked_sub(self.keys.suite.tag())?;
         let end = body_end.checked_sub(self.keys.mki.into())?;
         let (sequence, ssrc) = (sequence_of(packet)?, four(packet, 8)?);
@@ -458,6 +506,9 @@ impl Opener {
 
     /// Opens a compound RTCP packet in the same way.
     pub fn rtcp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        if self.rtcp.gcm.is_some() {
+            return self.rtcp_of_gcm(packet);
+        }
         let tag_at = packet.len().checked_sub(RTCP_TAG)?;
         let index_end = tag_at.checked_sub(self.keys.mki.into())?;
         let end = index_end
@@ -472,10 +523,61 @@ impl Opener {
         }
         stream.rtcp.note(index);
         self.keep(stream);
-        if word & 0x8000_0000 != 0 {
+        if word & ENCRYPTED != 0 {
             self.rtcp
                 .apply(ssrc, index, packet.get_mut(RTCP_CLEAR..end)?);
         }
+        packet.get(..end)
+    }
+}
+
+/// In Galois/Counter mode the tag is the end of the encrypted part, and a key's name comes behind it (RFC 7714
+/// §8, §9).
+impl Opener {
+    fn rtp_of_gcm<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        let tag_end = packet.len().checked_sub(self.keys.mki.into())?;
+        let end = tag_end.checked_sub(gcm::TAG)?;
+        let (sequence, ssrc) = (sequence_of(packet)?, four(packet, 8)?);
+        let header = header_length(packet.get(..end)?)?;
+        let tag = packet.get(end..tag_end)?.try_into().ok()?;
+        let mut stream = self.stream(ssrc);
+        let likely = Some(estimate(stream.rtp.highest, sequence));
+        let mut guesses = [likely, first_after_roll_over(&stream, sequence)]
+            .into_iter()
+            .flatten();
+        let gcm = self.rtp.gcm.as_ref()?;
+        let (clear, text) = packet.get_mut(..end)?.split_at_mut_checked(header)?;
+        let opens =
+            |index: &u64| stream.rtp.is_new(*index) && gcm.open((ssrc, *index), clear, text, tag);
+        let index = guesses.find(opens)?;
+        stream.rtp.note(index);
+        self.keep(stream);
+        packet.get(..end)
+    }
+
+    fn rtcp_of_gcm<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        let index_end = packet.len().checked_sub(self.keys.mki.into())?;
+        let tag_end = index_end.checked_sub(INDEX)?;
+        let end = tag_end
+            .checked_sub(gcm::TAG)
+            .filter(|end| *end >= RTCP_CLEAR)?;
+        let (ssrc, word) = (four(packet, 4)?, four(packet, tag_end)?);
+        let tag = packet.get(end..tag_end)?.try_into().ok()?;
+        let index = u64::from(word & !ENCRYPTED);
+        // What is not encrypted is authenticated all the same (§9.3).
+        let clear = match word & ENCRYPTED != 0 {
+            true => RTCP_CLEAR,
+            false => end,
+        };
+        let mut stream = self.stream(ssrc);
+        let gcm = self.rtcp.gcm.as_ref()?;
+        let (clear, text) = packet.get_mut(..end)?.split_at_mut_checked(clear)?;
+        let clear = [&*clear, &word.to_be_bytes()].concat();
+        if !stream.rtcp.is_new(index) || !gcm.open((ssrc, index), &clear, text, tag) {
+            return None;
+        }
+        stream.rtcp.note(index);
+        self.keep(stream);
         packet.get(..end)
     }
 }

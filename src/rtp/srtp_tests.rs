@@ -108,14 +108,20 @@ fn what_is_sealed_is_opened_in_every_suite() {
         let report = [0x80, 201, 0, 1, 0, 0, 0, 7, 1, 2, 3, 4];
         let mut bytes = report.to_vec();
         sealer.rtcp(&mut bytes).unwrap();
-        assert_eq!(bytes.len(), report.len() + INDEX + RTCP_TAG);
+        let tag = suite.tag().max(RTCP_TAG);
+        assert_eq!(bytes.len(), report.len() + INDEX + tag);
         assert_eq!(opener.rtcp(&mut bytes), Some(report.as_slice()));
     }
 }
 
 #[test]
 fn no_octet_can_be_changed_and_no_packet_repeated() {
-    let keys = keys(Suite::Aes128Tag80);
+    cannot_be_changed(Suite::Aes128Tag80);
+    cannot_be_changed(Suite::Aead128);
+}
+
+fn cannot_be_changed(suite: Suite) {
+    let keys = keys(suite);
     let (mut sealer, mut opener) = (Sealer::new(&keys).unwrap(), Opener::new(&keys).unwrap());
     let bytes = sealed(&mut sealer, &packet(7, 1));
     for at in 0..bytes.len() {
@@ -215,5 +221,88 @@ proptest::proptest! {
         let mut opener = Opener::new(&keys(Suite::Aes256Tag32)).unwrap();
         proptest::prop_assert!(opener.rtp(&mut bytes).is_none());
         proptest::prop_assert!(opener.rtcp(&mut bytes).is_none());
+    }
+}
+
+const GIVEN_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const GIVEN_SALT: &str = "517569642070726f2071756f";
+const PLAIN_RTP: &str = "8040f17b 8041f8d3 5501a0b2 47616c6c 69612065 7374206f 6d6e6973 20646976 \
+                         69736120 696e2070 61727465 73207472 6573";
+const PLAIN_RTCP: &str = "81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 4c756e61 \
+                          deadbeef deadbeef deadbeef deadbeef deadbeef";
+
+/// Both ends under derived keys that are given, as those of the vectors of RFC 7714 are.
+fn given(suite: Suite) -> (Sealer, Opener) {
+    let keys = keys(suite);
+    let key = octets(GIVEN_KEY);
+    let gcm = Gcm::new(&key[..suite.key_length()], &octets(GIVEN_SALT));
+    let (mut sealer, mut opener) = (Sealer::new(&keys).unwrap(), Opener::new(&keys).unwrap());
+    for derived in [
+        &mut sealer.rtp,
+        &mut sealer.rtcp,
+        &mut opener.rtp,
+        &mut opener.rtcp,
+    ] {
+        derived.gcm.clone_from(&gcm);
+    }
+    (sealer, opener)
+}
+
+#[test]
+fn rtp_is_that_of_rfc_7714_16() {
+    for (suite, wanted) in [
+        (
+            Suite::Aead128,
+            "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a \
+             51c7d19b 36de3adf 8833899d 7f27beb1 6a9152cf 765ee439 0cce",
+        ),
+        (
+            Suite::Aead256,
+            "8040f17b 8041f8d3 5501a0b2 32b1de78 a822fe12 ef9f78fa 332e33aa b1801238 9a58e2f3 b50b2a02 \
+             76ffae0f 1ba63799 b87b7aa3 db36dfff d6b0f9bb 7878d7a7 6c13",
+        ),
+    ] {
+        let (mut sealer, mut opener) = given(suite);
+        let mut bytes = sealed(&mut sealer, &octets(PLAIN_RTP));
+        assert_eq!(bytes, octets(wanted), "{suite:?}");
+        let mut changed = bytes.clone();
+        changed[1] ^= 1;
+        assert!(opener.rtp(&mut changed).is_none(), "the header counts too");
+        assert_eq!(opener.rtp(&mut bytes).unwrap(), octets(PLAIN_RTP));
+        assert!(opener.rtp(&mut octets(wanted)).is_none(), "a copy");
+    }
+}
+
+#[test]
+fn rtcp_is_that_of_rfc_7714_17() {
+    let encrypted = [
+        (
+            Suite::Aead128,
+            "81c8000d 4d617273 63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda \
+             4ce09b46 86303ded 0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade 800005d4",
+        ),
+        (
+            Suite::Aead256,
+            "81c8000d 4d617273 d50ae4d1 f5ce5d30 4ba297e4 7d470c28 2c3ece5d bffe0a50 a2eaa5c1 110555be \
+             8415f658 c61de047 6f1b6fad 1d1eb30c 4446839f 57ff6f6c b26ac3be 800005d4",
+        ),
+    ];
+    for (suite, wanted) in encrypted {
+        let (mut sealer, mut opener) = given(suite);
+        sealer.reports = 0x5d3;
+        let mut packet = octets(PLAIN_RTCP);
+        sealer.rtcp(&mut packet).unwrap();
+        assert_eq!(packet, octets(wanted), "{suite:?}");
+        assert_eq!(opener.rtcp(&mut packet).unwrap(), octets(PLAIN_RTCP));
+        assert!(opener.rtcp(&mut octets(wanted)).is_none(), "a copy");
+    }
+    let tagged = [
+        (Suite::Aead128, "841dd968 3dd78ec9 2ae58790 125f62b3"),
+        (Suite::Aead256, "91db4afb feee5a97 8fab4393 ed2615fe"),
+    ];
+    for (suite, tag) in tagged {
+        let (_, mut opener) = given(suite);
+        let mut packet = octets(&format!("{PLAIN_RTCP} {tag} 000005d4"));
+        assert_eq!(opener.rtcp(&mut packet).unwrap(), octets(PLAIN_RTCP));
     }
 }

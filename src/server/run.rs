@@ -276,8 +276,7 @@ pub async fn start(
 
     for socket in sockets.values() {
         if let Ok(local) = socket.local_addr() {
-            let (socket, known) = (Arc::clone(socket), known.clone());
-            tokio::spawn(udp::receive(socket, local, inputs.clone(), known));
+            udp::receive(socket, local, inputs.clone(), known.clone())?;
         }
     }
     for (listener, local, transport) in tcp {

@@ -6,8 +6,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use mio::{Events, Interest, Poll, Token};
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
@@ -18,6 +22,8 @@ use crate::switch::Input;
 
 /// The kernel's buffer: 10,000 REGISTERs at once must not push out an INVITE.
 const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
+/// How often a receiver that hears nothing looks whether the switch is gone.
+const LOOK_UP: Duration = Duration::from_secs(1);
 /// The largest datagram there is.
 const LARGEST: usize = 65_535;
 
@@ -31,8 +37,11 @@ pub fn bind(address: SocketAddr) -> io::Result<Arc<UdpSocket>> {
         Type::DGRAM,
         Some(Protocol::UDP),
     )?;
-    // The system may grant less than asked; that is no reason not to start.
-    let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
+    // The system may grant less than asked; that is no reason not to start. Root gets all of it, whatever
+    // net.core.rmem_max says: its usual 208 KiB are full after a few milliseconds of a flood.
+    if set_socket_recv_buffer_size_force(&socket, KERNEL_BUFFER).is_err() {
+        let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
+    }
     let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -68,53 +77,96 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Reads and parses datagrams until the switch is gone.
+/// Reads and parses datagrams on a thread of its own until the switch is gone: a flood is drained as it
+/// comes, however busy all others are, since what the kernel has no room for may be a phone's.
 ///
 /// Strangers' datagrams are let go while too much waits for the switch: those of trunks and registered
 /// phones must find a place.
-pub async fn receive(
-    socket: Arc<UdpSocket>,
+///
+/// # Errors
+/// The system gives no thread or poll.
+pub fn receive(
+    socket: &UdpSocket,
     local: SocketAddr,
     inputs: mpsc::Sender<Input>,
     known: Known,
-) {
-    let mut buffer = vec![0; LARGEST];
-    loop {
-        let (length, remote) = match socket.recv_from(&mut buffer).await {
-            Ok(received) => received,
-            Err(error) => {
-                // ICMP answers to what we sent come up here; the socket goes on.
-                tracing::debug!(%local, %error, "udp receive");
-                tokio::task::yield_now().await;
-                continue;
+) -> io::Result<JoinHandle<()>> {
+    let own = std::net::UdpSocket::from(SockRef::from(socket).try_clone()?);
+    let mut own = mio::net::UdpSocket::from_std(own);
+    let poll = Poll::new()?;
+    poll.registry()
+        .register(&mut own, Token(0), Interest::READABLE)?;
+    let receiver = Receiver {
+        socket: own,
+        local,
+        inputs,
+        known,
+    };
+    let thread = std::thread::Builder::new().name("udp".into());
+    thread.spawn(move || receiver.run(poll))
+}
+
+struct Receiver {
+    socket: mio::net::UdpSocket,
+    local: SocketAddr,
+    inputs: mpsc::Sender<Input>,
+    known: Known,
+}
+
+impl Receiver {
+    fn run(self, mut poll: Poll) {
+        let mut buffer = vec![0; LARGEST];
+        let mut events = Events::with_capacity(1);
+        while !self.inputs.is_closed() {
+            // All that is there: what comes later is told anew.
+            match self.socket.recv_from(&mut buffer) {
+                Ok((length, remote)) => {
+                    if let Some(bytes) = buffer.get(..length) {
+                        self.take(bytes, remote);
+                    }
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    // ICMP answers to what we sent come up here; the socket goes on.
+                    tracing::debug!(local = %self.local, %error, "udp receive");
+                    continue;
+                }
             }
-        };
-        let bytes = &buffer[..length];
-        if !known.lets_datagram_in(remote) {
-            continue;
+            if let Err(error) = poll.poll(&mut events, Some(LOOK_UP))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(local = %self.local, %error, "udp cannot be waited for");
+                return;
+            }
+        }
+    }
+
+    fn take(&self, bytes: &[u8], remote: SocketAddr) {
+        if !self.known.lets_datagram_in(remote) {
+            return;
         }
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            continue; // Keep-alive of a NAT (RFC 5626 §4.4.2 has CRLF for streams; phones send it here too).
+            return; // Keep-alive of a NAT (RFC 5626 §4.4.2 has CRLF for streams; phones send it here too).
         }
         if stun::is_stun(bytes) {
             // A keep-alive is no message; the answer is hardly longer than the question.
             if let Some(answer) = stun::answer(bytes, remote) {
-                let _ = socket.try_send_to(&answer, remote);
+                let _ = self.socket.send_to(&answer, remote);
             }
-            continue;
+            return;
         }
-        if !known.lets_in(remote, length, &inputs) {
-            continue;
+        if !self.known.lets_in(remote, bytes.len(), &self.inputs) {
+            return;
         }
         let flow = Flow {
             transport: Transport::Udp,
-            local,
+            local: self.local,
             remote,
             connection: None,
         };
-        if inputs.send(Input::datagram(flow, bytes)).await.is_err() {
-            return;
-        }
+        // Once the switch is gone, nobody waits.
+        let _ = self.inputs.blocking_send(Input::datagram(flow, bytes));
     }
 }
 
@@ -156,7 +208,7 @@ mod tests {
         }
         phone.send_to(OPTIONS, local).await.unwrap();
         let watch = inputs.clone();
-        let task = tokio::spawn(receive(socket, local, inputs, known));
+        let thread = receive(&socket, local, inputs, known).unwrap();
         // Five of the stranger, and the phone's after all of his: none is taken out meanwhile.
         let six = async {
             while watch.capacity() > 4 {
@@ -171,6 +223,10 @@ mod tests {
             };
             assert_eq!(by == flow, number == 5, "{number}");
         }
-        task.abort();
+        // It ends with the switch.
+        drop((watch, heard));
+        tokio::task::spawn_blocking(|| thread.join().unwrap())
+            .await
+            .unwrap();
     }
 }

@@ -20,7 +20,7 @@ pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// Hex digits of the HMAC in a nonce.
 const SEAL: usize = 24;
 /// Hex digits of the HMAC over the address that a nonce is sent to.
-const MARK: usize = 8;
+pub(crate) const MARK: usize = 8;
 
 /// The longest HA1 of no account.
 const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000000000";

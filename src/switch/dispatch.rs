@@ -186,7 +186,8 @@ impl Switch {
         self.respond(id, request, response, now);
     }
 
-    /// Answers in a transaction; the To gets a tag where it has none.
+    /// Answers in a transaction; the To gets a tag where it has none: that of the early dialog which
+    /// provisional responses made, if they did (§12.1).
     pub(super) fn respond(
         &mut self,
         id: ServerId,
@@ -194,7 +195,12 @@ impl Switch {
         response: Response,
         now: Now,
     ) {
-        let tag = self.stateless_tag(request);
+        let leg = self.servers.get(&id).and_then(|leg| self.legs.get(leg));
+        let dialog = leg.and_then(|leg| leg.dialog.as_ref());
+        let tag = match dialog {
+            Some(dialog) => dialog.id.local_tag.clone(),
+            None => self.stateless_tag(request),
+        };
         let response = response.with_tag(&tag);
         // The transaction may have ended by a transport error meanwhile; nothing is left to tell.
         let _ = self

@@ -104,13 +104,7 @@ impl Switch {
 
     fn scanned(&mut self, name: &str, flow: Flow, now: Now) {
         if flow.transport == Transport::Udp {
-            // It may not be from there at all: a pause, and of datagrams alone.
-            let time = self.settings.bans.slow_by;
-            self.outputs.push_back(Output::Slow {
-                flow,
-                time,
-                whole: true,
-            });
+            // It may not be from there at all: one pause after the other would be a ban of whoever is.
             return;
         }
         let why = format!("scanned ({name})");

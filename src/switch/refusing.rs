@@ -56,7 +56,8 @@ impl Switch {
             operator,
         } = called;
         let owner = (Owner::Errand(operator.clone()), Side::Operator);
-        let leg = self.invited_leg(id, request, flow, owner, Some(operator), now)?;
+        let leg = self.invited_leg(id, request, flow, owner, Some(operator), now);
+        let leg = leg.ok()?;
         let Ok(body) = self.describe(leg, request, now) else {
             self.forget_leg(leg, now);
             return None;

@@ -266,6 +266,7 @@ mod tests {
     use crate::dialplan::{Catalogue, load};
     use crate::private::Private;
     use crate::sip::digest::HASHED;
+    use crate::sip::flow::Transport;
     use crate::sip::message::Message;
     use crate::sip::parse::parse_datagram;
     use crate::switch::settings::Account;
@@ -300,7 +301,13 @@ mod tests {
     /// What is hashed for a wrong proof of this operator.
     fn work_for(user: &str, method: &str, algorithm: Algorithm) -> Vec<(Algorithm, usize)> {
         let (mut switch, now) = switch();
-        let nonce = digest::nonce(&switch.nonce_key, now.wall);
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: ([192, 0, 2, 1], 5060).into(),
+            remote: ([192, 0, 2, 9], 5060).into(),
+            connection: None,
+        };
+        let nonce = digest::nonce(&switch.nonce_key, now.wall, flow.remote.ip());
         let gate = match method {
             "INVITE" => "Proxy-Authorization",
             _ => "Authorization",
@@ -323,7 +330,7 @@ mod tests {
             _ => Gate::Registrar,
         };
         HASHED.with(|work| work.borrow_mut().clear());
-        assert!(switch.authenticate(&request, gate, now).is_err());
+        assert!(switch.authenticate(&request, flow, gate, now).is_err());
         HASHED.with(|work| work.borrow().clone())
     }
 

@@ -267,7 +267,13 @@ impl House {
                         None => self.snapshots.remove(&call),
                     };
                 }
-                Output::Expect { .. } | Output::Resolve { .. } | Output::Bindings { .. } => {}
+                Output::Expect { .. }
+                | Output::Resolve { .. }
+                | Output::Servers { .. }
+                | Output::Slow { .. }
+                | Output::Ban { .. }
+                | Output::Lift { .. }
+                | Output::Bindings { .. } => {}
             }
         }
     }

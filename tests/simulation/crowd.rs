@@ -131,7 +131,16 @@ fn shift(world: &mut World, dice: &mut Dice, size: Size, player: usize, after: D
         world.plan_act(away, Act::Do(player, Deed::Unregister));
     }
     if dice.chance(30) {
-        let to = *dice.one_of(&["101", "102", "103", "children", "late", "116111", "112"]);
+        let to = *dice.one_of(&[
+            "101",
+            "102",
+            "103",
+            "children",
+            "late",
+            "116111",
+            "112",
+            "0503334455",
+        ]);
         let transfer = moment(dice);
         let deed = Deed::Transfer(to.to_owned());
         world.plan_act(transfer, Act::Do(player, deed));

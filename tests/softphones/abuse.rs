@@ -161,7 +161,7 @@ fn is_closed(server: &Server) -> bool {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let own: SocketAddr = (ATTACKER.parse::<std::net::Ipv4Addr>().unwrap(), 0).into();
     socket.bind(&own.into()).unwrap();
-    socket.connect(&server.tcp.into()).unwrap();
+    socket.connect(&server.at("tcp").into()).unwrap();
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(SOON)).unwrap();
     matches!(stream.read(&mut [0]), Ok(0) | Err(_))
@@ -175,7 +175,7 @@ fn a_scanner_by_udp_gets_no_answer_and_bans_nobody() {
     scanner.succeeds();
     assert!(scanner.received("SIP/2.0").is_empty());
     assert!(bans(&server).is_empty());
-    // The address may have been borrowed: whose it is registers all the same, after the pause.
+    // The address may have been borrowed: whose it is registers all the same.
     let register = Scenario::of(&["register.xml"]).at_address(ATTACKER);
     let register = register
         .with("USER", "101")

@@ -53,9 +53,10 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// The phone of an operator over "ws" or "wss"; it registers, and rings until it is told what to do.
+    /// The phone of an operator over "ws", "ws6" (by IPv6) or "wss"; it registers, and rings until it is told what to do.
     pub(crate) fn start(server: &Server, operator: &str, transport: &str) -> Self {
-        let url = format!("{transport}://{}", server.at(transport));
+        let scheme = transport.trim_end_matches('6');
+        let url = format!("{scheme}://{}", server.at(transport));
         Self::start_at(Site::open(), server, operator, &url)
     }
 

@@ -90,7 +90,7 @@ fn a_browser_by_wss_is_silent_when_the_caller_leaves_and_its_binding_goes_with_i
 fn an_operator_whose_browser_cannot_take_calls_is_set_aside_and_back_with_the_next_shift() {
     // By IPv6, which a browser takes where the page names it.
     let server = Setup::new().operator("101").websocket("[::1]").start();
-    let page = Browser::start(&server, "101", "ws");
+    let page = Browser::start(&server, "101", "ws6");
     page.is_registered();
     goes_on_shift(&server, "101");
     let mut first = Phone::caller(&server, "0501234567", "116111", CALLER);

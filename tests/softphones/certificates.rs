@@ -17,7 +17,9 @@ impl Authority {
     /// A new one, written to `ca.pem` of a folder.
     pub(crate) fn new(folder: &Path) -> Self {
         let mut params = CertificateParams::default();
-        params.distinguished_name = called("Authority of these tests");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Authority of these tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         std::fs::write(folder.join("ca.pem"), issuer.pem()).unwrap();

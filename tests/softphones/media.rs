@@ -26,7 +26,9 @@ fn an_a_law_caller_and_a_mu_law_operator_understand_each_other() {
         &["invite.xml", "talk.xml"],
         &audio(ear.port(), &[ALAW]),
     );
-    operator.receives("INVITE", SOON);
+    // Two that waited to hear first would both be silent, where the call is taken before the greeting began.
+    let invite = operator.receives("INVITE", SOON);
+    other.speaks_to(invite.audio_port());
     operator.nudge();
     talk((&ear, 350), (&other, 480));
     assert_eq!(

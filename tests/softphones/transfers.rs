@@ -168,7 +168,7 @@ fn linphone_asks_a_colleague_first_and_then_puts_the_two_together() {
     second.sipp.nudge();
     second.ear.hears(FIRST, SOON);
     // Its first call was the code's, its second the caller's.
-    first.process.tell("transfer 2 3");
+    first.process.tell("transfer 2 --to-call 3");
     talk((&caller.ear, CALLER), (&second.ear, SECOND));
     server.counts("calls", 1);
     server.counts("legs", 2);

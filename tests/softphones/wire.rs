@@ -1,7 +1,7 @@
 //! What goes out, read by tshark: no packet of ours is malformed, whatever it is a packet of.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::baresip;
@@ -30,7 +30,7 @@ impl Capture {
         let filter = format!(
             "port {} or port {} or port {} or portrange {low}-{high}",
             server.udp.port(),
-            server.tcp.port(),
+            server.at("tcp").port(),
             six.port()
         );
         let mut command = Command::new("dumpcap");
@@ -66,7 +66,7 @@ struct Seen {
 }
 
 /// All packets that a filter lets through; what a port speaks is said where nothing else tells.
-fn read(file: &PathBuf, ports: &[(&str, u16, &str)], filter: &str) -> Vec<Seen> {
+fn read(file: &Path, ports: &[(&str, u16, &str)], filter: &str) -> Vec<Seen> {
     let mut command = Command::new("tshark");
     command.args(["-n", "-2", "-r"]).arg(file);
     for (transport, port, protocol) in ports {
@@ -223,7 +223,7 @@ fn nothing_that_we_send_is_malformed() {
     let (low, high) = server.place.media_ports();
     let ports = [
         ("udp", server.udp.port(), "sip"),
-        ("tcp", server.tcp.port(), "sip"),
+        ("tcp", server.at("tcp").port(), "sip"),
         ("udp", six.port(), "sip"),
         ("udp", liar, "rtcp"),
     ];
@@ -234,7 +234,7 @@ fn nothing_that_we_send_is_malformed() {
     let sent = format!(
         "udp.srcport == {} or tcp.srcport == {} or udp.srcport == {} or (udp.srcport >= {low} and udp.srcport <= {high})",
         server.udp.port(),
-        server.tcp.port(),
+        server.at("tcp").port(),
         six.port()
     );
     let ours = read(&file, &ports, &sent);

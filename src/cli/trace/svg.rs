@@ -83,7 +83,7 @@ impl Pen for Sheet {
         let (from, to) = (x(arrow.from), x(arrow.to));
         self.body += &shaft(from, to, self.y, arrow.again);
         let middle = usize::midpoint(from, to);
-        self.body += &text(middle, self.y - 8, "label", "middle", &arrow.label);
+        self.body += &text(middle, self.y - 10, "label", "middle", &arrow.label);
         for detail in arrow.details {
             self.y += LINE;
             self.words(from.min(to) + 8, "more", detail);
