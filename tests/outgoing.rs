@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
 mod desk;
+#[path = "outgoing/resolver.rs"]
+mod resolver;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +14,11 @@ use qaynar::dialplan::{Catalogue, Plan, load};
 use qaynar::event::{Cause, Direction, What};
 use qaynar::sip::digest::Challenge;
 use qaynar::sip::flow::{Flow, Transport};
-use qaynar::sip::locate::{Address, Answer, Naptr, Question, Srv};
+use qaynar::sip::locate::Answer;
 use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::uri::Uri;
 use qaynar::switch::{Command, Input, PastCall, Settings, Trunk};
+use resolver::resolve_all;
 
 const FIRST: &str = "198.51.100.7:5060";
 const SECOND: &str = "198.51.100.8:5060";
@@ -162,54 +165,6 @@ fn ends(desk: &Desk) -> Vec<Cause> {
         _ => None,
     };
     desk.events.iter().filter_map(cause).collect()
-}
-
-// RFC 3263: where a trunk's servers are.
-
-fn addresses(last: u8) -> Answer {
-    Answer::Addresses(vec![Address {
-        remote: [198, 51, 100, last].into(),
-        local: None,
-    }])
-}
-
-fn srv(priority: u16, target: &str) -> Srv {
-    Srv {
-        priority,
-        weight: 1,
-        port: 5060,
-        target: target.into(),
-    }
-}
-
-fn resolve(desk: &mut Desk, wanted: Question, answer: Answer) {
-    let at = desk.questions.iter().position(|(_, ask)| *ask == wanted);
-    let at = at.unwrap_or_else(|| panic!("{wanted:?} is not asked: {:?}", desk.questions));
-    let (question, _) = desk.questions.remove(at);
-    desk.input(Input::Resolved { question, answer });
-}
-
-/// Two servers by NAPTR and SRV, the second one as a reserve.
-fn resolve_all(desk: &mut Desk) {
-    let naptr = Naptr {
-        order: 10,
-        preference: 10,
-        flags: "s".into(),
-        service: "SIP+D2U".into(),
-        replacement: "_sip._udp.sip.example.net.".into(),
-    };
-    resolve(
-        desk,
-        Question::Naptr("sip.example.net".into()),
-        Answer::Naptr(vec![naptr]),
-    );
-    resolve(
-        desk,
-        Question::Srv("_sip._udp.sip.example.net".into()),
-        Answer::Srv(vec![srv(20, "b.example.net."), srv(10, "a.example.net.")]),
-    );
-    resolve(desk, Question::Host("b.example.net".into()), addresses(8));
-    resolve(desk, Question::Host("a.example.net".into()), addresses(7));
 }
 
 #[test]

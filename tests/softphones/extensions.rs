@@ -21,7 +21,8 @@ fn pjsua2_wants_its_ringing_acknowledged() {
     phone.goes_on_shift(&server, "101");
     let mut caller = Phone::caller(&server, "0501234567", "116111", CALLER);
     phone.process.says("incoming", SOON);
-    assert!(phone.process.said().contains("100rel"));
+    // Its log comes by another pipe, and may be later.
+    phone.process.says("100rel", SOON);
     phone.process.tell("ring");
     server.operator_is("101", "ringing");
     caller.ear.hears(HOLD, SOON);

@@ -305,10 +305,20 @@ impl Sipp {
         }
     }
 
-    /// Waits until it hears at its port.
+    /// Waits until it hears at its port. To try the port by taking it would now and then take it from SIPp.
     pub(crate) fn hears(&self) {
+        let own = format!(":{:04X} ", self.port);
         eventually("SIPp's port to be taken", SOON, || {
-            UdpSocket::bind((self.address, self.port)).err()
+            let tables = ["/proc/net/udp", "/proc/net/udp6"];
+            let texts = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default());
+            // The second word of a line is the own address and port.
+            let mut lines = texts.iter().flat_map(|text| text.lines());
+            lines
+                .any(|line| {
+                    line.split_once(&own)
+                        .is_some_and(|(before, _)| before.split_whitespace().count() == 2)
+                })
+                .then_some(())
         });
     }
 
