@@ -226,6 +226,8 @@ impl Streams {
                 if queued > QUEUED_BYTES || writer.try_send(bytes).is_err() {
                     tracing::warn!(connection = id.0, "peer does not read; connection dropped");
                     self.forget(id);
+                    // Else what it sends would be read until its last write is given up.
+                    signs.evicted.notify_one();
                     self.report_failure(flow);
                 }
             }
@@ -426,6 +428,9 @@ impl Streams {
                 }
                 () = until_too_late(&signs) => {
                     tracing::debug!(connection = id.0, "no message came; connection closed");
+                }
+                () = signs.evicted.notified() => {
+                    tracing::debug!(connection = id.0, "connection closed at once");
                 }
             }
         }

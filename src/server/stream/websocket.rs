@@ -82,6 +82,9 @@ where
             () = until_too_late(&signs) => {
                 tracing::debug!(connection = id.0, "no message came; WebSocket closed");
             }
+            () = signs.evicted.notified() => {
+                tracing::debug!(connection = id.0, "WebSocket closed at once");
+            }
         }
     }
     if let (Some(why), Ok(socket)) = (why, sink.reunite(source)) {
