@@ -349,7 +349,7 @@ impl Roster {
         let nothing = Skills::new();
         let skills = self.skills(id).unwrap_or(&nothing);
         let may = rank.0 <= ask.level && ask.required.is_subset(skills) && !(ask.in_peace)(id);
-        may.then(|| Choice {
+        may.then_some(Choice {
             operator: rank.2,
             level: rank.0,
             known: true,
