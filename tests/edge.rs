@@ -660,7 +660,6 @@ fn a_silent_phone_is_asked_no_longer_than_its_binding_stands() {
     desk.sent.clear();
     desk.wait(Duration::from_secs(600));
     assert!(asked(&desk, Method::Options).is_empty());
-    assert_eq!(desk.switch.next_timeout(), None);
 }
 
 #[test]

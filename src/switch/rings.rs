@@ -76,17 +76,7 @@ impl Switch {
             }
             Action::Announce { call, what } => self.announce(call, what),
             Action::Threshold { call, index } => {
-                let path = self.calls.get(&call).and_then(|call| {
-                    let Stage::Waiting { queue, .. } = &call.stage else {
-                        return None;
-                    };
-                    call.plan
-                        .queues
-                        .get(queue)?
-                        .if_waiting
-                        .get(index)
-                        .map(|one| one.go.clone())
-                });
+                let path = self.path_if_waiting(call, index);
                 if let Some(path) = path {
                     self.leave_queue(call, Some(&path), "waited long enough for if_waiting", now);
                 }
@@ -113,6 +103,15 @@ impl Switch {
             }
             Action::Alarm { kind, text } => self.alarm(None, kind, text, now),
         }
+    }
+
+    fn path_if_waiting(&self, call: CallId, index: usize) -> Option<PathName> {
+        let call = self.calls.get(&call)?;
+        let Stage::Waiting { queue, .. } = &call.stage else {
+            return None;
+        };
+        let waiting = call.plan.queues.get(queue)?.if_waiting.get(index)?;
+        Some(waiting.go.clone())
     }
 
     fn path_if_full(&self, call: CallId) -> Option<PathName> {
