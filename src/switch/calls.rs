@@ -9,7 +9,7 @@ use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::queue::{Announcement, Input, Joining};
+use crate::queue::{Announcement, Input, Joining, Wants};
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -93,12 +93,13 @@ impl Switch {
         speaking: Option<u64>,
         now: Now,
     ) {
+        let wants = self.wants_of(id, &queue);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let bonus = call.ahead;
         let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
         let settings = call.plan.queues.get(&queue).map(queue_settings);
-        let wants = wants(&call.plan, &call.run, &queue);
         call.stage = Stage::Waiting {
             queue: queue.clone(),
             joined,
@@ -111,11 +112,20 @@ impl Switch {
             call: id,
             queue,
             joined,
-            bonus: std::time::Duration::ZERO,
+            bonus,
             wants,
             settings: settings.unwrap_or_default().into(),
         };
         self.tell_queue(Input::Joined(joining), now);
+    }
+
+    /// What the call wants of an operator in this line.
+    fn wants_of(&self, id: CallId, queue: &QueueName) -> Wants {
+        let call = self.calls.get(&id);
+        call.map_or_else(Wants::default, |call| Wants {
+            operator: call.knows.clone(),
+            ..wants(&call.plan, &call.run, queue)
+        })
     }
 
     fn stage(&mut self, id: CallId, stage: Stage) {
@@ -177,7 +187,7 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            if !self.refused_aloud(leg, now) {
+            if !self.refused_aloud(leg, now) && !self.awaits_answer(leg, now) {
                 self.hang_up(leg, now);
             }
             return;
@@ -197,6 +207,9 @@ impl Switch {
 
     /// A key was pressed.
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
+        if self.leaving.contains_key(&leg) {
+            return self.answered_leaving(leg, Some(digit), now);
+        }
         let Some(id) = self
             .legs
             .get(&leg)
@@ -215,6 +228,10 @@ impl Switch {
         call.resume = crate::dialplan::Run::clone(&call.run);
         let (stage, said) = (call.stage.clone(), call.said.clone());
         self.emit(Some(id), What::Language { language }, now);
+        if let Stage::Waiting { queue, .. } = &stage {
+            let wants = self.wants_of(id, queue);
+            self.tell_queue(Input::Wanted(id, wants), now);
+        }
         // What is being said begins again in the language that was chosen.
         match stage {
             Stage::Playing { .. } => {
@@ -430,6 +447,7 @@ impl Switch {
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
+        self.ended_for(&call, cause, now);
         self.timers.clear(&Timer::Call(id));
         self.stop_dialling(id);
         if let Some((_, Some(claim))) = call.operator {

@@ -16,6 +16,7 @@ use crate::sip::parse::{Malformed, parse_datagram, parse_frame};
 use crate::sip::source::Source;
 
 use super::bans::Ban;
+use super::returning::CutOff;
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
 use super::spending::PastCall;
@@ -110,6 +111,8 @@ pub enum Command {
     Bindings(Vec<(OperatorId, Binding)>),
     /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
     PastCalls(Vec<PastCall>),
+    /// Callers who were cut off lately and may call back.
+    CutOff(Vec<CutOff>),
     /// Bans that a store kept; those that are over are left out.
     Bans(Vec<Ban>),
     /// Forget what a source did, or did under one name.
