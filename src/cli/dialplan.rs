@@ -48,15 +48,21 @@ fn unknown_trunks(plan: &Plan, settings: &Settings) -> Vec<Fault> {
         .iter()
         .map(|one| one.name.as_str())
         .collect();
-    let named = plan.outgoing.iter().flat_map(|one| {
+    let outgoing = plan.outgoing.iter().flat_map(|one| {
+        let what = format!("outgoing {:?}", one.name);
         let names = one.trunks.iter();
-        names.map(move |name| (one, name.as_str()))
+        names.map(move |name| (what.clone(), &one.place, name.as_str()))
     });
+    let entrances = plan.entrances.iter().flat_map(|one| {
+        let names = one.trunks.iter();
+        names.map(move |name| ("route".to_owned(), &one.place, name.as_str()))
+    });
+    let named = outgoing.chain(entrances);
     named
-        .filter(|(_, name)| !known.contains(name))
-        .map(|(one, name)| Fault {
-            place: one.place.clone(),
-            what: format!("outgoing {:?}: no trunk is called {name:?}", one.name),
+        .filter(|(_, _, name)| !known.contains(name))
+        .map(|(what, place, name)| Fault {
+            place: place.clone(),
+            what: format!("{what}: no trunk is called {name:?}"),
             remedy: suggest(name, known.iter().copied()),
         })
         .collect()
@@ -86,6 +92,7 @@ pub fn check(
     match loaded(settings, folder) {
         Ok((plan, mut warnings)) => {
             warnings.extend(hidden_emergencies(settings));
+            warnings.extend(plan.warnings(Clock::start().now().wall));
             let count: usize = plan.expectations.iter().map(|one| one.dial.len()).sum();
             if asked.json {
                 let body = serde_json::json!({ "well": true, "plan": plan.hash, "expectations": count, "warnings": warnings });
@@ -173,6 +180,7 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
     let ends = match &found.ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
+        Ends::Said(what) => format!("after the spoken {what}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
         Ends::Outgoing(class) => format!("outside: a call of the class {class}"),
         Ends::Refused => "in a refusal".to_owned(),

@@ -9,6 +9,7 @@ pub mod holidays;
 pub mod hours;
 mod judge;
 pub mod load;
+pub mod menu;
 pub mod number;
 pub mod outgoing;
 pub mod plan;
