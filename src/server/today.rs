@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::dialplan::Plan;
 use crate::event::{CallRecord, Cause, Direction, OperatorState};
-use crate::ids::OperatorId;
+use crate::ids::{OperatorId, Pseudonym};
 use crate::queue::{OperatorSnapshot, Snapshot};
 use crate::records::segments::{Segment, segments};
 use crate::store::calls::{calls, timeline};
@@ -40,6 +40,7 @@ pub(super) fn tell(
         Command::OperatorStates(states),
         Command::PastCalls(past_calls(&records, now.wall)),
         Command::CutOff(cut_off(&records, now.wall)),
+        Command::RecentCalls(recent_calls(&records)),
     ];
     for command in commands {
         switch.handle(Input::Command(command), now);
@@ -68,6 +69,13 @@ fn past_calls(records: &[CallRecord], now: Wall) -> Vec<PastCall> {
         })
     })
     .collect()
+}
+
+/// Who called lately, for dialplans that ask how often somebody did.
+fn recent_calls(records: &[CallRecord]) -> Vec<(Pseudonym, Wall)> {
+    let came = records.iter().filter(|one| one.direction == Direction::In);
+    came.filter_map(|one| Some((one.caller.clone()?, one.arrived)))
+        .collect()
 }
 
 fn cut_off(records: &[CallRecord], now: Wall) -> Vec<CutOff> {

@@ -39,7 +39,7 @@ const OF_THE_CALLER: &str = "language";
 /// What is wanted of the operator for a call in this line: what the path says, and who speaks the
 /// caller's language first.
 pub(super) fn wants(plan: &plan::Plan, run: &Run, queue: &QueueName) -> Wants {
-    let said = run.wants(plan, queue).cloned().unwrap_or_default();
+    let said = run.wants(plan, queue);
     let spoken = Skill::from(run.language().code());
     let required = said.needs.into_iter().map(|skill| Required {
         skill: match skill.as_str() {
