@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::fault::Place;
+use super::fault::{Fault, Place};
 use super::number::Number;
 use super::outgoing::Destination;
+use super::safety::Safety;
 use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Rule, Skill};
 use crate::time::Wall;
 
@@ -18,8 +19,10 @@ pub struct Plan {
     pub hash: String,
     /// In which the plan's moments are meant.
     pub zone: TimeZone,
-    /// The helpline's numbers.
+    /// The helpline's numbers, as they are listed.
     pub numbers: Vec<Number>,
+    /// The same, to be found fast.
+    pub known_numbers: BTreeSet<Number>,
     /// Where any other number on a trusted trunk goes.
     pub otherwise: PathName,
     /// What is spoken; the first unless a key is pressed.
@@ -40,12 +43,16 @@ pub struct Plan {
     pub outgoing: Vec<Destination>,
     /// The plan's own tests.
     pub expectations: Vec<Expectation>,
+    /// What every call is promised, from the guard's own file.
+    pub safety: Option<Safety>,
+    /// What is no mistake and yet not as it should be.
+    pub warnings: Vec<Fault>,
 }
 
 impl Plan {
     /// Whether the number is one of the helpline's.
     pub fn has_number(&self, number: &Number) -> bool {
-        self.numbers.contains(number)
+        self.known_numbers.contains(number)
     }
 
     /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.
