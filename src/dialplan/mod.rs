@@ -2,6 +2,8 @@
 
 pub mod expect;
 pub mod fault;
+pub mod graph;
+pub mod keys;
 pub mod load;
 pub mod number;
 pub mod outgoing;
@@ -9,6 +11,8 @@ pub mod plan;
 pub mod read;
 pub mod route;
 pub mod run;
+pub mod safety;
+pub mod schema;
 
 pub use fault::{Fault, Place};
 pub use load::{Catalogue, load};
