@@ -115,13 +115,13 @@ fn a_number_that_nobody_configured_is_guarded_too() {
 #[test]
 fn without_its_file_nothing_guards_and_the_plan_says_so() {
     let plan = load(&[("main.toml".into(), SHIPPED.into())], &SOUNDS).unwrap();
-    let told: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+    let told: Vec<String> = plan.remarks.iter().map(ToString::to_string).collect();
     assert!(
         told.iter()
             .any(|one| one.contains("there is no safety.toml")),
         "{told:?}"
     );
-    assert_eq!(loaded(SHIPPED, GUARD).warnings, []);
+    assert_eq!(loaded(SHIPPED, GUARD).remarks, []);
 }
 
 #[test]

@@ -27,6 +27,13 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
         ("the dialplan", "a.toml", one("STRANGE = 1")),
         ("the guard", "safety.toml", one("STRANGE = 1")),
         ("safety", "safety.toml", one("[safety]\nSTRANGE = 1")),
+        ("route", "a.toml", one("[[route]]\nSTRANGE = 1")),
+        ("hours", "a.toml", one("[hours.h]\nSTRANGE = 1")),
+        (
+            "except",
+            "a.toml",
+            one("[hours.h]\nexcept = [{ STRANGE = 1 }]"),
+        ),
         ("path", "a.toml", one("[path.a]\nSTRANGE = 1")),
         ("step", "a.toml", steps.to_vec()),
         ("queue", "a.toml", one("[queue.q]\nSTRANGE = 1")),

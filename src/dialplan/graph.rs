@@ -2,10 +2,12 @@
 
 mod draw;
 mod layout;
+mod words;
 
 use std::collections::BTreeMap;
 
-use super::plan::{Action, Condition, Plan, Queue, Step, Target};
+use super::entrance::Entrance;
+use super::plan::{Action, Plan, Queue, Step, Target};
 use crate::ids::{PathName, PromptName, QueueName};
 
 /// Letters of a line; what is longer goes on in the next one.
@@ -143,6 +145,14 @@ fn calls(plan: &Plan) -> Piece {
         ..Row::default()
     };
     push(&mut rows, other);
+    for one in &plan.entrances {
+        let row = Row {
+            text: entrance(one),
+            to: path(&one.go),
+            ..Row::default()
+        };
+        push(&mut rows, row);
+    }
     let mut closed: BTreeMap<&PathName, usize> = BTreeMap::new();
     for one in &plan.closed {
         *closed.entry(&one.go).or_default() += 1;
@@ -162,16 +172,27 @@ fn calls(plan: &Plan) -> Piece {
     }
 }
 
+/// What a `[[route]]` takes, in the words of those who wrote it.
+fn entrance(one: &Entrance) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let dial: Vec<&str> = one.dial.iter().map(|one| one.text.as_str()).collect();
+    if !dial.is_empty() {
+        words.push(dial.join(", "));
+    }
+    words.extend(one.trunks.iter().map(|trunk| format!("by trunk {trunk}")));
+    words.extend(one.from.iter().map(|sort| format!("from {sort}")));
+    words.extend(one.list.iter().map(|list| format!("on the list {list}")));
+    words.join(", ")
+}
+
 /// Whether nothing comes after a step.
 fn is_end(step: &Step) -> bool {
-    step.condition.is_none() && matches!(step.action, Action::Go(_) | Action::HangUp)
+    step.is_always_done() && matches!(step.action, Action::Go(_) | Action::HangUp)
 }
 
 /// What is on the arrow and before the step: its condition.
 fn condition(step: &Step) -> String {
-    let words = Condition::ALL;
-    let words = words.iter().find(|(_, one)| step.condition == Some(*one));
-    words.map_or(String::new(), |(words, _)| (*words).to_owned())
+    words::conditions(&step.conditions)
 }
 
 fn row_of(_plan: &Plan, step: &Step) -> Row {

@@ -94,6 +94,12 @@ pub const DIALPLAN: Section = Section {
             Text,
             "In which moments are meant; left out: Asia/Baku.",
         ),
+        key(
+            "route",
+            Tables(&ROUTE),
+            "Where calls go first of all: by what was dialled, by which trunk, who calls.",
+        ),
+        key("hours", Named(&HOURS), "When somebody is there."),
         key("path", Named(&PATH), "Steps from top to bottom."),
         key("queue", Named(&QUEUE), "Where callers wait for operators."),
         key("operator", Named(&OPERATOR), "What operators can."),
@@ -151,6 +157,52 @@ const PATH: Section = Section {
         "What is done, from top to bottom.",
     )],
     needed: &["steps"],
+};
+
+const ROUTE: Section = Section {
+    name: "route",
+    keys: &[
+        key(
+            "dial",
+            Texts,
+            "A number, 012555xxxx, 0125…, or 0125551000-0125551099.",
+        ),
+        key("trunk", Texts, "By which trunk."),
+        key(
+            "from",
+            Texts,
+            "hidden, mobile, fixed, toll-free, short, abroad, or how the number begins.",
+        ),
+        key("list", Text, "The caller is on this list."),
+        key("go", Text, "The path."),
+    ],
+    needed: &["go"],
+};
+
+const HOURS: Section = Section {
+    name: "hours",
+    keys: &[
+        key("open", Texts, "Each week: mon-fri 09:00-18:00."),
+        key(
+            "holidays",
+            Words(&["open", "closed"]),
+            "On public holidays; left out: open.",
+        ),
+        key("except", Tables(&EXCEPT), "Days that are not like others."),
+    ],
+    needed: &[],
+};
+
+const EXCEPT: Section = Section {
+    name: "except",
+    keys: &[
+        key("on", Text, "The day: 2026-12-31."),
+        key("from", Text, "The first day."),
+        key("until", Text, "The last day."),
+        key("open", Texts, "09:00-13:00"),
+        key("closed", Flag, "Nobody is there."),
+    ],
+    needed: &[],
 };
 
 const STEP: Section = Section {

@@ -1,7 +1,10 @@
 //! Files to a checked plan, or all their faults at once. A folder is one version or none.
 
 mod check;
+mod conditions;
+mod entrances;
 mod head;
+mod hours;
 mod moments;
 mod outgoing;
 mod paths;
@@ -16,15 +19,17 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::entrance::Entrance;
 use super::fault::{Fault, Place};
+use super::hours::Hours;
 use super::number::Number;
 use super::outgoing::Destination;
 use super::plan::{Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
 use super::safety::{FILE, Safety};
-use crate::ids::{Language, OperatorId, PathName, QueueName, Skill};
+use crate::ids::{HoursName, Language, OperatorId, PathName, QueueName, Skill};
 
-pub use moments::moment_of;
+pub use moments::{moment_of, read_keys};
 
 /// What callers hear on hold, and in queues that name no music.
 const HOLD: &str = "hold";
@@ -107,6 +112,9 @@ struct Draft {
     faults: Vec<Fault>,
     numbers: Vec<Number>,
     known_numbers: BTreeSet<Number>,
+    /// Where each of them stands.
+    number_places: Vec<Place>,
+    entrances: Vec<Entrance>,
     otherwise: Option<Reference>,
     start: Option<Reference>,
     languages: Option<(Place, Vec<Language>)>,
@@ -114,6 +122,8 @@ struct Draft {
     zone: Option<(Place, String)>,
     paths: BTreeMap<PathName, Vec<Step>>,
     queues: BTreeMap<QueueName, Queue>,
+    hours: BTreeMap<HoursName, Hours>,
+    hours_references: Vec<Reference>,
     closed: Vec<(Place, String, String, PathName)>,
     outgoing: Vec<Destination>,
     expectations: Vec<(Expectation, Option<String>)>,
@@ -179,6 +189,14 @@ impl Draft {
                 self.read_operator(&operators, id, span, value);
             }
         }
+        if let Some(hours) = table.table("hours") {
+            for (name, span, value) in hours.entries() {
+                self.read_hours(&hours, name, span, value);
+            }
+        }
+        for one in table.tables("route", "route") {
+            self.read_entrance(one);
+        }
         for one in table.tables("closed", "closed") {
             self.read_closed(one);
         }
@@ -202,7 +220,7 @@ impl Draft {
             file: "dialplans".into(),
             line: 1,
         });
-        if self.numbers.is_empty() {
+        if self.numbers.is_empty() && self.entrances.is_empty() {
             self.fault(
                 first.clone(),
                 "there are no numbers",
@@ -211,15 +229,16 @@ impl Draft {
         }
         let zone = self.time_zone();
         self.check_references();
+        self.check_entrances();
         self.check_sounds(catalogue, &first);
         if !catalogue.on_trust {
             self.check_needs();
         }
         self.check_paths(catalogue.on_trust);
-        let mut warnings = self.unused();
-        warnings.extend(catalogue.notes.iter().cloned());
+        let mut remarks = self.unused();
+        remarks.extend(catalogue.notes.iter().cloned());
         if self.safety.is_none() {
-            warnings.push(Fault {
+            remarks.push(Fault {
                 place: first.clone(),
                 what: format!("there is no {FILE}: nothing guards what every caller is promised"),
                 remedy: "put the shipped one back beside this file".to_owned(),
@@ -239,7 +258,7 @@ impl Draft {
         let languages = languages.filter(|list| !list.is_empty());
         faults.append(&mut self.faults);
         let start = PathName(start?.name);
-        Some(Plan {
+        let mut plan = Plan {
             hash: hash.to_owned(),
             zone,
             numbers: self.numbers,
@@ -257,8 +276,13 @@ impl Draft {
             outgoing: self.outgoing,
             expectations,
             safety: self.safety,
-            warnings,
-        })
+            remarks,
+            entrances: self.entrances,
+            hours: self.hours,
+            beginnings: BTreeSet::new(),
+        };
+        plan.note_beginnings();
+        Some(plan)
     }
 
     fn time_zone(&mut self) -> TimeZone {

@@ -5,11 +5,18 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::condition::{Condition, Sort, Test};
+use super::entrance::Entrance;
 use super::fault::{Fault, Place};
+use super::holidays;
+use super::hours::Hours;
 use super::number::Number;
 use super::outgoing::Destination;
 use super::safety::Safety;
-use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Rule, Skill};
+use crate::ids::{
+    HoursName, Language, ListName, OperatorId, PathName, PromptName, QueueName, Rule, Skill,
+    TrunkName,
+};
 use crate::time::Wall;
 
 /// One version of the dialplan.
@@ -29,12 +36,18 @@ pub struct Plan {
     pub languages: Vec<Language>,
     /// Keys that choose a language at any moment.
     pub language_keys: BTreeMap<char, Language>,
+    /// Where calls go first of all, in this order.
+    pub entrances: Vec<Entrance>,
     /// Where the helpline's numbers go.
     pub start: PathName,
     /// All paths.
     pub paths: BTreeMap<PathName, Vec<Step>>,
     /// All queues.
     pub queues: BTreeMap<QueueName, Queue>,
+    /// When somebody is there.
+    pub hours: BTreeMap<HoursName, Hours>,
+    /// The beginnings of callers' numbers that decisions ask for.
+    pub beginnings: BTreeSet<String>,
     /// Times when calls go elsewhere; those that are over do nothing.
     pub closed: Vec<Closed>,
     /// What operators can, by `[operator.ID]`.
@@ -46,13 +59,14 @@ pub struct Plan {
     /// What every call is promised, from the guard's own file.
     pub safety: Option<Safety>,
     /// What is no mistake and yet not as it should be.
-    pub warnings: Vec<Fault>,
+    pub remarks: Vec<Fault>,
 }
 
 impl Plan {
     /// Whether the number is one of the helpline's.
     pub fn has_number(&self, number: &Number) -> bool {
-        self.known_numbers.contains(number)
+        let entered = |one: &Entrance| one.dial.iter().any(|dialled| dialled.holds(number));
+        self.known_numbers.contains(number) || self.entrances.iter().any(entered)
     }
 
     /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.
@@ -62,6 +76,41 @@ impl Plan {
         let midnight = self.zone.to_ambiguous_zoned_datetime(next.at(0, 0, 0, 0));
         let midnight = midnight.compatible().ok()?.timestamp();
         Some(Wall(midnight.as_microsecond()))
+    }
+
+    /// All conditions of all steps.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let steps = self.paths.values().flatten();
+        steps.flat_map(|step| &step.conditions)
+    }
+
+    /// Whether anything depends on public holidays.
+    pub fn asks_for_holidays(&self) -> bool {
+        let asks = |one: &Condition| one.test == Test::Holiday;
+        let closes = |one: &Hours| one.closed_on_holidays;
+        self.conditions().any(asks) || self.hours.values().any(closes)
+    }
+
+    /// What whoever looks after the plan should know, though it is well.
+    pub fn warnings(&self, now: Wall) -> Vec<String> {
+        let holidays = self.asks_for_holidays();
+        let holidays = holidays.then(|| holidays::warning(now, &self.zone));
+        let remarks = self.remarks.iter().map(ToString::to_string);
+        remarks.chain(holidays.flatten()).collect()
+    }
+
+    /// Notes which beginnings of callers' numbers decisions ask for.
+    pub(super) fn note_beginnings(&mut self) {
+        let asked = self.conditions().filter_map(|one| match &one.test {
+            Test::Caller(sort) => Some(sort),
+            _ => None,
+        });
+        let entrances = self.entrances.iter().flat_map(|one| &one.from);
+        let beginnings = asked.chain(entrances).filter_map(|sort| match sort {
+            Sort::Beginning(beginning) => Some(beginning.clone()),
+            _ => None,
+        });
+        self.beginnings = beginnings.collect();
     }
 
     /// The language of a caller who pressed nothing.
@@ -75,27 +124,17 @@ impl Plan {
 pub struct Step {
     /// Where it stands.
     pub place: Place,
-    /// When it is done; `None`: always.
-    pub condition: Option<Condition>,
+    /// When it is done: all must hold; none: always.
+    pub conditions: Vec<Condition>,
     /// What is done.
     pub action: Action,
 }
 
-/// `if = "…"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// No operator who is logged in has a phone that can ring.
-    NobodyOnShift,
-    /// At least one has.
-    SomebodyOnShift,
-}
-
-impl Condition {
-    /// All, with their words.
-    pub const ALL: [(&'static str, Self); 2] = [
-        ("nobody on shift", Self::NobodyOnShift),
-        ("somebody on shift", Self::SomebodyOnShift),
-    ];
+impl Step {
+    /// Whether it is done whatever holds.
+    pub fn is_always_done(&self) -> bool {
+        self.conditions.is_empty()
+    }
 }
 
 /// What a step does.
@@ -249,8 +288,18 @@ pub struct Expectation {
     pub operators: usize,
     /// An operator dials, not a caller.
     pub by_operator: bool,
-    /// Keys pressed at once.
+    /// Keys pressed at once, in this order.
     pub keys: Vec<char>,
+    /// The caller's number; `None`: none came with the call.
+    pub from: Option<String>,
+    /// By which trunk.
+    pub trunk: Option<TrunkName>,
+    /// Callers in each line.
+    pub waiting: BTreeMap<QueueName, usize>,
+    /// Lists that the caller is on.
+    pub lists: BTreeSet<ListName>,
+    /// How often the caller called in the last hour, this call with them.
+    pub calls: usize,
     /// Where the call ends.
     pub ends: Ends,
     /// In which language; `None`: any.

@@ -1,23 +1,59 @@
 //! The dry run: what would happen to a call, step by step, and why.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use super::number::Number;
+use super::facts::{Caller, Facts};
+use super::number::{Number, is_anonymous};
 use super::outgoing::{Destination, EMERGENCY};
 use super::plan::{Ends, Plan};
-use super::run::{Facts, Instruction, Note, Run};
-use crate::ids::{Language, PathName, TrunkName};
+use super::run::{Arrival, Instruction, Note, Run};
+use crate::ids::{Language, ListName, PathName, QueueName, TrunkName};
 use crate::time::Wall;
 
 /// What is assumed of the call and of the moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Assumed {
-    /// When; `None`: outside of all closures.
+    /// When; `None`: outside of all closures, while all hours are open.
     pub at: Option<Wall>,
     /// Operators on shift.
     pub operators: usize,
-    /// Keys that the caller presses at once.
+    /// Keys that the caller presses, in this order, each as soon as it means something.
     pub keys: Vec<char>,
+    /// The caller's number; `None`: none came with the call.
+    pub from: Option<String>,
+    /// By which trunk.
+    pub trunk: Option<TrunkName>,
+    /// Callers in each line.
+    pub waiting: BTreeMap<QueueName, usize>,
+    /// Lists that the caller is on.
+    pub lists: BTreeSet<ListName>,
+    /// How often the caller called in the last hour, this call with them.
+    pub calls: usize,
+}
+
+impl Assumed {
+    /// The facts of such a moment.
+    fn facts(&self) -> Facts {
+        Facts {
+            on_shift: self.operators,
+            now: self.at,
+            clock_unset: false,
+            waiting: self.waiting.clone(),
+            lists: self.lists.clone(),
+            calls: vec![self.at.unwrap_or_default(); self.calls],
+        }
+    }
+
+    /// Who such a caller is to the plan.
+    fn caller(&self, plan: &Plan) -> Caller {
+        match self.from.as_deref() {
+            None => Caller::hidden(),
+            Some(text) if is_anonymous(text) || text == "hidden" => Caller::hidden(),
+            Some(text) => Caller::known(plan, Number::parse(text).as_ref()),
+        }
+    }
 }
 
 /// A call's whole way.
@@ -41,7 +77,13 @@ pub struct Route {
 /// taken to be unanswered, since the worst way is what one wants to know.
 pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
     let number = Number::parse(dialled);
-    let (mut run, first) = Run::start(plan, number.as_ref(), assumed.at);
+    let facts = assumed.facts();
+    let arrival = Arrival {
+        dialled: number.as_ref(),
+        trunk: assumed.trunk.as_ref(),
+        caller: assumed.caller(plan),
+    };
+    let (mut run, first) = Run::start(plan, arrival, &facts);
     let mut steps = vec![first];
     for key in &assumed.keys {
         if let Some(language) = run.press(plan, *key) {
@@ -53,12 +95,9 @@ pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
             });
         }
     }
-    let facts = Facts {
-        on_shift: assumed.operators,
-    };
     let mut ends = Ends::HungUp;
     loop {
-        let (instruction, mut notes) = run.next(plan, facts);
+        let (instruction, mut notes) = run.next(plan, &facts);
         steps.append(&mut notes);
         match instruction {
             Instruction::Play(prompts) => {

@@ -2,21 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::{Caller, Facts};
+use super::judge::Asked;
 use super::number::Number;
-use super::plan::{Action, Closed, Condition, Plan, Target, Wants};
-use crate::ids::{Language, PathName, PromptName, QueueName};
-use crate::time::Wall;
+use super::plan::{Action, Closed, Plan, Target, Wants};
+use crate::ids::{Language, PathName, PromptName, QueueName, TrunkName};
 
 /// Steps that may follow each other without the caller hearing anything, before the way is given up.
 const MAX_SILENT_STEPS: usize = 1_000;
 /// Steps of one call altogether: a plan that plays a prompt in a circle ends some day.
 const MAX_STEPS: u32 = 10_000;
 
-/// What decisions depend on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// Operators who are logged in and have a phone that can ring.
-    pub on_shift: usize,
+/// How a call came.
+#[derive(Debug, Clone, Default)]
+pub struct Arrival<'a> {
+    /// What was dialled; `None`: no number.
+    pub dialled: Option<&'a Number>,
+    /// By which trunk.
+    pub trunk: Option<&'a TrunkName>,
+    /// Who calls.
+    pub caller: Caller,
 }
 
 /// What is to be done for the caller now.
@@ -60,26 +65,42 @@ pub struct Run {
     step: usize,
     steps: u32,
     language: Language,
+    #[serde(default)]
+    caller: Caller,
+    #[serde(default)]
+    trunk: Option<TrunkName>,
 }
 
 impl Run {
-    /// The beginning of a call's way: by closed times first, then by number. `now` is left out where an
-    /// expectation is meant for any moment: outside of all closures.
-    pub fn start(plan: &Plan, dialled: Option<&Number>, now: Option<Wall>) -> (Self, Note) {
+    /// The beginning of a call's way: by closed times first, then by the first `[[route]]` that takes it,
+    /// then by number. Without a moment (an expectation that is meant for any) nothing is closed, and
+    /// neither is it while nobody knows the time.
+    pub fn start(plan: &Plan, arrival: Arrival<'_>, facts: &Facts) -> (Self, Note) {
+        let Arrival {
+            dialled,
+            trunk,
+            caller,
+        } = arrival;
+        let now = facts.moment();
         let within = |one: &&Closed| now.is_some_and(|now| one.from <= now && now < one.until);
         let closed = plan.closed.iter().find(within);
-        let known = dialled.is_some_and(|number| plan.has_number(number));
-        let (path, place, reason) = match closed {
-            Some(closed) => {
+        let entered = plan.entrances.iter().find_map(|one| {
+            let why = one.takes(dialled, trunk, &caller, facts)?;
+            Some((one, why))
+        });
+        let known = dialled.is_some_and(|number| plan.known_numbers.contains(number));
+        let (path, place, reason) = match (closed, entered) {
+            (Some(closed), _) => {
                 let reason = format!("closed by {}", closed.place);
                 (&closed.go, closed.place.to_string(), reason)
             }
-            None if known => (
+            (None, Some((one, why))) => (&one.go, one.place.to_string(), format!("route: {why}")),
+            (None, None) if known => (
                 &plan.start,
                 String::new(),
                 "a number of the helpline".to_owned(),
             ),
-            None => {
+            (None, None) => {
                 let reason = "not a number of the helpline: otherwise".to_owned();
                 (&plan.otherwise, String::new(), reason)
             }
@@ -89,6 +110,8 @@ impl Run {
             step: 0,
             steps: 0,
             language: plan.first_language(),
+            caller,
+            trunk: trunk.cloned(),
         };
         let note = Note {
             path: path.clone(),
@@ -100,12 +123,17 @@ impl Run {
 
     /// The caller was handed to a number of the helpline: its path from the beginning, in the language of
     /// the call.
-    pub fn begin_again(&mut self, plan: &Plan, dialled: &Number, now: Wall) -> Note {
-        let (next, note) = Self::start(plan, Some(dialled), Some(now));
-        let steps = self.steps;
+    pub fn begin_again(&mut self, plan: &Plan, dialled: &Number, facts: &Facts) -> Note {
+        let trunk = self.trunk.clone();
+        let arrival = Arrival {
+            dialled: Some(dialled),
+            trunk: trunk.as_ref(),
+            caller: std::mem::take(&mut self.caller),
+        };
+        let (next, note) = Self::start(plan, arrival, facts);
         *self = Self {
             language: self.language,
-            steps,
+            steps: self.steps,
             ..next
         };
         note
@@ -117,7 +145,7 @@ impl Run {
     }
 
     /// What to do next, with the decisions on the way there.
-    pub fn next(&mut self, plan: &Plan, facts: Facts) -> (Instruction, Vec<Note>) {
+    pub fn next(&mut self, plan: &Plan, facts: &Facts) -> (Instruction, Vec<Note>) {
         let mut notes = Vec::new();
         for _ in 0..MAX_SILENT_STEPS {
             let step = plan
@@ -131,13 +159,19 @@ impl Run {
             self.step += 1;
             self.steps += 1;
             let place = step.place.to_string();
-            if let Some(condition) = step.condition {
-                let (holds, reason) = judge(condition, facts);
-                if !holds {
+            let asked = Asked {
+                plan,
+                facts,
+                caller: &self.caller,
+                language: self.language,
+            };
+            match asked.all(&step.conditions) {
+                Some((false, reason)) => {
                     self.note(&mut notes, place, format!("passed by: {reason}"));
                     continue;
                 }
-                self.note(&mut notes, place.clone(), reason);
+                Some((true, reason)) => self.note(&mut notes, place.clone(), reason),
+                None => {}
             }
             match &step.action {
                 Action::Go(path) => {
@@ -239,19 +273,6 @@ impl Run {
             place,
             reason,
         });
-    }
-}
-
-fn judge(condition: Condition, facts: Facts) -> (bool, String) {
-    let count = facts.on_shift;
-    let reason = match count {
-        0 => "nobody is on shift with a phone that can ring".to_owned(),
-        1 => "1 operator is on shift".to_owned(),
-        _ => format!("{count} operators are on shift"),
-    };
-    match condition {
-        Condition::NobodyOnShift => (count == 0, reason),
-        Condition::SomebodyOnShift => (count > 0, reason),
     }
 }
 

@@ -38,7 +38,7 @@ impl Dialplans {
     /// All mistakes.
     pub fn check(&self, now: Wall) -> Result<(Loaded, Files), PlansError> {
         let files = plans::read(&self.folder)?;
-        Ok((self.load(&files, Some(now))?, files))
+        Ok((self.load(&files, now)?, files))
     }
 
     /// Checks the folder and keeps it as the live version.
@@ -57,7 +57,7 @@ impl Dialplans {
     /// No such version, or a sound that it needs is gone.
     pub fn use_version(&self, wanted: &str, now: Wall) -> Result<Loaded, PlansError> {
         let (hash, files) = self.versions.files(wanted)?;
-        let loaded = self.load(&files, Some(now))?;
+        let loaded = self.load(&files, now)?;
         self.versions.keep(&files, &hash, now)?;
         Ok(loaded)
     }
@@ -106,18 +106,18 @@ impl Dialplans {
         });
         kept.find_map(|files| {
             let loaded = self
-                .load(&files, Some(now))
-                .or_else(|_| self.load_on_trust(&files));
+                .load(&files, now)
+                .or_else(|_| self.load_on_trust(&files, now));
             Some((loaded.ok()?, files))
         })
     }
 
     /// A plan that was live, though sounds that it plays are gone meanwhile, or its guard complains.
-    fn load_on_trust(&self, files: &Files) -> Result<Loaded, PlansError> {
+    fn load_on_trust(&self, files: &Files, now: Wall) -> Result<Loaded, PlansError> {
         let (mut catalogue, clips, faults) = plans::sounds(&self.folder);
         catalogue.on_trust = true;
         let plan = plans::check(files, &catalogue, None)?;
-        let mut loaded = Loaded::new(plan, clips, catalogue, &faults);
+        let mut loaded = Loaded::new(plan, clips, catalogue, &faults, now);
         let told = "the live dialplan would not pass its checks today: see `qaynar check`";
         loaded.warnings.push(told.to_owned());
         Ok(loaded)
@@ -133,9 +133,9 @@ impl Dialplans {
         plans::fingerprint(&self.folder)
     }
 
-    fn load(&self, files: &Files, now: Option<Wall>) -> Result<Loaded, PlansError> {
+    fn load(&self, files: &Files, now: Wall) -> Result<Loaded, PlansError> {
         let (catalogue, clips, faults) = plans::sounds(&self.folder);
-        let plan = plans::check(files, &catalogue, now).map_err(|error| match error {
+        let plan = plans::check(files, &catalogue, Some(now)).map_err(|error| match error {
             // A broken sound explains why it is missing.
             PlansError::Faulty(mut all) => {
                 all.extend(faults.clone());
@@ -143,15 +143,15 @@ impl Dialplans {
             }
             other => other,
         })?;
-        Ok(Loaded::new(plan, clips, catalogue, &faults))
+        Ok(Loaded::new(plan, clips, catalogue, &faults, now))
     }
 }
 
 impl Loaded {
-    fn new(plan: Plan, clips: Clips, catalogue: Catalogue, faults: &[Fault]) -> Self {
-        let warnings = faults.iter().chain(&plan.warnings);
+    fn new(plan: Plan, clips: Clips, catalogue: Catalogue, faults: &[Fault], now: Wall) -> Self {
+        let warnings = faults.iter().map(ToString::to_string);
         Self {
-            warnings: warnings.map(ToString::to_string).collect(),
+            warnings: warnings.chain(plan.warnings(now)).collect(),
             plan: Arc::new(plan),
             clips: Arc::new(clips),
             lengths: Arc::new(catalogue.lengths),

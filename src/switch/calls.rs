@@ -4,8 +4,8 @@ use super::input::Output;
 use super::lines::{queue_settings, wants};
 use super::pbx::{Switch, Timer};
 use crate::call::{Owner, Progress, Said, Stage};
+use crate::dialplan::Instruction;
 use crate::dialplan::plan::Target;
-use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
@@ -29,15 +29,16 @@ impl Switch {
     /// Asks the dialplan what comes next, and does it.
     pub(super) fn advance(&mut self, id: CallId, now: Now) {
         for _ in 0..MAX_FAILED_STEPS {
-            let facts = Facts {
-                on_shift: self.domain.on_shift(),
-            };
-            let Some(call) = self.calls.get_mut(&id) else {
+            let Some(call) = self.calls.get(&id) else {
                 return;
             };
             let plan = call.plan.clone();
+            let facts = self.facts(&plan, call.caller.as_ref(), now);
+            let Some(call) = self.calls.get_mut(&id) else {
+                return;
+            };
             call.resume = call.run.clone();
-            let (instruction, notes) = call.run.next(&plan, facts);
+            let (instruction, notes) = call.run.next(&plan, &facts);
             for note in notes {
                 let (path, reason) = (note.path, note.reason);
                 self.emit(Some(id), What::Step { path, reason }, now);

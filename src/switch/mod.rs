@@ -15,6 +15,7 @@ mod dispatch;
 mod door;
 mod early;
 mod errands;
+mod facts;
 mod family;
 mod guard;
 mod info;

@@ -22,6 +22,7 @@ impl Draft {
                 Some(number) => {
                     self.known_numbers.insert(number.clone());
                     self.numbers.push(number);
+                    self.number_places.push(table.source.place(&span));
                 }
                 None => table.source.fault(
                     span,

@@ -5,9 +5,8 @@ use std::ops::Range;
 use serde_spanned::Spanned;
 use toml::de::DeValue;
 
-use super::super::fault::suggest;
 use super::super::number::Number;
-use super::super::plan::{Action, Condition, Step, Target};
+use super::super::plan::{Action, Step, Target};
 use super::super::read::Table;
 use super::{Draft, Reference};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
@@ -54,10 +53,7 @@ impl Draft {
 
     fn read_step(&mut self, step: Table<'_, '_>) -> Option<Step> {
         let place = step.place();
-        let condition = match step.text("if") {
-            None => None,
-            Some((words, span)) => Some(condition(&step, &words, span)?),
-        };
+        let conditions = self.read_conditions(&step);
         let mut actions = Vec::new();
         if step.has("play") {
             actions.push(Action::Play(self.prompts(&step, "play")));
@@ -110,7 +106,7 @@ impl Draft {
         step.finish();
         actions.pop().map(|action| Step {
             place,
-            condition,
+            conditions,
             action,
         })
     }
@@ -149,14 +145,4 @@ impl Draft {
             .map(|(name, _)| PromptName(name))
             .collect()
     }
-}
-
-fn condition(step: &Table<'_, '_>, text: &str, span: Range<usize>) -> Option<Condition> {
-    let found = Condition::ALL.iter().find(|(words, _)| *words == text);
-    if found.is_none() {
-        let known = Condition::ALL.map(|(words, _)| words);
-        let what = format!("no condition is called {text:?}");
-        step.source.fault(span, what, suggest(text, known));
-    }
-    Some(found?.1)
 }

@@ -84,6 +84,7 @@ impl Draft {
         let (mut paths, mut queues) = (BTreeSet::new(), BTreeSet::new());
         let named = self.start.iter().chain(&self.otherwise);
         let mut todo: Vec<PathName> = named.map(|one| PathName(one.name.clone())).collect();
+        todo.extend(self.entrances.iter().map(|one| one.go.clone()));
         todo.extend(self.closed.iter().map(|(_, _, _, go)| go.clone()));
         while let Some(name) = todo.pop() {
             let Some((name, steps)) = self.paths.get_key_value(&name) else {
@@ -131,7 +132,7 @@ fn leads_to(action: &Action) -> Vec<&PathName> {
 
 /// Whether nothing comes after it.
 fn is_last(step: &Step) -> bool {
-    step.condition.is_none() && matches!(step.action, Action::Go(_) | Action::HangUp)
+    step.is_always_done() && matches!(step.action, Action::Go(_) | Action::HangUp)
 }
 
 fn unreached(steps: &[Step]) -> Option<Fault> {
@@ -149,7 +150,7 @@ fn unreached(steps: &[Step]) -> Option<Fault> {
 fn without_end(name: &PathName, steps: &[Step]) -> Option<Fault> {
     let last = steps.last()?;
     let why = match &last.action {
-        _ if last.condition.is_some() => "its last step may be passed by",
+        _ if !last.is_always_done() => "its last step may be passed by",
         Action::Queue { .. } => "nobody may answer in the queue",
         Action::Ring { .. } => "nobody may answer the phone",
         Action::Play(_) | Action::Go(_) | Action::HangUp => return None,
@@ -168,7 +169,7 @@ fn silent_ways(steps: &[Step]) -> Vec<&PathName> {
     for step in steps {
         ways.extend(leads_to(&step.action));
         // Whatever takes time breaks a circle, unless a condition may pass it by.
-        if step.condition.is_none() {
+        if step.is_always_done() {
             break;
         }
     }
