@@ -235,15 +235,7 @@ impl Draft {
             self.check_needs();
         }
         self.check_paths(catalogue.on_trust);
-        let mut remarks = self.unused();
-        remarks.extend(catalogue.notes.iter().cloned());
-        if self.safety.is_none() {
-            remarks.push(Fault {
-                place: first.clone(),
-                what: format!("there is no {FILE}: nothing guards what every caller is promised"),
-                remedy: "put the shipped one back beside this file".to_owned(),
-            });
-        }
+        let remarks = self.remarks(catalogue, &first);
         let start = self.start.take();
         if start.is_none() {
             self.fault(
@@ -283,6 +275,20 @@ impl Draft {
         };
         plan.note_beginnings();
         Some(plan)
+    }
+
+    /// What is no mistake and yet not as it should be.
+    fn remarks(&self, catalogue: &Catalogue, first: &Place) -> Vec<Fault> {
+        let mut remarks = self.unused();
+        remarks.extend(catalogue.notes.iter().cloned());
+        if self.safety.is_none() {
+            remarks.push(Fault {
+                place: first.clone(),
+                what: format!("there is no {FILE}: nothing guards what every caller is promised"),
+                remedy: "put the shipped one back beside this file".to_owned(),
+            });
+        }
+        remarks
     }
 
     fn time_zone(&mut self) -> TimeZone {
