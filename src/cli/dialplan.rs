@@ -14,6 +14,7 @@ use crate::dialplan::fault::suggest;
 use crate::dialplan::load::{moment_of, read_keys};
 use crate::dialplan::plan::Ends;
 use crate::dialplan::route::{self, Assumed};
+use crate::dialplan::run::Note;
 use crate::dialplan::{Fault, Number, Plan};
 use crate::ids::{ListName, QueueName, TrunkName};
 use crate::server::clock::Clock;
@@ -169,23 +170,36 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
         asked.number,
         short(&plan.hash)
     )?;
-    for step in &found.steps {
-        let place = if step.place.is_empty() {
-            String::new()
-        } else {
-            format!("  [{}]", step.place)
+    print_steps(&found.steps, out)?;
+    writeln!(out, "ends {}, in {}", words(&found.ends), found.language)?;
+    for one in &found.follows {
+        writeln!(out, "{}:", one.why)?;
+        print_steps(&one.steps, out)?;
+        writeln!(out, "  ends {}", words(&one.ends))?;
+    }
+    Ok(())
+}
+
+fn print_steps(steps: &[Note], out: &mut dyn Write) -> std::io::Result<()> {
+    for step in steps {
+        let place = match step.place.is_empty() {
+            true => String::new(),
+            false => format!("  [{}]", step.place),
         };
         writeln!(out, "  {:<12} {}{place}", step.path.as_str(), step.reason)?;
     }
-    let ends = match &found.ends {
+    Ok(())
+}
+
+fn words(ends: &Ends) -> String {
+    match ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
         Ends::Said(what) => format!("after the spoken {what}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
         Ends::Outgoing(class) => format!("outside: a call of the class {class}"),
         Ends::Refused => "in a refusal".to_owned(),
-    };
-    Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
+    }
 }
 
 /// What `qaynar route` was told of the call.
