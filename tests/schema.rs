@@ -19,6 +19,9 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
         "queue = 'q', needs = 'ru'",
         "ring = '101', for = '9s'",
         "go = 'a'",
+        "menu = 'x'",
+        "say = 'time'",
+        "set = {}",
         "hang_up = true",
     ];
     let steps = steps.map(|step| format!("[path.a]\nsteps = [{{ {step}, STRANGE = 1 }}]"));
@@ -36,6 +39,11 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
         ),
         ("path", "a.toml", one("[path.a]\nSTRANGE = 1")),
         ("step", "a.toml", steps.to_vec()),
+        (
+            "set",
+            "a.toml",
+            one("[path.a]\nsteps = [{ set = { STRANGE = 1 } }]"),
+        ),
         ("queue", "a.toml", one("[queue.q]\nSTRANGE = 1")),
         (
             "member",

@@ -14,6 +14,7 @@ use crate::dialplan::fault::suggest;
 use crate::dialplan::load::{moment_of, read_keys};
 use crate::dialplan::plan::Ends;
 use crate::dialplan::route::{self, Assumed};
+use crate::dialplan::run::Note;
 use crate::dialplan::{Fault, Number, Plan, graph, schema};
 use crate::ids::{ListName, QueueName, TrunkName};
 use crate::server::clock::Clock;
@@ -49,15 +50,21 @@ fn unknown_trunks(plan: &Plan, settings: &Settings) -> Vec<Fault> {
         .iter()
         .map(|one| one.name.as_str())
         .collect();
-    let named = plan.outgoing.iter().flat_map(|one| {
+    let outgoing = plan.outgoing.iter().flat_map(|one| {
+        let what = format!("outgoing {:?}", one.name);
         let names = one.trunks.iter();
-        names.map(move |name| (one, name.as_str()))
+        names.map(move |name| (what.clone(), &one.place, name.as_str()))
     });
+    let entrances = plan.entrances.iter().flat_map(|one| {
+        let names = one.trunks.iter();
+        names.map(move |name| ("route".to_owned(), &one.place, name.as_str()))
+    });
+    let named = outgoing.chain(entrances);
     named
-        .filter(|(_, name)| !known.contains(name))
-        .map(|(one, name)| Fault {
-            place: one.place.clone(),
-            what: format!("outgoing {:?}: no trunk is called {name:?}", one.name),
+        .filter(|(_, _, name)| !known.contains(name))
+        .map(|(what, place, name)| Fault {
+            place: place.clone(),
+            what: format!("{what}: no trunk is called {name:?}"),
             remedy: suggest(name, known.iter().copied()),
         })
         .collect()
@@ -87,6 +94,7 @@ pub fn check(
     match loaded(settings, folder) {
         Ok((plan, mut warnings)) => {
             warnings.extend(hidden_emergencies(settings));
+            warnings.extend(plan.warnings(Clock::start().now().wall));
             let count: usize = plan.expectations.iter().map(|one| one.dial.len()).sum();
             if asked.json {
                 let body = serde_json::json!({ "well": true, "plan": plan.hash, "expectations": count, "warnings": warnings });
@@ -163,22 +171,36 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
         asked.number,
         short(&plan.hash)
     )?;
-    for step in &found.steps {
-        let place = if step.place.is_empty() {
-            String::new()
-        } else {
-            format!("  [{}]", step.place)
+    print_steps(&found.steps, out)?;
+    writeln!(out, "ends {}, in {}", words(&found.ends), found.language)?;
+    for one in &found.follows {
+        writeln!(out, "{}:", one.why)?;
+        print_steps(&one.steps, out)?;
+        writeln!(out, "  ends {}", words(&one.ends))?;
+    }
+    Ok(())
+}
+
+fn print_steps(steps: &[Note], out: &mut dyn Write) -> std::io::Result<()> {
+    for step in steps {
+        let place = match step.place.is_empty() {
+            true => String::new(),
+            false => format!("  [{}]", step.place),
         };
         writeln!(out, "  {:<12} {}{place}", step.path.as_str(), step.reason)?;
     }
-    let ends = match &found.ends {
+    Ok(())
+}
+
+fn words(ends: &Ends) -> String {
+    match ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
+        Ends::Said(what) => format!("after the spoken {what}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
         Ends::Outgoing(class) => format!("outside: a call of the class {class}"),
         Ends::Refused => "in a refusal".to_owned(),
-    };
-    Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
+    }
 }
 
 /// What `qaynar route` was told of the call.

@@ -59,7 +59,17 @@ fn pieces(plan: &Plan) -> Vec<Piece> {
     pieces.extend(plan.paths.iter().map(|(name, steps)| {
         let mut rows = Vec::new();
         for step in steps {
-            push(&mut rows, row_of(plan, step));
+            push(&mut rows, row_of(step));
+            if let Action::Menu(menu) = &step.action {
+                let keys = menu.keys.iter().map(|(key, go)| Row {
+                    text: format!("key {key}: go to {go}"),
+                    to: path(go),
+                    label: format!("key {key}"),
+                    more: true,
+                    ..Row::default()
+                });
+                keys.for_each(|row| push(&mut rows, row));
+            }
         }
         if steps.last().is_some_and(|last| !is_end(last)) {
             let text = "the line is closed".to_owned();
@@ -195,7 +205,7 @@ fn condition(step: &Step) -> String {
     words::conditions(&step.conditions)
 }
 
-fn row_of(_plan: &Plan, step: &Step) -> Row {
+fn row_of(step: &Step) -> Row {
     let label = condition(step);
     let (text, to) = match &step.action {
         Action::Play(prompts) => (format!("play {}", names(prompts)), None),
@@ -216,11 +226,14 @@ fn row_of(_plan: &Plan, step: &Step) -> Row {
         }
         Action::Ring { target, wait } => {
             let whom = match target {
-                Target::Operator(operator) => operator.to_string(),
                 Target::Outside(number) => number.to_string(),
+                other => other.to_string(),
             };
             (format!("ring {whom} for {}", seconds(*wait)), None)
         }
+        Action::Menu(menu) => (format!("menu {}", names(&menu.prompts)), None),
+        Action::Say(saying) => (words::saying(saying), None),
+        Action::Set(setting) => (words::setting(setting), None),
         Action::Go(name) => (format!("go to {name}"), path(name)),
         Action::HangUp => ("hang up".to_owned(), None),
     };

@@ -5,7 +5,7 @@ use super::facts::{Caller, Facts};
 use super::holidays;
 use super::hours::{Span, clock, local, minute_of};
 use super::plan::Plan;
-use crate::ids::Language;
+use crate::ids::{HoursName, Language};
 
 /// Of whom and of when one asks.
 pub(super) struct Asked<'a> {
@@ -32,6 +32,23 @@ impl Asked<'_> {
             reasons.push(reason);
         }
         (!reasons.is_empty()).then(|| (true, reasons.join(", ")))
+    }
+
+    /// The hours among what is asked that are closed now.
+    pub(super) fn shut(&self, conditions: &[Condition]) -> Option<HoursName> {
+        let now = self
+            .facts
+            .moment()
+            .and_then(|now| local(now, &self.plan.zone))?;
+        let mut named = conditions.iter().filter_map(|one| match &one.test {
+            Test::Hours { hours, .. } => Some(hours),
+            _ => None,
+        });
+        let shut = named.find(|name| {
+            let hours = self.plan.hours.get(*name);
+            hours.is_some_and(|hours| !hours.judge(now).0)
+        });
+        shut.cloned()
     }
 
     /// What nobody can tell holds neither way: a step that asks for it is passed by.
@@ -76,7 +93,7 @@ impl Asked<'_> {
         (Some(holds), reason)
     }
 
-    fn hours(&self, hours: &crate::ids::HoursName, open: bool) -> (bool, String) {
+    fn hours(&self, hours: &HoursName, open: bool) -> (bool, String) {
         let now = self
             .facts
             .moment()

@@ -219,10 +219,56 @@ const STEP: Section = Section {
         key("needs", Texts, "Skills without which nobody is rung."),
         key("needs_for", Time, "For so long; then they are preferences."),
         key("prefers", Texts, "Skills of whom is rung first."),
-        key("ring", Text, "An operator, or a number outside."),
+        key(
+            "menu",
+            Texts,
+            "Prompts that name keys; who presses nothing goes on with the next step.",
+        ),
+        key("keys", Keys, "Where each key of the menu leads."),
+        key(
+            "wait",
+            Time,
+            "How long a key is waited for after the prompts.",
+        ),
+        key(
+            "tries",
+            Count,
+            "How often the menu is heard; left out: once.",
+        ),
+        key(
+            "say",
+            Words(&["time", "date", "resumes"]),
+            "What is worked out and said in the caller's language.",
+        ),
+        key("hours", Text, "By which hours the line is open again."),
+        key("set", Table(&SET), "What is kept of the caller."),
+        key(
+            "ring",
+            Texts,
+            "An operator, several at once, or a number outside.",
+        ),
         key("for", Time, "How long it rings."),
         key("go", Text, "On with this path."),
         key("hang_up", Flag, "The end."),
+    ],
+    needed: &[],
+};
+
+const SET: Section = Section {
+    name: "set",
+    keys: &[
+        key(
+            "language",
+            Words(&["az", "ru", "en"]),
+            "Spoken from here on.",
+        ),
+        key(
+            "priority",
+            Time,
+            "How much longer the caller seems to have waited.",
+        ),
+        key("needs", Texts, "Skills without which nobody is rung."),
+        key("prefers", Texts, "Skills of whom is rung first."),
     ],
     needed: &[],
 };

@@ -5,6 +5,7 @@ mod conditions;
 mod entrances;
 mod head;
 mod hours;
+mod menus;
 mod moments;
 mod outgoing;
 mod paths;
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 use super::entrance::Entrance;
 use super::fault::{Fault, Place};
 use super::hours::Hours;
+use super::menu::Saying;
 use super::number::Number;
 use super::outgoing::Destination;
 use super::plan::{Expectation, Plan, Queue, Step};
@@ -136,6 +138,10 @@ struct Draft {
     /// Where queues say the position.
     positions: Vec<Place>,
     safety: Option<Safety>,
+    /// What steps say by grammar.
+    sayings: Vec<(Place, Saying)>,
+    /// Keys of menus.
+    menu_keys: Vec<(Place, char)>,
     first: Option<Place>,
 }
 
@@ -230,6 +236,7 @@ impl Draft {
         let zone = self.time_zone();
         self.check_references();
         self.check_entrances();
+        self.check_menu_keys();
         self.check_sounds(catalogue, &first);
         if !catalogue.on_trust {
             self.check_needs();

@@ -11,6 +11,7 @@ pub mod hours;
 mod judge;
 pub mod keys;
 pub mod load;
+pub mod menu;
 pub mod number;
 pub mod outgoing;
 pub mod plan;

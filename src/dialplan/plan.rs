@@ -10,6 +10,7 @@ use super::entrance::Entrance;
 use super::fault::{Fault, Place};
 use super::holidays;
 use super::hours::Hours;
+use super::menu::{Menu, Saying, Setting};
 use super::number::Number;
 use super::outgoing::Destination;
 use super::safety::Safety;
@@ -95,8 +96,7 @@ impl Plan {
     pub fn warnings(&self, now: Wall) -> Vec<String> {
         let holidays = self.asks_for_holidays();
         let holidays = holidays.then(|| holidays::warning(now, &self.zone));
-        let remarks = self.remarks.iter().map(ToString::to_string);
-        remarks.chain(holidays.flatten()).collect()
+        holidays.flatten().into_iter().collect()
     }
 
     /// Notes which beginnings of callers' numbers decisions ask for.
@@ -158,6 +158,12 @@ pub enum Action {
         /// `for`.
         wait: Duration,
     },
+    /// `menu`
+    Menu(Menu),
+    /// `say`
+    Say(Saying),
+    /// `set`
+    Set(Setting),
     /// `go`: on with another path.
     Go(PathName),
     /// `hang_up = true`.
@@ -180,8 +186,24 @@ pub struct Wants {
 pub enum Target {
     /// An operator, whether logged in or not.
     Operator(OperatorId),
+    /// Several operators at once; who answers first has the call.
+    Group(Vec<OperatorId>),
     /// A number outside, by a trunk.
     Outside(Number),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Operator(operator) => write!(f, "operator {operator}"),
+            Self::Group(operators) => {
+                let names: Vec<&str> = operators.iter().map(OperatorId::as_str).collect();
+                write!(f, "operators {} at once", names.join(", "))
+            }
+            // The number may be somebody's own.
+            Self::Outside(_) => f.write_str("an outside number"),
+        }
+    }
 }
 
 /// A queue's settings.
@@ -314,6 +336,8 @@ pub enum Ends {
     Queue(QueueName),
     /// Hears this last, then the line is closed.
     Heard(PromptName),
+    /// Hears this last, worked out: `time`, `date` or `resumes`; then the line is closed.
+    Said(String),
     /// The line is closed and nothing was said.
     HungUp,
     /// An operator's call goes outside, in this class.

@@ -12,10 +12,11 @@ use super::facts::{Caller, Facts, MOST_CALLS};
 use super::fault::{Fault, Place};
 use super::hours::{Minute, Span, local, moment};
 use super::judge::Asked;
+use super::menu::Spoken;
 use super::number::{Kind, Number};
 use super::plan::{Closed, Plan};
 use super::run::{Arrival, Instruction, Run};
-use crate::ids::{Language, ListName, PathName, PromptName, TrunkName};
+use crate::ids::{Language, ListName, PathName, PromptName, QueueName, TrunkName};
 use crate::time::Wall;
 
 /// The file's name.
@@ -27,6 +28,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 const SHIFTS: [usize; 3] = [0, 1, 100];
 /// More than any plan asks for.
 const CROWD: usize = 100_000;
+/// What a time, a date or the next opening takes to be said.
+const SAYING: Duration = Duration::from_secs(8);
 
 /// `[safety]`: what every call is promised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +60,8 @@ struct Outcome {
 enum Reached {
     Person,
     Explanation(PromptName),
+    /// When the line is open again.
+    Resumes,
     Silence,
     Nowhere,
 }
@@ -468,14 +473,21 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
             }
         }
         match instruction {
-            Instruction::Play(prompts) => {
-                for prompt in &prompts {
-                    let key = (Some(run.language()), prompt.to_string());
-                    outcome.after += lengths.get(&key).copied().unwrap_or_default();
+            Instruction::Play(prompts) => outcome.hears(&prompts, run.language(), lengths),
+            Instruction::Say(spoken) => {
+                outcome.after += SAYING;
+                if matches!(spoken, Spoken::Resumes { .. }) {
+                    outcome.reached = Reached::Resumes;
                 }
-                if let Some(last) = prompts.last() {
-                    outcome.reached = Reached::Explanation(last.clone());
-                }
+            }
+            Instruction::Menu { prompts, wait } => {
+                outcome.hears(&prompts, run.language(), lengths);
+                outcome.after += wait;
+                run.nothing_chosen(plan);
+            }
+            Instruction::Queue { queue, .. } if is_full(plan, &queue, &facts) => {
+                let full = plan.queues.get(&queue).and_then(|one| one.full.as_ref());
+                run.go(full.map_or(&plan.otherwise, |full| &full.go));
             }
             Instruction::Queue { .. } if facts.on_shift > 0 => {
                 outcome.reached = Reached::Person;
@@ -490,4 +502,23 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
         outcome.reached = Reached::Nowhere;
     }
     outcome
+}
+
+/// Whether nobody more may wait.
+fn is_full(plan: &Plan, queue: &QueueName, facts: &Facts) -> bool {
+    let full = plan.queues.get(queue).and_then(|one| one.full.as_ref());
+    let waiting = facts.waiting.get(queue).copied().unwrap_or(0);
+    full.is_some_and(|full| waiting >= full.most)
+}
+
+impl Outcome {
+    fn hears(&mut self, prompts: &[PromptName], language: Language, lengths: &Lengths) {
+        for prompt in prompts {
+            let key = (Some(language), prompt.to_string());
+            self.after += lengths.get(&key).copied().unwrap_or_default();
+        }
+        if let Some(last) = prompts.last() {
+            self.reached = Reached::Explanation(last.clone());
+        }
+    }
 }

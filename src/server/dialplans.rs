@@ -149,9 +149,10 @@ impl Dialplans {
 
 impl Loaded {
     fn new(plan: Plan, clips: Clips, catalogue: Catalogue, faults: &[Fault], now: Wall) -> Self {
-        let warnings = faults.iter().map(ToString::to_string);
+        let remarks = faults.iter().chain(&plan.remarks);
+        let remarks = remarks.map(ToString::to_string);
         Self {
-            warnings: warnings.chain(plan.warnings(now)).collect(),
+            warnings: remarks.chain(plan.warnings(now)).collect(),
             plan: Arc::new(plan),
             clips: Arc::new(clips),
             lengths: Arc::new(catalogue.lengths),

@@ -35,6 +35,8 @@ pub enum Order {
 pub enum News {
     /// All accounts, after a change.
     Accounts(Vec<Account>),
+    /// Whether the clock is synchronised, after a change.
+    Clock(bool),
     /// What is in the dialplans' folder now.
     OnDisk {
         /// Its hash; `None`: it cannot be read.
@@ -89,6 +91,7 @@ impl Keeper {
                 guarded: None,
                 accounts: None,
                 operators: None,
+                synchronised: true,
                 kept,
                 news,
             }
@@ -129,6 +132,8 @@ struct Round {
     operators: Option<Operators>,
     /// The version of the accounts that the switch knows.
     accounts: Option<u64>,
+    /// What the switch was told of the clock.
+    synchronised: bool,
 }
 
 impl Round {
@@ -138,6 +143,7 @@ impl Round {
         let found = self.kept.dialplans.check(self.now());
         self.tell_findings(&found);
         loop {
+            self.look_at_clock();
             match orders.recv_timeout(LOOK) {
                 Ok(Order::Apply(answer)) => {
                     self.seen = self.kept.dialplans.fingerprint();
@@ -199,6 +205,13 @@ impl Round {
         };
         let hash = self.kept.dialplans.hash_on_disk();
         self.tell(News::OnDisk { hash, findings });
+    }
+
+    fn look_at_clock(&mut self) {
+        let found = self.kept.clock.is_synchronised();
+        if std::mem::replace(&mut self.synchronised, found) != found {
+            self.tell(News::Clock(found));
+        }
     }
 
     fn look_at_accounts(&mut self) {

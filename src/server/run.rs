@@ -190,7 +190,11 @@ pub async fn start(
     for text in told {
         tracing::error!(version = short(&loaded.plan.hash), "{text}");
     }
-    for warning in &loaded.warnings {
+    for warning in loaded
+        .warnings
+        .iter()
+        .chain(&loaded.plan.warnings(now.wall))
+    {
         tracing::warn!("{warning}");
     }
 

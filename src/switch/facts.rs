@@ -52,7 +52,24 @@ impl Recent {
     }
 }
 
+/// Told while the clock is not synchronised.
+pub const CLOCK_UNSET: &str = "the clock is not synchronised: all hours of the dialplan count as open; start a \
+                               time service (systemd-timesyncd or chrony) and let it reach its servers";
+
 impl Switch {
+    /// The shell found out whether the clock is synchronised.
+    pub(super) fn clock_found(&mut self, synchronised: bool, now: Now) {
+        let before = std::mem::replace(&mut self.clock_unset, !synchronised);
+        if self.clock_unset && !before {
+            self.alarm(None, "clock-unset", CLOCK_UNSET.to_owned(), now);
+        }
+    }
+
+    /// Whether the shell says that the clock is not synchronised.
+    pub fn is_clock_unset(&self) -> bool {
+        self.clock_unset
+    }
+
     /// What decisions about a caller depend on now.
     pub(super) fn facts(&self, plan: &Plan, caller: Option<&Pseudonym>, now: Now) -> Facts {
         let waiting = |queue: &QueueName| (queue.clone(), self.domain.waiting_in(queue));

@@ -24,6 +24,7 @@ mod keying;
 mod legs;
 mod lines;
 mod mailbox;
+mod menu;
 mod onward;
 mod outbound;
 mod outgoing;
@@ -53,6 +54,7 @@ mod violations;
 mod ways;
 
 pub use bans::{Ban, BanSettings};
+pub use facts::CLOCK_UNSET;
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
 pub use scanners::{Scanner, Scanners};

@@ -337,7 +337,7 @@ impl Switch {
                     .iter()
                     .for_each(|(caller, at)| self.recent.note(caller, *at));
             }
-            Command::Clock { synchronised } => self.clock_unset = !synchronised,
+            Command::Clock { synchronised } => self.clock_found(synchronised, now),
             Command::Apply(plan) => {
                 self.emit(
                     None,

@@ -2,6 +2,7 @@
 
 use super::super::condition::{Bound, Condition, Test};
 use super::super::hours::clock;
+use super::super::menu::{Saying, Setting};
 
 /// As they would be written.
 pub(super) fn conditions(all: &[Condition]) -> String {
@@ -45,4 +46,39 @@ fn test(test: &Test) -> String {
         }
         Test::Language(language) => format!("language {language}"),
     }
+}
+
+/// What a `say` step says.
+pub(super) fn saying(saying: &Saying) -> String {
+    match saying {
+        Saying::Time => "say the time".to_owned(),
+        Saying::Date => "say the date".to_owned(),
+        Saying::Resumes(None) => "say when the line is open again".to_owned(),
+        Saying::Resumes(Some(hours)) => format!("say when {hours} is open again"),
+    }
+}
+
+/// What a `set` step keeps.
+pub(super) fn setting(setting: &Setting) -> String {
+    let mut words = Vec::new();
+    words.extend(
+        setting
+            .language
+            .map(|language| format!("language {language}")),
+    );
+    words.extend(
+        setting
+            .priority
+            .map(|time| format!("priority {}", super::seconds(time))),
+    );
+    for (word, skills) in [
+        ("needs", setting.needs.iter().collect::<Vec<_>>()),
+        ("prefers", setting.prefers.iter().collect()),
+    ] {
+        let skills: Vec<&str> = skills.into_iter().map(|one| one.as_str()).collect();
+        if !skills.is_empty() {
+            words.push(format!("{word} {}", skills.join(", ")));
+        }
+    }
+    format!("set {}", words.join(", "))
 }

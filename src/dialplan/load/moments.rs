@@ -179,6 +179,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let heard = ends
         .text("heard")
         .map(|(name, _)| Ends::Heard(PromptName(name)));
+    let said_last = ends.text("said").map(|(what, _)| Ends::Said(what));
     let hung_up = ends
         .flag("hung_up")
         .filter(|flag| *flag)
@@ -191,11 +192,16 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .flag("refused")
         .filter(|flag| *flag)
         .map(|_| Ends::Refused);
-    let found = queue.or(heard).or(hung_up).or(outgoing).or(refused);
+    let found = queue
+        .or(heard)
+        .or(said_last)
+        .or(hung_up)
+        .or(outgoing)
+        .or(refused);
     if found.is_none() {
         ends.fault(
             "ends says nowhere",
-            "give it queue, heard or hung_up, or with by = \"operator\": outgoing or refused",
+            "give it queue, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
         );
     }
     ends.finish();

@@ -71,14 +71,17 @@ impl Draft {
                 wants,
             });
         }
-        if let Some((target, span)) = step.text("ring") {
-            let wait = step.duration("for", false);
-            if !step.has("for") {
-                step.fault("ring without for", "say how long: for = \"25s\"");
-            }
-            if let (Some(target), Some(wait)) = (self.target(&step, &target, span), wait) {
-                actions.push(Action::Ring { target, wait });
-            }
+        if step.has("ring") {
+            actions.extend(self.read_ring(&step));
+        }
+        if step.has("menu") {
+            actions.extend(self.read_menu(&step));
+        }
+        if step.has("say") {
+            actions.extend(self.read_say(&step));
+        }
+        if step.has("set") {
+            actions.extend(self.read_set(&step));
         }
         if let Some((path, span)) = step.text("go") {
             self.path_references.push(Reference {
@@ -90,7 +93,9 @@ impl Draft {
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
-        let verbs = ["play", "queue", "ring", "go", "hang_up"];
+        let verbs = [
+            "play", "queue", "ring", "menu", "say", "set", "go", "hang_up",
+        ];
         let said = verbs.into_iter().filter(|verb| step.has(verb)).count();
         if said != 1 {
             let what = if said == 0 {
@@ -111,7 +116,12 @@ impl Draft {
         })
     }
 
-    fn target(&self, step: &Table<'_, '_>, text: &str, span: Range<usize>) -> Option<Target> {
+    pub(super) fn target(
+        &self,
+        step: &Table<'_, '_>,
+        text: &str,
+        span: Range<usize>,
+    ) -> Option<Target> {
         // Operators have short names; a number that one could mistake for one must be told apart.
         let is_name = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if is_name

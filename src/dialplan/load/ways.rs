@@ -126,6 +126,7 @@ fn warning(place: Option<Place>, what: &str, remedy: &str) -> Fault {
 fn leads_to(action: &Action) -> Vec<&PathName> {
     match action {
         Action::Go(path) => vec![path],
+        Action::Menu(menu) => menu.keys.values().collect(),
         _ => Vec::new(),
     }
 }
@@ -153,7 +154,9 @@ fn without_end(name: &PathName, steps: &[Step]) -> Option<Fault> {
         _ if !last.is_always_done() => "its last step may be passed by",
         Action::Queue { .. } => "nobody may answer in the queue",
         Action::Ring { .. } => "nobody may answer the phone",
-        Action::Play(_) | Action::Go(_) | Action::HangUp => return None,
+        Action::Menu(_) => "nobody has to press a key",
+        Action::Set(_) => "its last step is heard by nobody",
+        Action::Play(_) | Action::Say(_) | Action::Go(_) | Action::HangUp => return None,
     };
     Some(Fault {
         place: last.place.clone(),
@@ -167,7 +170,11 @@ fn without_end(name: &PathName, steps: &[Step]) -> Option<Fault> {
 fn silent_ways(steps: &[Step]) -> Vec<&PathName> {
     let mut ways = Vec::new();
     for step in steps {
-        ways.extend(leads_to(&step.action));
+        match &step.action {
+            Action::Go(path) => ways.push(path),
+            Action::Set(_) => continue,
+            _ => {}
+        }
         // Whatever takes time breaks a circle, unless a condition may pass it by.
         if step.is_always_done() {
             break;
