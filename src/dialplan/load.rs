@@ -2,6 +2,7 @@
 
 mod check;
 mod head;
+mod leaving;
 mod moments;
 mod outgoing;
 mod paths;
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::fault::{Fault, Place};
 use super::number::Number;
 use super::outgoing::Destination;
-use super::plan::{Expectation, Plan, Queue, Step};
+use super::plan::{CallBack, Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
 use crate::ids::{Language, OperatorId, PathName, QueueName, Skill};
 
@@ -86,6 +87,13 @@ struct Reference {
     name: String,
 }
 
+/// What is said by grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    Estimate,
+    Callback,
+}
+
 /// What has been read so far. Moments wait for the time zone, names for the last file.
 #[derive(Default)]
 struct Draft {
@@ -99,6 +107,7 @@ struct Draft {
     paths: BTreeMap<PathName, Vec<Step>>,
     queues: BTreeMap<QueueName, Queue>,
     closed: Vec<(Place, String, String, PathName)>,
+    callback: CallBack,
     outgoing: Vec<Destination>,
     expectations: Vec<(Expectation, Option<String>)>,
     path_references: Vec<Reference>,
@@ -109,6 +118,10 @@ struct Draft {
     music: Vec<Reference>,
     /// Where queues say the position.
     positions: Vec<Place>,
+    /// Where something else is said that is joined by grammar.
+    spoken: Vec<(Place, Spoken)>,
+    /// Keys that mean something while callers wait.
+    waiting_keys: Vec<(Place, char)>,
     first: Option<Place>,
 }
 
@@ -164,6 +177,9 @@ impl Draft {
         for one in table.tables("closed", "closed") {
             self.read_closed(one);
         }
+        if let Some(callback) = table.table("callback") {
+            self.read_callback(callback);
+        }
         for one in table.tables("outgoing", "outgoing") {
             self.read_outgoing(one);
         }
@@ -193,6 +209,7 @@ impl Draft {
         }
         let zone = self.time_zone();
         self.check_references();
+        self.check_keys();
         self.check_sounds(catalogue, &first);
         self.check_paths();
         let start = self.start.take();
@@ -223,6 +240,7 @@ impl Draft {
             queues: self.queues,
             skills: self.skills,
             closed,
+            callback: self.callback,
             outgoing: self.outgoing,
             expectations,
         })

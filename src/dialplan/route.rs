@@ -78,6 +78,18 @@ pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
                     reason,
                 });
             }
+            Instruction::Callback { queue } if assumed.keys.contains(&'1') => {
+                ends = Ends::Callback(queue);
+                break;
+            }
+            Instruction::Callback { .. } => {
+                let reason = "nobody presses 1: no callback (assumed)".to_owned();
+                steps.push(Note {
+                    path: run.path().clone(),
+                    place: String::new(),
+                    reason,
+                });
+            }
             Instruction::Ring { .. } => {
                 let reason = "nobody answers (assumed)".to_owned();
                 steps.push(Note {

@@ -31,6 +31,11 @@ pub enum Instruction {
         /// What is heard first.
         greet: Vec<PromptName>,
     },
+    /// Offer a callback from this line; ask again if it is not wanted.
+    Callback {
+        /// Which.
+        queue: QueueName,
+    },
     /// Ring; ask again if nobody answers.
     Ring {
         /// Whom.
@@ -170,6 +175,12 @@ impl Run {
                         },
                         notes,
                     );
+                }
+                Action::Callback(queue) => {
+                    let reason = format!("offer a callback from queue {queue}");
+                    self.note(&mut notes, place, reason);
+                    let queue = queue.clone();
+                    return (Instruction::Callback { queue }, notes);
                 }
                 Action::HangUp => {
                     self.note(&mut notes, place, "hang up".to_owned());

@@ -94,7 +94,9 @@ impl Switch {
         now: Now,
     ) -> Result<(), Option<Turned>> {
         self.can_take(id, request, now)?;
-        if self.calls.len() >= self.settings.max_calls {
+        let pending = self.calls.values();
+        let pending = pending.filter(|call| call.is_pending_callback()).count();
+        if self.calls.len() - pending >= self.settings.max_calls {
             let text = format!("{} calls at once; one was refused", self.calls.len());
             self.alarm_rarely("too-many-calls", text, now);
             self.refuse_for_load(id, request, now);
@@ -147,6 +149,10 @@ impl Switch {
             Some(_) => None,
             None => self.caller(&request, operator.is_none()),
         };
+        let number = match operator {
+            Some(_) => None,
+            None => self.number_with(&request, true),
+        };
         let owner = (Owner::Call(call), Side::Caller);
         let is_carried = operator.is_none();
         let leg = match self.invited_leg(id, &request, flow, owner, operator, now) {
@@ -165,6 +171,9 @@ impl Switch {
             return;
         }
         self.begin(call, leg, (&request, &did), (caller, None), trunk, now);
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.number = number;
+        }
         if must_ring_reliably(&request) {
             self.ring_reliably(leg, &request, now);
         } else {
@@ -335,7 +344,7 @@ impl Switch {
     }
 
     /// Who calls (DOMAIN: identity): asserted by a trunk, or else From; hidden wins over both.
-    fn caller(&self, request: &Request, trusted: bool) -> Option<Pseudonym> {
+    pub(super) fn identity(&self, request: &Request, trusted: bool) -> Option<NameAddr> {
         let headers = &request.headers;
         let hides = |token: &str| {
             let privacy = headers.text(Name::Privacy).unwrap_or_default();
@@ -361,7 +370,13 @@ impl Switch {
             (!matches!(who.uri, Uri::Other(_))).then_some(who)
         });
         let who = asserted.filter(|_| trusted).unwrap_or(from);
-        let user = who.uri.user().filter(|user| !is_anonymous(user))?;
+        let user = who.uri.user();
+        user.is_some_and(|user| !is_anonymous(&user)).then_some(who)
+    }
+
+    fn caller(&self, request: &Request, trusted: bool) -> Option<Pseudonym> {
+        let who = self.identity(request, trusted)?;
+        let user = who.uri.user()?;
         let identity = match number_of(&who.uri) {
             Some(number) => number.to_string(),
             // A name is one only together with its host.

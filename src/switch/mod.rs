@@ -7,7 +7,9 @@
 
 mod answers;
 mod arrive;
+mod asking;
 pub mod bans;
+mod callback;
 mod calls;
 mod dial;
 mod dialogs;
@@ -49,9 +51,11 @@ mod transfer;
 pub mod trunks;
 mod unfit;
 mod violations;
+mod waits;
 mod ways;
 
 pub use bans::{Ban, BanSettings};
+pub use callback::Listed;
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
 pub use scanners::{Scanner, Scanners};

@@ -125,6 +125,9 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let queue = ends
         .text("queue")
         .map(|(name, _)| Ends::Queue(QueueName(name)));
+    let callback = ends
+        .text("callback")
+        .map(|(name, _)| Ends::Callback(QueueName(name)));
     let heard = ends
         .text("heard")
         .map(|(name, _)| Ends::Heard(PromptName(name)));
@@ -140,11 +143,11 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .flag("refused")
         .filter(|flag| *flag)
         .map(|_| Ends::Refused);
-    let found = queue.or(heard).or(hung_up).or(outgoing).or(refused);
+    let found = queue.or(callback).or(heard).or(hung_up).or(outgoing).or(refused);
     if found.is_none() {
         ends.fault(
             "ends says nowhere",
-            "give it queue, heard or hung_up, or with by = \"operator\": outgoing or refused",
+            "give it queue, callback, heard or hung_up, or with by = \"operator\": outgoing or refused",
         );
     }
     ends.finish();

@@ -9,7 +9,7 @@ use super::super::fault::suggest;
 use super::super::number::Number;
 use super::super::plan::{Action, Condition, Step, Target};
 use super::super::read::Table;
-use super::{Draft, Reference};
+use super::{Draft, Reference, Spoken};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
 
 impl Draft {
@@ -91,10 +91,19 @@ impl Draft {
             });
             actions.push(Action::Go(PathName(path)));
         }
+        if let Some((queue, span)) = step.text("callback") {
+            let place = step.source.place(&span);
+            self.spoken.push((place.clone(), Spoken::Callback));
+            self.queue_references.push(Reference {
+                place,
+                name: queue.clone(),
+            });
+            actions.push(Action::Callback(QueueName(queue)));
+        }
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
-        let verbs = ["play", "queue", "ring", "go", "hang_up"];
+        let verbs = ["play", "queue", "ring", "callback", "go", "hang_up"];
         let said = verbs.into_iter().filter(|verb| step.has(verb)).count();
         if said != 1 {
             let what = if said == 0 {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::fault::{Place, nearest, suggest};
-use super::{Catalogue, Draft};
+use super::{Catalogue, Draft, Spoken};
 use crate::ids::{Language, PromptName};
 use crate::speech;
 
@@ -43,7 +43,24 @@ impl Draft {
                 found.push((wanted.place.clone(), what, remedy));
             }
             for place in &self.positions {
-                found.extend(missing_numbers(language, there, place));
+                let wanted = speech::position::position_clips(language);
+                let (what, remedy) = ("tell callers their position", "say_position = false");
+                found.extend(missing_clips(language, there, place, &wanted, (what, remedy)));
+            }
+            for (place, spoken) in &self.spoken {
+                let (wanted, what, remedy) = match spoken {
+                    Spoken::Estimate => (
+                        speech::estimate::estimate_clips(language),
+                        "tell callers how long it may last",
+                        "no say_estimate",
+                    ),
+                    Spoken::Callback => (
+                        speech::callback::callback_clips(language, self.callback.is_later()),
+                        "offer a callback",
+                        "no offer",
+                    ),
+                };
+                found.extend(missing_clips(language, there, place, &wanted, (what, remedy)));
             }
         }
         found.extend(self.missing_music(catalogue, first));
@@ -102,8 +119,13 @@ fn missing_words(
 }
 
 /// One fault for a language: whoever recorded no numbers needs no list of forty.
-fn missing_numbers(language: Language, there: &BTreeSet<String>, place: &Place) -> Option<Found> {
-    let wanted = speech::position::position_clips(language);
+fn missing_clips(
+    language: Language,
+    there: &BTreeSet<String>,
+    place: &Place,
+    wanted: &[PromptName],
+    (what_for, without): (&str, &str),
+) -> Option<Found> {
     let missing: Vec<&PromptName> = wanted
         .iter()
         .filter(|clip| !there.contains(clip.as_str()))
@@ -111,10 +133,10 @@ fn missing_numbers(language: Language, there: &BTreeSet<String>, place: &Place) 
     let (one, more) = (missing.first()?, missing.len() - 1);
     let mut what = format!("there is no prompts/{language}/{one}.wav");
     if more > 0 {
-        what += &format!(", nor {more} more of the words that tell callers their position");
+        what += &format!(", nor {more} more of the words that {what_for}");
     }
-    let remedy = "record them, or run prompts/make, or write say_position = false";
-    Some((place.clone(), what, remedy.to_owned()))
+    let remedy = format!("record them, or run prompts/make, or write {without}");
+    Some((place.clone(), what, remedy))
 }
 
 fn suggest_prompt(name: &str, spoken: &BTreeSet<String>) -> String {
