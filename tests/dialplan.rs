@@ -150,7 +150,7 @@ fn mistakes_in_a_queue_have_their_line_and_a_remedy() {
         ),
         (
             "if_waiting = [{ for = '3s', ring = 2, go = 'a' }]",
-            ":8: an entry of if_waiting needs for, and either go or ring",
+            ":8: an entry of if_waiting needs for, and one of go, ring and offer",
         ),
         (
             "if_waiting = [{ for = '9s', ring = 2 }, { for = '9s', go = 'a' }]",

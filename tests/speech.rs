@@ -333,7 +333,13 @@ const MOMENTS: &[(&str, &str, &str, &str)] = &[
 fn the_clock_and_the_date_are_read() {
     let speaker = Speaker(texts());
     for (hour, minute, az, ru, en) in [
-        (9, 0, "saat doqquz", "девять часов утра", "nine in the morning"),
+        (
+            9,
+            0,
+            "saat doqquz",
+            "девять часов утра",
+            "nine in the morning",
+        ),
         (0, 0, "gecə saat on iki", "полночь", "midnight"),
         (12, 0, "günorta saat on iki", "полдень", "noon"),
         (
@@ -358,10 +364,7 @@ fn the_clock_and_the_date_are_read() {
         assert_eq!(said(Language::En), format!("It is {en}"));
     }
     let said = |language| speaker.says(language, moment::date(language, monday().date()));
-    assert_eq!(
-        said(Language::Az),
-        "Bu gün bazar ertəsi iyirmi üç noyabr"
-    );
+    assert_eq!(said(Language::Az), "Bu gün bazar ertəsi iyirmi üç noyabr");
     assert_eq!(
         said(Language::Ru),
         "Сегодня понедельник двадцать третье ноября"
@@ -376,12 +379,42 @@ fn the_clock_and_the_date_are_read() {
 fn an_estimate_is_rounded_up_and_never_a_promise() {
     let speaker = Speaker(texts());
     for (seconds, az, ru, en) in [
-        (59, "Bir dəqiqədən az gözləyəcəksiniz.", "Ждать меньше минуты.", "The wait is less than a minute."),
-        (60, "Gözləmə müddəti təxminən bir dəqiqədir", "Ждать примерно одну минуту", "The wait is about one minute"),
-        (61, "Gözləmə müddəti təxminən iki dəqiqədir", "Ждать примерно две минуты", "The wait is about two minutes"),
-        (601, "Gözləmə müddəti təxminən on beş dəqiqədir", "Ждать примерно пятнадцать минут", "The wait is about fifteen minutes"),
-        (1_801, "Gözləmə müddəti təxminən qırx dəqiqədir", "Ждать примерно сорок минут", "The wait is about forty minutes"),
-        (3_601, "Gözləmə bir saatdan çox çəkə bilər.", "Ждать, возможно, больше часа.", "The wait may be more than an hour."),
+        (
+            59,
+            "Bir dəqiqədən az gözləyəcəksiniz.",
+            "Ждать меньше минуты.",
+            "The wait is less than a minute.",
+        ),
+        (
+            60,
+            "Gözləmə müddəti təxminən bir dəqiqədir",
+            "Ждать примерно одну минуту",
+            "The wait is about one minute",
+        ),
+        (
+            61,
+            "Gözləmə müddəti təxminən iki dəqiqədir",
+            "Ждать примерно две минуты",
+            "The wait is about two minutes",
+        ),
+        (
+            601,
+            "Gözləmə müddəti təxminən on beş dəqiqədir",
+            "Ждать примерно пятнадцать минут",
+            "The wait is about fifteen minutes",
+        ),
+        (
+            1_801,
+            "Gözləmə müddəti təxminən qırx dəqiqədir",
+            "Ждать примерно сорок минут",
+            "The wait is about forty minutes",
+        ),
+        (
+            3_601,
+            "Gözləmə bir saatdan çox çəkə bilər.",
+            "Ждать, возможно, больше часа.",
+            "The wait may be more than an hour.",
+        ),
     ] {
         let rounded = Rounded::up(Duration::from_secs(seconds));
         let said = |language| speaker.says(language, estimate(language, rounded));

@@ -15,6 +15,8 @@ const TYPED_AT_MOST: u8 = 3;
 /// What was asked last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
+    /// Is it wanted?
+    Offer,
     /// Is this the number?
     Confirm,
     /// Which is it?
@@ -56,11 +58,16 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// It begins with the number that came with the call, if one did.
-    pub fn new(queue: QueueName, number: Option<Private<String>>, later: Vec<Wall>) -> Self {
-        let question = match number {
-            Some(_) => Question::Confirm,
-            None => Question::Type,
+    /// It begins with the number that came with the call, if one did. `wanted`: the caller said so already.
+    pub fn new(
+        queue: QueueName,
+        number: Option<Private<String>>,
+        later: Vec<Wall>,
+        wanted: bool,
+    ) -> Self {
+        let question = match wanted {
+            true => about_number(number.as_ref()),
+            false => Question::Offer,
         };
         Self {
             queue,
@@ -81,6 +88,7 @@ impl Asking {
     /// A key was pressed.
     pub fn press(&mut self, key: char) -> Next {
         match (self.question, key) {
+            (Question::Offer, '1') => self.ask(about_number(self.number.as_ref())),
             (Question::Confirm, '1') => self.ask(Question::When),
             (Question::Confirm, '2') => {
                 self.number = None;
@@ -132,10 +140,18 @@ impl Asking {
     /// Nothing was pressed after the question. Who typed a part of a number is given more time.
     pub fn silence(&mut self) -> Next {
         self.asked += 1;
-        match self.asked <= ASKED_AT_MOST {
+        let again = self.question != Question::Offer && self.asked <= ASKED_AT_MOST;
+        match again {
             true => Next::Ask(self.question),
             false => Next::GiveUp,
         }
+    }
+}
+
+fn about_number(number: Option<&Private<String>>) -> Question {
+    match number {
+        Some(_) => Question::Confirm,
+        None => Question::Type,
     }
 }
 
@@ -145,7 +161,7 @@ mod tests {
 
     fn asking(number: Option<&str>) -> Asking {
         let number = number.map(|number| Private::new(number.to_owned()));
-        Asking::new("children".into(), number, vec![Wall(7), Wall(9)])
+        Asking::new("children".into(), number, vec![Wall(7), Wall(9)], true)
     }
 
     #[test]
@@ -174,6 +190,15 @@ mod tests {
         assert_eq!(one.press('2'), Next::Ask(Question::Type));
         assert_eq!(one.judged(None), Next::Ask(Question::Type));
         assert_eq!(one.judged(None), Next::GiveUp);
+    }
+
+    #[test]
+    fn an_offer_is_made_once_and_taken_by_its_key() {
+        let number = Some(Private::new("+994501112233".to_owned()));
+        let mut one = Asking::new("children".into(), number, Vec::new(), false);
+        assert_eq!(one.clone().silence(), Next::GiveUp);
+        assert_eq!(one.press('2'), Next::Wait);
+        assert_eq!(one.press('1'), Next::Ask(Question::Confirm));
     }
 
     #[test]

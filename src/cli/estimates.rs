@@ -127,6 +127,9 @@ mod tests {
         assert_eq!(found.len(), 2);
         let first = found.first().cloned().unwrap();
         assert_eq!((first.waits, first.mean_error), (2, 180.0));
-        assert_eq!((first.within_two_minutes, first.longer_than_told), (0.5, 0.5));
+        assert_eq!(
+            (first.within_two_minutes, first.longer_than_told),
+            (0.5, 0.5)
+        );
     }
 }

@@ -76,7 +76,9 @@ impl Plan {
         let moments = days.flat_map(|day| {
             let times = self.callback.later.iter();
             times.filter_map(move |time| {
-                let local = self.zone.to_ambiguous_zoned_datetime(day.to_datetime(*time));
+                let local = self
+                    .zone
+                    .to_ambiguous_zoned_datetime(day.to_datetime(*time));
                 Some(Wall(local.compatible().ok()?.timestamp().as_microsecond()))
             })
         });

@@ -363,8 +363,13 @@ impl Shell {
         let now = self.clock.now().wall;
         let mut text = format!("{} callbacks", callbacks.len());
         for one in &callbacks {
-            let who = one.caller.as_ref().map_or("hidden", |caller| caller.as_str());
-            let waits = one.joined.map_or(0, |joined| now.since(joined).as_secs() / 60);
+            let who = one
+                .caller
+                .as_ref()
+                .map_or("hidden", |caller| caller.as_str());
+            let waits = one
+                .joined
+                .map_or(0, |joined| now.since(joined).as_secs() / 60);
             let due = one.due.map(|due| due.since(now).as_secs() / 60);
             let due = due.map_or(String::new(), |minutes| format!(", in {minutes} min"));
             let (call, queue, state, attempts) = (one.call, &one.queue, one.state, one.attempts);
@@ -389,7 +394,9 @@ impl Shell {
             done,
             text: match done {
                 true => format!("{call} is not called back"),
-                false => format!("nobody waits to be called back as {call}; see: qaynar callbacks list"),
+                false => {
+                    format!("nobody waits to be called back as {call}; see: qaynar callbacks list")
+                }
             },
             data: serde_json::Value::Null,
         }

@@ -62,7 +62,11 @@ pub fn estimate(language: Language, rounded: Rounded) -> Vec<PromptName> {
         }
         Language::En => {
             said.extend(cardinal(language, minutes));
-            let unit = if minutes == 1 { "minute-1" } else { "minute-many" };
+            let unit = if minutes == 1 {
+                "minute-1"
+            } else {
+                "minute-many"
+            };
             said.push(clip(unit));
         }
     }

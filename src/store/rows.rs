@@ -185,8 +185,13 @@ pub(crate) fn events(
             what,
         })
     };
-    let (from, to) = (from.map_or(i64::MIN, |one| one.0), to.map_or(i64::MAX, |one| one.0));
-    statement.query_map(params![kind, from, to], read)?.collect()
+    let (from, to) = (
+        from.map_or(i64::MIN, |one| one.0),
+        to.map_or(i64::MAX, |one| one.0),
+    );
+    statement
+        .query_map(params![kind, from, to], read)?
+        .collect()
 }
 
 /// A number of the `meta` table.

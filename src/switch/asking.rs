@@ -29,10 +29,16 @@ impl Switch {
 
     /// A caller wants to be called back, from the line one waits in or from `queue`. `false`: it cannot be
     /// had, and that was said.
-    pub(super) fn ask_for_callback(&mut self, id: CallId, queue: Option<QueueName>, now: Now) -> bool {
+    pub(super) fn ask_for_callback(
+        &mut self,
+        id: CallId,
+        queue: Option<QueueName>,
+        now: Now,
+    ) -> bool {
         let Some(call) = self.calls.get(&id) else {
             return false;
         };
+        let by_key = queue.is_none();
         let waits_in = match &call.stage {
             Stage::Waiting { queue, .. } => Some(queue.clone()),
             _ => None,
@@ -60,7 +66,7 @@ impl Switch {
         };
         let number = call.number.as_ref().filter(allowed).cloned();
         let later = call.plan.later_moments(now.wall);
-        let asking = Asking::new(queue, number, later);
+        let asking = Asking::new(queue, number, later, by_key);
         let question = asking.question;
         if let Some(call) = self.calls.get_mut(&id) {
             call.asking = Some(asking);
@@ -70,7 +76,7 @@ impl Switch {
     }
 
     /// Whether callers can be called back at all now.
-    fn takes_callbacks(&self) -> bool {
+    pub(super) fn takes_callbacks(&self) -> bool {
         let pending = self.calls.values().filter(|one| one.callback.is_some());
         pending.count() < super::callback::MOST && self.has_trunk_out()
     }
@@ -94,7 +100,10 @@ impl Switch {
 
     /// Nothing was pressed in time.
     pub(super) fn question_due(&mut self, id: CallId, now: Now) {
-        let asking = self.calls.get_mut(&id).and_then(|call| call.asking.as_mut());
+        let asking = self
+            .calls
+            .get_mut(&id)
+            .and_then(|call| call.asking.as_mut());
         if let Some(asking) = asking {
             let next = asking.silence();
             self.go_on_asking(id, next, now);
@@ -140,6 +149,7 @@ impl Switch {
             return;
         };
         let words = match question {
+            Question::Offer => Words::Offer('1'),
             Question::Confirm => {
                 let number = asking.number.as_ref().map(|one| one.reveal().as_str());
                 Words::Number(national(number.unwrap_or_default()))

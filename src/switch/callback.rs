@@ -85,7 +85,10 @@ impl Switch {
 
     /// Cancels one that nobody is on the phone for; `false`: there is no such one.
     pub(super) fn cancel_callback(&mut self, id: CallId, now: Now) -> bool {
-        let pending = self.calls.get(&id).is_some_and(PlannedCall::is_pending_callback);
+        let pending = self
+            .calls
+            .get(&id)
+            .is_some_and(PlannedCall::is_pending_callback);
         if pending {
             self.end_callback(id, Outcome::Cancelled, now);
         }
@@ -310,7 +313,10 @@ impl Switch {
     /// The words to the operator are out; music until the caller is there.
     pub(super) fn operator_was_told(&mut self, id: CallId, leg: LegId) {
         let waits = self.calls.get(&id).is_some_and(|call| {
-            let attempt = call.callback.as_ref().is_some_and(|one| one.phase.is_attempt());
+            let attempt = call
+                .callback
+                .as_ref()
+                .is_some_and(|one| one.phase.is_attempt());
             attempt && call.partner == Some(leg)
         });
         if waits {
@@ -336,7 +342,6 @@ impl Switch {
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.side = Side::Caller;
         }
-        self.emit(Some(id), What::Answered, now);
         self.timers.set(Timer::Call(id), until);
         self.ask_who_answered(id);
         self.save(id);
@@ -387,7 +392,10 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else {
             return false;
         };
-        let attempt = call.callback.as_ref().is_some_and(|one| one.phase.is_attempt());
+        let attempt = call
+            .callback
+            .as_ref()
+            .is_some_and(|one| one.phase.is_attempt());
         if !attempt {
             return false;
         }
@@ -438,7 +446,11 @@ impl Switch {
     }
 
     pub(super) fn end_callback(&mut self, id: CallId, outcome: Outcome, now: Now) {
-        if let Some(callback) = self.calls.get_mut(&id).and_then(|one| one.callback.as_mut()) {
+        if let Some(callback) = self
+            .calls
+            .get_mut(&id)
+            .and_then(|one| one.callback.as_mut())
+        {
             callback.outcome = Some(outcome);
         }
         let cause = match outcome {

@@ -81,9 +81,11 @@ impl Switch {
                 }
             }
             Instruction::Callback { queue } => {
-                // What cannot be had was said: that is a step like any other.
-                self.ask_for_callback(id, Some(queue), now);
-                true
+                let possible = self.takes_callbacks();
+                if possible {
+                    self.ask_for_callback(id, Some(queue), now);
+                }
+                possible
             }
             Instruction::HangUp => false,
         }

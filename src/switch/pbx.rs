@@ -370,7 +370,11 @@ impl Switch {
         self.rest_callbacks(now);
         // Who is to be called back is so by the next process.
         let all = self.calls.values();
-        let all = all.filter(|call| call.callback.as_ref().is_none_or(|one| one.phase == Phase::Reached));
+        let all = all.filter(|call| {
+            call.callback
+                .as_ref()
+                .is_none_or(|one| one.phase == Phase::Reached)
+        });
         for call in all.map(|call| call.id).collect::<Vec<_>>() {
             self.end_call(call, Side::Server, cause, now);
         }

@@ -213,7 +213,10 @@ impl Switch {
             uri: Uri::parse_lenient(&binding.contact),
             to: format!("<sip:{operator}@{domain}>"),
             from: match back {
-                true => format!("{} <sip:{shown}@{domain}>", quote(&format!("callback {shown}"))),
+                true => format!(
+                    "{} <sip:{shown}@{domain}>",
+                    quote(&format!("callback {shown}"))
+                ),
                 false => format!("{} <sip:{shown}@{domain}>", quote(shown)),
             },
             flow: binding.flow,

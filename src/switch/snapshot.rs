@@ -217,7 +217,9 @@ impl Switch {
                 .flatten()
             {
                 self.last_leg = self.last_leg.max(leg.id.0);
-                self.ports.claim(leg.media.port);
+                if !snapshot.is_callback() {
+                    self.ports.claim(leg.media.port);
+                }
             }
         }
         // Who talks first: else an operator who is in a call would be rung for a caller who waits.

@@ -40,8 +40,8 @@ impl Switch {
             }
         }
         for (id, call) in &self.calls {
-            let unborn = call.callback.is_some()
-                && (call.is_pending_callback() || self.dialling_back(call));
+            let unborn =
+                call.callback.is_some() && (call.is_pending_callback() || self.dialling_back(call));
             if !unborn && !self.legs.contains_key(&call.caller_leg) {
                 found.push(format!("{id} has no caller"));
             }

@@ -4,11 +4,11 @@ use super::pbx::{Switch, Timer};
 use std::time::Duration;
 
 use crate::call::{Said, Stage, Told};
-use crate::private::Private;
-use crate::speech::callback::Words;
 use crate::event::What;
 use crate::ids::{CallId, PathName};
+use crate::private::Private;
 use crate::speech::Rounded;
+use crate::speech::callback::Words;
 use crate::time::Now;
 
 /// What a key of a waiting caller means.
@@ -37,7 +37,7 @@ impl Switch {
                 self.leave_queue(call, Some(&path), "waited long enough for if_waiting", now);
             }
             Some((_, None)) => {
-                if let Some(offer) = queue.offer {
+                if let Some(offer) = queue.offer.filter(|_| self.takes_callbacks()) {
                     let words = Words::Offer(offer.key);
                     self.speak_in_line(call, Said::Callback(Private::new(words)));
                 }

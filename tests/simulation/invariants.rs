@@ -19,9 +19,10 @@ impl World {
             self.fault(violation);
         }
         let counts = self.switch.counts();
-        if counts.calls != self.books.open.len() {
-            let open = self.books.open.len();
-            self.fault(format!("{} calls, {open} open records", counts.calls));
+        let open = counts.calls + counts.callbacks;
+        if open != self.books.open.len() {
+            let (calls, open) = (open, self.books.open.len());
+            self.fault(format!("{calls} calls, {open} open records"));
         }
     }
 
@@ -49,6 +50,10 @@ impl World {
                 .map(|(number, one)| (number, one.phone.stage(), one.calls, one.outcomes))
                 .collect();
             self.fault(format!("no end: {counts:?}; phones {left:?}"));
+        }
+        for callback in self.switch.callbacks() {
+            let command = Command::CancelCallback(callback.call);
+            self.tell_switch(Input::Command(command));
         }
         self.carriers_are_known();
         self.tell_switch(Input::Command(Command::Drain));

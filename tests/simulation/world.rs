@@ -454,6 +454,29 @@ impl World {
                     self.books.caller_of.insert(call, *player);
                 }
             }
+            (
+                What::CallbackAsked {
+                    callback, queue, ..
+                },
+                Some(asker),
+            ) => {
+                let place = self
+                    .switch
+                    .callbacks()
+                    .into_iter()
+                    .find(|one| one.call == *callback);
+                let joined = place.and_then(|one| one.joined);
+                let queued = self.books.record(asker).and_then(|one| one.queued);
+                let waits = self
+                    .books
+                    .record(asker)
+                    .is_some_and(|one| one.connected.is_none());
+                if waits && queued.is_some() && joined != queued {
+                    self.fault(format!(
+                        "{callback} joined {queue} at {joined:?}, who asked for it at {queued:?}"
+                    ));
+                }
+            }
             (What::Connected { .. }, Some(call)) => {
                 self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
             }

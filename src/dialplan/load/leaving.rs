@@ -28,10 +28,9 @@ impl Draft {
             return found;
         };
         for (key, span, value) in keys.entries() {
-            let (Some(digit), Some(path)) = (
-                key_named(keys.source, key, &span),
-                value.get_ref().as_str(),
-            ) else {
+            let (Some(digit), Some(path)) =
+                (key_named(keys.source, key, &span), value.get_ref().as_str())
+            else {
                 if value.get_ref().as_str().is_none() {
                     let remedy = "write the name of a path: 0 = \"leave-message\"";
                     keys.source.fault(value.span(), "no path", remedy);
@@ -54,7 +53,8 @@ impl Draft {
                 && what != "callback"
             {
                 let remedy = "write offer = \"callback\"";
-                one.source.fault(span, format!("{what:?} cannot be offered"), remedy);
+                one.source
+                    .fault(span, format!("{what:?} cannot be offered"), remedy);
             }
             let key = one.value("key");
             let digit = key.and_then(|key| {
@@ -66,13 +66,17 @@ impl Draft {
                 one.fault("the offer has no key", "say by which key: key = 1");
             }
             // What is wrong with the time is told where all entries are read.
-            let Some(after) = one.value("for").and_then(|text| {
-                super::super::read::duration(text.get_ref().as_str()?)
-            }) else {
+            let Some(after) = one
+                .value("for")
+                .and_then(|text| super::super::read::duration(text.get_ref().as_str()?))
+            else {
                 continue;
             };
             if found.is_some() {
-                one.fault("a callback is offered twice", "offer it once; the key works on");
+                one.fault(
+                    "a callback is offered twice",
+                    "offer it once; the key works on",
+                );
             }
             self.spoken.push((one.place(), Spoken::Callback));
             if let Some(key) = digit {
@@ -116,7 +120,9 @@ impl Draft {
                 Ok(time) if read.later.len() < MOST_TIMES => read.later.push(time),
                 Ok(_) => {
                     let what = format!("there are more than {MOST_TIMES} times to choose from");
-                    table.source.fault(span, what, "leave the rest out: nobody listens to so many");
+                    table
+                        .source
+                        .fault(span, what, "leave the rest out: nobody listens to so many");
                 }
                 Err(_) => {
                     let what = format!("{text:?} is no time of the day");

@@ -143,7 +143,12 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .flag("refused")
         .filter(|flag| *flag)
         .map(|_| Ends::Refused);
-    let found = queue.or(callback).or(heard).or(hung_up).or(outgoing).or(refused);
+    let found = queue
+        .or(callback)
+        .or(heard)
+        .or(hung_up)
+        .or(outgoing)
+        .or(refused);
     if found.is_none() {
         ends.fault(
             "ends says nowhere",

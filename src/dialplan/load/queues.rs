@@ -143,8 +143,8 @@ impl Draft {
                 let go = self.path_reference(&one, go, &span);
                 waiting.push(Waiting { after, go });
             }
-            // `read_offer` reads these.
-            let _ = (one.has("key"), offers);
+            // `read_offer` reads the key.
+            let _ = offers && one.has("key");
             one.finish();
         }
         (waiting, more)

@@ -45,7 +45,13 @@ impl Draft {
             for place in &self.positions {
                 let wanted = speech::position::position_clips(language);
                 let (what, remedy) = ("tell callers their position", "say_position = false");
-                found.extend(missing_clips(language, there, place, &wanted, (what, remedy)));
+                found.extend(missing_clips(
+                    language,
+                    there,
+                    place,
+                    &wanted,
+                    (what, remedy),
+                ));
             }
             for (place, spoken) in &self.spoken {
                 let (wanted, what, remedy) = match spoken {
@@ -60,7 +66,13 @@ impl Draft {
                         "no offer",
                     ),
                 };
-                found.extend(missing_clips(language, there, place, &wanted, (what, remedy)));
+                found.extend(missing_clips(
+                    language,
+                    there,
+                    place,
+                    &wanted,
+                    (what, remedy),
+                ));
             }
         }
         found.extend(self.missing_music(catalogue, first));
