@@ -231,8 +231,10 @@ fn the_words_of_numbers_must_be_there_where_a_queue_says_the_position() {
     let no_numbers = |_: Language, name: &str| {
         name.starts_with("number-") || name.starts_with("ordinal-") || name.starts_with("position-")
     };
-    assert_eq!(faults_without(SHIPPED, no_numbers), [""; 0]);
-    let says = SHIPPED.replace("say_position = false", "say_position = true");
+    // A callback reads numbers out too.
+    let shipped = SHIPPED.replace("offer = \"callback\", key = 1", "go = \"long-wait\"");
+    assert_eq!(faults_without(&shipped, no_numbers), [""; 0]);
+    let says = shipped.replace("say_position = false", "say_position = true");
     let found = faults_without(&says, no_numbers);
     assert_eq!(found.len(), 3, "one for a language: {found:?}");
     assert_eq!(
@@ -311,7 +313,7 @@ fn a_planned_closure_begins_and_ends_by_itself() {
             &Assumed {
                 at: Some(at),
                 operators: 1,
-                keys: vec![],
+                ..Assumed::default()
             },
         );
         let expected = if closed {
@@ -332,6 +334,7 @@ fn every_decision_of_a_route_has_its_reason() {
             at: Some(NOW),
             operators: 0,
             keys: vec!['3'],
+            ..Assumed::default()
         },
     );
     assert_eq!(found.language, Language::En);

@@ -84,12 +84,7 @@ fn keys_offers_and_estimates_are_read() {
 #[test]
 fn a_caller_who_presses_nothing_goes_past_the_offer() {
     let plan = loaded("", "").unwrap();
-    let assumed = Assumed {
-        at: None,
-        operators: 0,
-        keys: Vec::new(),
-    };
-    let found = route(&plan, "116111", &assumed);
+    let found = route(&plan, "116111", &Assumed::default());
     assert_eq!(found.ends, Ends::Heard("sorry".into()));
     assert!(
         found
@@ -149,7 +144,7 @@ fn mistakes_have_their_line_and_a_remedy() {
         ),
         (
             "[callback]\nattempts = 99",
-            ":11: attempts of the callback: 99",
+            ":10: attempts of the callback: 99",
         ),
         (
             "[callback]\nnumbers = 'mobil'",

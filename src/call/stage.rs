@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
@@ -26,6 +27,13 @@ pub enum Stage {
     Playing {
         /// Of the media command.
         playback: u64,
+    },
+    /// A `menu` step: a key is waited for.
+    Choosing {
+        /// What still plays; `None`: it is out, and the wait for a key has begun.
+        playback: Option<u64>,
+        /// How long a key is waited for then.
+        wait: Duration,
     },
     /// In a queue.
     Waiting {
@@ -56,6 +64,12 @@ pub enum Said {
     Estimate(Rounded),
     /// Of being called back.
     Callback(Private<Words>),
+    /// The time of the day.
+    Time(Time),
+    /// The day.
+    Date(Date),
+    /// When the line opens again, as seen from a moment.
+    Resumes(DateTime, DateTime),
 }
 
 impl Default for Said {
@@ -72,6 +86,9 @@ impl Said {
             Self::Position(position) => speech::position(language, *position),
             Self::Estimate(rounded) => speech::estimate(language, *rounded),
             Self::Callback(words) => speech::callback(language, words.reveal()),
+            Self::Time(time) => speech::moment::time(language, *time),
+            Self::Date(date) => speech::moment::date(language, *date),
+            Self::Resumes(now, then) => speech::moment::resumes(language, *now, *then),
         }
     }
 }

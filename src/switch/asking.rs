@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::arrive::number_of;
+use super::arrive::identity;
 use super::pbx::{Switch, Timer};
 use crate::call::asking::{Asking, Next, Question};
 use crate::call::{Said, Stage};
@@ -23,8 +23,8 @@ const TYPING: Duration = Duration::from_secs(15);
 impl Switch {
     /// The number that a call came with, in its one form; `None`: hidden, or none of a telephone.
     pub(super) fn number_with(&self, request: &Request, trusted: bool) -> Option<Private<String>> {
-        let who = self.identity(request, trusted)?;
-        Some(Private::new(number_of(&who.uri)?.to_string()))
+        let (number, _) = identity(request, trusted)?;
+        Some(Private::new(number?.to_string()))
     }
 
     /// A caller wants to be called back, from the line one waits in or from `queue`. `false`: it cannot be

@@ -191,6 +191,7 @@ impl Switch {
                 let settings = call.plan.queues.get(&queue).map(queue_settings);
                 let settings = silent(settings.unwrap_or_default());
                 let wants = wants(&call.plan, &call.run, &queue);
+                let bonus = call.run.priority();
                 call.stage = Stage::Waiting {
                     queue: queue.clone(),
                     joined,
@@ -204,7 +205,7 @@ impl Switch {
                     call: id,
                     queue,
                     joined,
-                    bonus: Duration::ZERO,
+                    bonus,
                     wants,
                     settings: settings.into(),
                 };

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::bans::Bans;
 use super::dial::{Dialling, Troubled};
+use super::facts::Recent;
 use super::guard::BanAlarm;
 use super::input::{Command, Counts, Input, Output};
 use super::lines::queue_settings;
@@ -124,6 +125,10 @@ pub struct Switch {
     pub(super) traces: super::traces::Traces,
     /// Phones that want to hear of their mailboxes.
     pub(super) mailboxes: Mailboxes,
+    /// Who called lately.
+    pub(super) recent: Recent,
+    /// The shell says that the clock is not synchronised.
+    pub(super) clock_unset: bool,
     pub(super) draining: bool,
 }
 
@@ -174,6 +179,8 @@ impl Switch {
             proved: BTreeMap::new(),
             traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),
+            recent: Recent::default(),
+            clock_unset: false,
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -331,6 +338,12 @@ impl Switch {
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));
             }
+            Command::RecentCalls(calls) => {
+                calls
+                    .iter()
+                    .for_each(|(caller, at)| self.recent.note(caller, *at));
+            }
+            Command::Clock { synchronised } => self.clock_found(synchronised, now),
             Command::Apply(plan) => {
                 self.emit(
                     None,

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::civil::Time;
 
 use super::super::outgoing::Pattern;
-use super::super::plan::{CallBack, Offer};
+use super::super::plan::{Action, CallBack, Offer};
 use super::super::read::{Source, Table};
-use super::{Draft, Spoken};
-use crate::ids::PathName;
+use super::{Draft, Reference, Spoken};
+use crate::ids::{PathName, QueueName};
 
 /// Estimates that come closer together than this only trouble those who wait.
 const OFTENEST: Duration = Duration::from_secs(15);
@@ -87,6 +87,18 @@ impl Draft {
         found
     }
 
+    /// `{ callback = "children" }`
+    pub(super) fn read_callback_step(&mut self, step: &Table<'_, '_>) -> Option<Action> {
+        let (queue, span) = step.text("callback")?;
+        let place = step.source.place(&span);
+        self.spoken.push((place.clone(), Spoken::Callback));
+        self.queue_references.push(Reference {
+            place,
+            name: queue.clone(),
+        });
+        Some(Action::Callback(QueueName(queue)))
+    }
+
     /// `[callback]`
     pub(super) fn read_callback(&mut self, table: Table<'_, '_>) {
         let mut read = CallBack::default();
@@ -150,7 +162,7 @@ impl Draft {
     }
 
     /// A key has one meaning at a moment.
-    pub(super) fn check_keys(&mut self) {
+    pub(super) fn check_waiting_keys(&mut self) {
         for (place, key) in std::mem::take(&mut self.waiting_keys) {
             if let Some(language) = self.keys.get(&key) {
                 let what = format!("key {key} chooses the language {language} already");

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::super::fault::{Place, nearest, suggest};
+use super::super::menu::Saying;
 use super::{Catalogue, Draft, Spoken};
 use crate::ids::{Language, PromptName};
-use crate::speech;
+use crate::speech::{self, moment};
 
 impl Draft {
     /// `first`: where the fault is when no line of the plan asks for the sound.
@@ -66,12 +67,24 @@ impl Draft {
                         "no offer",
                     ),
                 };
+                let reason = (what, remedy);
+                found.extend(missing_clips(language, there, place, &wanted, reason));
+            }
+            for (place, saying) in &self.sayings {
+                let (wanted, what) = match saying {
+                    Saying::Time => (moment::time_clips(language), "tell the time"),
+                    Saying::Date => (moment::date_clips(language), "tell the date"),
+                    Saying::Resumes(_) => (
+                        moment::resumes_clips(language),
+                        "tell when the line opens again",
+                    ),
+                };
                 found.extend(missing_clips(
                     language,
                     there,
                     place,
                     &wanted,
-                    (what, remedy),
+                    (what, "no say"),
                 ));
             }
         }
