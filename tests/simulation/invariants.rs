@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use qaynar::ids::CallId;
 use qaynar::switch::{Command, Input};
 
 use crate::world::{Act, Deed, World};
@@ -24,6 +25,27 @@ impl World {
             let (calls, open) = (open, self.books.open.len());
             self.fault(format!("{calls} calls, {open} open records"));
         }
+    }
+
+    /// A callback has the place of who asked for it, unless that one had talked before.
+    pub(crate) fn keeps_the_place(&mut self, callback: CallId, asker: CallId) {
+        let callbacks = self.switch.callbacks();
+        let place = callbacks.iter().find(|one| one.call == callback);
+        let joined = place.and_then(|one| one.joined);
+        let Some(record) = self.books.record(asker) else {
+            return;
+        };
+        let (queued, talked) = (record.queued, record.connected.is_some());
+        if !talked && queued.is_some() && joined != queued {
+            self.fault(format!(
+                "{callback} joined at {joined:?}, who asked for it at {queued:?}"
+            ));
+        }
+    }
+
+    /// The media engine's legs, for the end of a run.
+    pub(crate) fn open_media(&self) -> usize {
+        self.engine.len()
     }
 
     /// Runs until nobody calls any more and all timers have run out; then nothing may be left.

@@ -75,7 +75,7 @@ pub(crate) struct World {
     /// When the process began: its own clock counts from there.
     pub(crate) boot: Instant,
     pub(crate) switch: Switch,
-    engine: Engine,
+    pub(crate) engine: Engine,
     clips: Arc<Clips>,
     ports: BTreeMap<u16, LegId>,
     port_of: BTreeMap<LegId, u16>,
@@ -454,28 +454,8 @@ impl World {
                     self.books.caller_of.insert(call, *player);
                 }
             }
-            (
-                What::CallbackAsked {
-                    callback, queue, ..
-                },
-                Some(asker),
-            ) => {
-                let place = self
-                    .switch
-                    .callbacks()
-                    .into_iter()
-                    .find(|one| one.call == *callback);
-                let joined = place.and_then(|one| one.joined);
-                let queued = self.books.record(asker).and_then(|one| one.queued);
-                let waits = self
-                    .books
-                    .record(asker)
-                    .is_some_and(|one| one.connected.is_none());
-                if waits && queued.is_some() && joined != queued {
-                    self.fault(format!(
-                        "{callback} joined {queue} at {joined:?}, who asked for it at {queued:?}"
-                    ));
-                }
+            (What::CallbackAsked { callback, .. }, Some(asker)) => {
+                self.keeps_the_place(*callback, asker);
             }
             (What::Connected { .. }, Some(call)) => {
                 self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
@@ -711,10 +691,5 @@ impl World {
         let read = |(_, text): (Instant, String)| serde_json::from_str(&text);
         let parted = parted.map(|one| read(one).expect("what was written"));
         self.switch.part_again(parted.collect(), now);
-    }
-
-    /// The media engine's legs, for the end of a run.
-    pub(crate) fn open_media(&self) -> usize {
-        self.engine.len()
     }
 }
