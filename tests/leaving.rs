@@ -123,8 +123,8 @@ fn mistakes_have_their_line_and_a_remedy() {
         ("keys = { 0 = 5 }", ":10: no path"),
         ("if_empty = 'leav'", ":10: no path is called \"leav\""),
         (
-            "say_estimate = '5s'",
-            ":10: say_estimate is below 15 seconds",
+            "say_estimate = '3s'",
+            ":10: say_estimate is below 5 seconds",
         ),
         (
             "if_waiting = [{ for = '3m', offer = 'tea', key = 1 }]",
@@ -195,4 +195,10 @@ fn what_is_said_must_be_there_in_each_language() {
         assert!(found.contains(expected), "{expected} is not in:\n{found}");
     }
     assert!(loaded("", "tomorrow").is_ok(), "no time is offered");
+    let key = "if_waiting = [{ for = '3m', offer = 'callback', key = '#' }]";
+    let found = loaded(key, "").unwrap_err();
+    assert!(
+        found[0].to_string().contains(":10: the offer's key is #"),
+        "{found:?}"
+    );
 }

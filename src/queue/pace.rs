@@ -38,7 +38,9 @@ impl Pace {
     /// A call is over that kept an operator for so long.
     pub(super) fn handled(&mut self, took: Duration) {
         self.seen = self.seen.saturating_add(1);
-        self.handling += (took.as_secs_f64() - self.handling) / MEMORY;
+        // The plain mean of the first calls, which then fade.
+        let weight = f64::from(self.seen).min(MEMORY);
+        self.handling += (took.as_secs_f64() - self.handling) / weight;
     }
 
     /// A wait is over: by an answer, or by giving up.

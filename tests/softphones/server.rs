@@ -22,7 +22,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 const BLOCK: u16 = 200;
 
 /// Prompts, each a tone of its own in each language, and how long it is.
-const PROMPTS: [(&str, f64); 22] = [
+const PROMPTS: [(&str, f64); 23] = [
     ("greeting", 2.0),
     ("language-choice", 1.0),
     ("nobody-now", 0.5),
@@ -45,6 +45,7 @@ const PROMPTS: [(&str, f64); 22] = [
     ("call-not-allowed", 0.8),
     ("callback-noted", 0.8),
     ("callback-neutral", 0.8),
+    ("estimate-soon", 0.8),
 ];
 /// The music.
 pub(crate) const HOLD: u32 = 3_150;

@@ -47,14 +47,10 @@ fn carried(server: &Server, from: &str, tone: u32) -> (Sipp, Ear) {
 #[test]
 fn who_asked_for_it_is_called_back_and_both_hear_each_other() {
     let port = free_port();
-    let trunk = format!(
-        "[[trunks]]\nname = \"carrier\"\nsources = [\"{CARRIER}\"]\npeer = \"sip:{CARRIER}:{port}\"\n\
-         from = \"+994124040404\""
-    );
     let server = Setup::new()
         .operator("101")
         .plan("{ for = \"3m\", offer", "{ for = \"1s\", offer")
-        .config(&trunk)
+        .config(&trunk(port))
         .busy(2)
         .start();
     let mut operator = baresip::Setup::new("101", OPERATOR).start(&server);
@@ -109,4 +105,84 @@ fn who_asked_for_it_is_called_back_and_both_hear_each_other() {
     assert!(listed.starts_with("0 callbacks"), "{listed}");
     server.is_drained();
     server.tells_nobody(&["507654321", "501234567"]);
+}
+
+/// A trunk that brings calls and takes ours at this port.
+fn trunk(port: u16) -> String {
+    format!(
+        "[[trunks]]\nname = \"carrier\"\nsources = [\"{CARRIER}\"]\npeer = \"sip:{CARRIER}:{port}\"\n\
+         from = \"+994124040404\""
+    )
+}
+
+#[test]
+fn a_callback_outlives_the_process_and_can_be_cancelled() {
+    let server = Setup::new()
+        .operator("101")
+        .plan("{ for = \"3m\", offer", "{ for = \"1s\", offer")
+        .config(&trunk(free_port()))
+        .start();
+    let operator = Phone::operator(&server, "101", OPERATOR);
+    let (mut caller, ear) = carried(&server, NUMBER, CALLER);
+    operator.rings();
+    ear.hears(tone_of("az", "language-choice"), SOON);
+    for _ in 0..3 {
+        ear.press(1);
+    }
+    ear.hears(tone_of("az", "callback-noted"), SOON);
+    caller.succeeds();
+    let listed = |server: &Server| -> Vec<serde_json::Value> {
+        let (well, text) = server.run(&["callbacks", "list", "--json"]);
+        assert!(well, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let before = listed(&server).remove(0);
+    let server = server.crash_and_start();
+    let after = listed(&server).remove(0);
+    for kept in ["call", "caller", "queue", "joined"] {
+        assert_eq!(after[kept], before[kept]);
+    }
+    let call = after["call"].as_str().unwrap();
+    let (well, text) = server.run(&["callbacks", "cancel", call]);
+    assert!(well, "{text}");
+    let (well, text) = server.run(&["callbacks", "cancel", call]);
+    assert!(!well && text.contains("qaynar callbacks list"), "{text}");
+    let calls = server.records(2);
+    calls[1].ended("completed", "server");
+    let (_, told) = server.run(&["calls", "--call", call]);
+    assert!(told.contains("outcome: cancelled"), "{told}");
+    server.tells_nobody(&["507654321"]);
+}
+
+#[test]
+fn an_estimate_is_heard_once_some_calls_were_seen_and_measured() {
+    let server = Setup::new()
+        .operator("101")
+        .plan("say_position = false", "say_estimate = \"5s\"")
+        .plan("wrap_up = \"2s\"", "wrap_up = \"0s\"")
+        .shipped_words()
+        .busy(2)
+        .start();
+    let mut operator = baresip::Setup::new("101", OPERATOR).start(&server);
+    operator.goes_on_shift(&server, "101");
+    for _ in 0..3 {
+        let mut caller = Phone::caller(&server, "0501234567", "116111", FIRST);
+        caller.ear.hears(OPERATOR, SOON);
+        caller.hangs_up();
+        server.operator_is("101", "free");
+    }
+    let mut first = Phone::caller(&server, "0501234567", "116111", FIRST);
+    first.ear.hears(OPERATOR, SOON);
+    let mut second = Phone::caller(&server, "0507654321", "116111", CALLER);
+    second.ear.hears(tone_of("az", "estimate-soon"), SOON);
+    first.hangs_up();
+    second.ear.hears(OPERATOR, SOON);
+    second.hangs_up();
+    server.records(5);
+    let (well, told) = server.run(&["estimates"]);
+    assert!(
+        well && told.starts_with("queue children: 1 waits; told 60 s"),
+        "{told}"
+    );
+    server.is_drained();
 }

@@ -13,7 +13,7 @@ use super::{Draft, Reference, Spoken};
 use crate::ids::{PathName, QueueName};
 
 /// Estimates that come closer together than this only trouble those who wait.
-const OFTENEST: Duration = Duration::from_secs(15);
+const OFTENEST: Duration = Duration::from_secs(5);
 
 /// Nobody is called more often.
 const MOST_ATTEMPTS: u32 = 10;
@@ -62,6 +62,10 @@ impl Draft {
                 let text = key.get_ref().as_str().map(str::to_owned);
                 key_named(one.source, &number.or(text)?, &key.span())
             });
+            if let Some(key) = digit.filter(|key| !key.is_ascii_digit()) {
+                let what = format!("the offer's key is {key}");
+                one.fault(what, "take a digit: callers hear it as a number");
+            }
             if digit.is_none() {
                 one.fault("the offer has no key", "say by which key: key = 1");
             }
@@ -153,7 +157,7 @@ impl Draft {
         let every = table.duration("say_estimate", false)?;
         if every < OFTENEST {
             let remedy = "write \"60s\" or more: figures that often trouble those who wait";
-            let what = "say_estimate is below 15 seconds";
+            let what = "say_estimate is below 5 seconds";
             table.source.fault(value.span(), what, remedy);
         }
         let place = table.source.place(&value.span());
