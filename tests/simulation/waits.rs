@@ -14,7 +14,11 @@ use crate::world::{Act, Deed, World};
 /// The plan that offers a callback after ten seconds, by key 1.
 fn offering() -> World {
     let mut world = world();
-    world.act(Act::Apply(1));
+    let (before, rest) = house::OTHER.split_once("  { menu = ").expect("a menu");
+    let (_, rest) = rest.split_once("  { queue = ").expect("a queue");
+    let text = format!("{before}  {{ play = \"greeting\" }},\n  {{ queue = {rest}");
+    world.plans.push(house::plan(&text));
+    world.act(Act::Apply(world.plans.len() - 1));
     world
 }
 

@@ -91,7 +91,7 @@ pub(crate) struct World {
     acts: u64,
     steps: u64,
     pub(crate) books: Books,
-    plans: Vec<Arc<Plan>>,
+    pub(crate) plans: Vec<Arc<Plan>>,
     live: Arc<Plan>,
     snapshots: BTreeMap<CallId, String>,
     /// Of calls that ended, and when.
