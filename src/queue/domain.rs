@@ -593,7 +593,7 @@ impl Domain {
         if position {
             say = Some(Announcement::Position(self.position(call)));
         }
-        if estimate && let Some(estimate) = self.estimate(call) {
+        if estimate && let Some(estimate) = self.known_estimate(call) {
             say = Some(Announcement::Estimate(estimate));
         }
         if let Some(what) = say {
@@ -618,6 +618,12 @@ impl Domain {
             true => Some(Duration::ZERO),
             false => pace.estimate(ahead, servers),
         }
+    }
+
+    /// The same, unless too few calls were seen to tell.
+    fn known_estimate(&self, call: CallId) -> Option<Duration> {
+        let pace = self.paces.get(&self.line.get(call)?.queue)?;
+        self.estimate(call).filter(|_| pace.is_known())
     }
 
     /// What to do next; `None`: nothing.

@@ -457,6 +457,9 @@ fn interrupt_former(
     if !entries.is_empty() {
         journal.append(&entries);
     }
+    // Whoever is to be called back loses nothing.
+    let (callbacks, snapshots) = snapshots.into_iter().partition(CallSnapshot::is_callback);
+    switch.restore(callbacks, &BTreeMap::new(), now);
     switch.interrupt(snapshots, now);
     let lately = |one: &&PartedCall| now.wall.since(one.ended) < STILL_WAITING;
     let parted = recovered.parted.iter().filter(lately);

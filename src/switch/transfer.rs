@@ -245,6 +245,11 @@ impl Switch {
         {
             return self.outgoing_failed(call, status, now);
         }
+        let callback = self.calls.get(&call).and_then(|one| one.callback.as_ref());
+        if callback.is_some_and(|one| one.phase.is_attempt()) {
+            let reason = format!("the number was not reached ({status})");
+            return self.attempt_over(call, &reason, now);
+        }
         match self
             .calls
             .get(&call)
