@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Outcome;
-use crate::ids::QueueName;
+use crate::ids::{Pseudonym, QueueName};
 use crate::private::Private;
 use crate::time::Wall;
 
@@ -39,6 +39,12 @@ impl Phase {
 pub struct Callback {
     /// Whom to call: in its one form; only sealed snapshots hold it.
     pub number: Private<String>,
+    /// Who asked for it, by another number perhaps; `None`: no identity.
+    #[serde(default)]
+    pub asker: Option<Pseudonym>,
+    /// The number was typed: nobody knows whose it is.
+    #[serde(default)]
+    pub typed: bool,
     /// In which line.
     pub queue: QueueName,
     /// How far.

@@ -253,8 +253,8 @@ impl Domain {
         // A call may run on a plan whose queue the live one no longer has.
         self.roster.keep_queue(&joining.queue, &joining.settings);
         let call = joining.call;
-        let most = joining.settings.max_waiting.unwrap_or(usize::MAX);
-        if self.line.len_of(&joining.queue) >= most {
+        let most = joining.settings.max_waiting;
+        if most.is_some_and(|most| self.line.len_of(&joining.queue) >= most) {
             return self.actions.push_back(Action::Full { call });
         }
         self.line.join(Waiting::new(joining, now), now.at);
@@ -289,8 +289,10 @@ impl Domain {
     fn take_out(&mut self, call: CallId, gave_up: bool, now: Now) {
         if let Some(waiting) = self.line.leave(call) {
             self.timers.clear(&Timer::Caller(call));
-            let pace = self.paces.entry(waiting.queue.clone()).or_default();
-            pace.waited(waiting.waited(now.at), gave_up);
+            if !waiting.settings.silent {
+                let pace = self.paces.entry(waiting.queue.clone()).or_default();
+                pace.waited(waiting.waited(now.at), gave_up);
+            }
         }
     }
 

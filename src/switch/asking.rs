@@ -65,6 +65,10 @@ impl Switch {
             number.is_some_and(|number| call.plan.callback.may_call(&number))
         };
         let number = call.number.as_ref().filter(allowed).cloned();
+        if number.is_none() && !self.takes_typed() {
+            self.tell_asked(id, Words::NotNow);
+            return false;
+        }
         let later = call.plan.later_moments(now.wall);
         let asking = Asking::new(queue, number, later, by_key);
         let question = asking.question;

@@ -25,6 +25,8 @@ use crate::time::{Now, Wall};
 
 /// The most callers who are to be called back.
 pub(super) const MOST: usize = 200;
+/// The most of them whose numbers were typed: whoever hides could have strangers called.
+const MOST_TYPED: usize = 20;
 /// How long the number rings.
 const RING_FOR: Duration = Duration::from_secs(40);
 /// How long whoever answered may take to press a key.
@@ -99,8 +101,18 @@ impl Switch {
     pub(super) fn callback_of(&self, id: CallId) -> Option<CallId> {
         let who = self.calls.get(&id)?.caller.as_ref()?;
         let mut all = self.calls.values();
-        let same = |one: &&PlannedCall| one.callback.is_some() && one.caller.as_ref() == Some(who);
+        let same = |one: &&PlannedCall| {
+            let callback = one.callback.as_ref();
+            let asked = |one: &Callback| one.asker.as_ref() == Some(who);
+            callback.is_some_and(|back| asked(back) || one.caller.as_ref() == Some(who))
+        };
         all.find(same).map(|one| one.id)
+    }
+
+    /// Whether one more number may be typed.
+    pub(super) fn takes_typed(&self) -> bool {
+        let all = self.calls.values().filter_map(|one| one.callback.as_ref());
+        all.filter(|one| one.typed).count() < MOST_TYPED
     }
 
     pub(super) fn is_called_back(&self, number: &Private<String>) -> bool {
@@ -123,10 +135,13 @@ impl Switch {
         let joined = former.joined.get(&queue).or(former.waits_since.as_ref());
         let joined = joined.copied().unwrap_or(now.wall);
         let caller = pseudonym(&self.settings.pseudonym_key, &number);
-        let (plan, mut run) = (former.plan.clone(), former.run.clone());
+        let (asker_is, typed) = (
+            former.caller.clone(),
+            former.number.as_ref() != Some(&number),
+        );
+        let (plan, run) = (former.plan.clone(), former.run.clone());
         let (dialled, trunk) = (former.dialled.clone(), former.trunk.clone());
         let hops = former.hops;
-        run.end();
         let id = self.new_call_id(now);
         let what = What::CallbackAsked {
             callback: id,
@@ -149,6 +164,8 @@ impl Switch {
         call.joined.insert(queue.clone(), joined);
         call.callback = Some(Callback {
             number,
+            asker: asker_is,
+            typed,
             queue,
             phase: due.map_or(Phase::Waits, Phase::Later),
             attempts: 0,
@@ -388,6 +405,18 @@ impl Switch {
         true
     }
 
+    /// Nobody took the call in time, or nobody pressed a key; `false`: no attempt.
+    pub(super) fn attempt_in_vain(&mut self, id: CallId, status: u16, now: Now) -> bool {
+        let callback = self.calls.get(&id).and_then(|one| one.callback.as_ref());
+        let reason = match callback.map(|one| one.phase) {
+            Some(Phase::Dialling) => format!("the number was not reached ({status})"),
+            Some(Phase::Asking(_)) => "whoever answered pressed no key".to_owned(),
+            _ => return false,
+        };
+        self.attempt_over(id, &reason, now);
+        true
+    }
+
     /// A leg of an attempt is gone; `false`: it is none of an attempt.
     pub(super) fn attempt_broken(&mut self, id: CallId, leg: LegId, now: Now) -> bool {
         let Some(call) = self.calls.get(&id) else {
@@ -499,6 +528,7 @@ fn silent(settings: QueueSettings) -> QueueSettings {
         estimate: None,
         thresholds: Vec::new(),
         max_waiting: None,
+        silent: true,
         ..settings
     }
 }

@@ -245,10 +245,8 @@ impl Switch {
         {
             return self.outgoing_failed(call, status, now);
         }
-        let callback = self.calls.get(&call).and_then(|one| one.callback.as_ref());
-        if callback.is_some_and(|one| one.phase.is_attempt()) {
-            let reason = format!("the number was not reached ({status})");
-            return self.attempt_over(call, &reason, now);
+        if self.attempt_in_vain(call, status, now) {
+            return;
         }
         match self
             .calls

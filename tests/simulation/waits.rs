@@ -324,3 +324,25 @@ fn an_estimate_is_told_only_after_some_calls_and_measured_against_what_came() {
     assert_eq!(whats(&world).iter().filter(met).count(), 1);
     ends_well_after(&mut world, SECOND);
 }
+
+/// The days that seeds draw have what their invariants are about.
+#[test]
+fn callers_of_the_days_are_called_back() {
+    let (mut asked, mut reached, mut failed, mut met) = (0, 0, 0, 0);
+    for seed in 0..40 {
+        let world = crate::crowd::day(seed, crate::SMALL, false);
+        for what in whats(&world) {
+            match what {
+                What::CallbackAsked { .. } => asked += 1,
+                What::CallbackFailed { .. } => failed += 1,
+                What::CallbackEnded {
+                    outcome: Outcome::Reached,
+                } => reached += 1,
+                What::LeftQueue { reason, .. } if reason == "the caller pressed 0" => met += 1,
+                _ => {}
+            }
+        }
+    }
+    println!("asked {asked}, reached {reached}, failed {failed}, left by key {met}");
+    assert!(asked > 5 && reached > 0 && failed > 0 && met > 0);
+}
