@@ -28,6 +28,8 @@ pub enum Kind {
     Named(&'static Section),
     /// A table of texts whose keys are digits.
     Keys,
+    /// A table of counts whose keys are names.
+    Counts,
     /// A list whose entries are of one of these kinds.
     List(&'static [Kind]),
     /// One of these kinds.
@@ -61,7 +63,8 @@ const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
 }
 
 use Kind::{
-    Amount, Any, Count, Flag, Keys, List, Moment, Named, Table, Tables, Text, Texts, Time, Words,
+    Amount, Any, Count, Counts, Flag, Keys, List, Moment, Named, Table, Tables, Text, Texts, Time,
+    Words,
 };
 
 /// `*.toml`
@@ -424,6 +427,19 @@ const EXPECT: Section = Section {
         key("operators", Count, "How many are on shift; left out: one."),
         key("keys", Text, "Keys that the caller presses."),
         key("by", Words(&["caller", "operator"]), "Who dials."),
+        key("from", Text, "The caller's number, or hidden."),
+        key("trunk", Text, "By which trunk the call comes."),
+        key("list", Texts, "Lists that the caller is on."),
+        key(
+            "calls",
+            Count,
+            "How often the caller called lately; left out: once.",
+        ),
+        key(
+            "waiting",
+            Counts,
+            "How many wait in queues: { children = 12 }.",
+        ),
         key("ends", Table(&ENDS), "Where the call ends."),
     ],
     needed: &["dial", "ends"],
@@ -434,6 +450,7 @@ const ENDS: Section = Section {
     keys: &[
         key("queue", Text, "In this queue."),
         key("heard", Text, "After this prompt."),
+        key("said", Text, "After this was said: time, date or resumes."),
         key("hung_up", Flag, "Without a word."),
         key("outgoing", Text, "Outside, in this class."),
         key("refused", Flag, "In a refusal."),

@@ -68,6 +68,10 @@ fn kind(one: &Kind) -> Value {
             "propertyNames": { "pattern": "^[0-9*#]$" },
             "additionalProperties": text,
         }),
+        Kind::Counts => json!({
+            "type": "object",
+            "additionalProperties": { "type": "integer", "minimum": 0 },
+        }),
         Kind::List(kinds) => json!({ "type": "array", "items": any(kinds) }),
         Kind::Any(kinds) => any(kinds),
     }
