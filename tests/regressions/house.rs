@@ -44,6 +44,8 @@ pub(crate) const RINGS_OUTSIDE: &str =
 pub(crate) struct House {
     pub(crate) switch: Switch,
     at: Duration,
+    /// By how much the wall clock was set, in microseconds.
+    pub(crate) skew: i64,
     pub(crate) sent: VecDeque<(Flow, Message)>,
     pub(crate) events: Vec<What>,
     pub(crate) media: Vec<media::Command>,
@@ -177,6 +179,7 @@ impl House {
             settings,
             known: Vec::new(),
             at: Duration::ZERO,
+            skew: 0,
             sent: VecDeque::new(),
             events: Vec::new(),
             media: Vec::new(),
@@ -258,7 +261,7 @@ impl House {
     pub(crate) fn now(&self) -> Now {
         Now {
             at: Instant(0) + self.at,
-            wall: Wall(EPOCH) + self.at,
+            wall: Wall(EPOCH + self.skew) + self.at,
         }
     }
 

@@ -287,3 +287,39 @@ fn a_language_that_is_chosen_while_waiting_changes_whom_the_caller_needs() {
     house.wait(Duration::from_secs(21));
     assert_eq!(ringing(&house)[0], "102");
 }
+
+/// At a start without a network the clock may be hours off, and is set while callers wait.
+#[test]
+fn a_clock_that_is_set_while_callers_wait_moves_nobody_and_sends_nobody_away() {
+    const HOUR: i64 = 3_600_000_000;
+    for jump in [-3 * HOUR, 26 * HOUR] {
+        let mut house = shift("wrap_up = \"1s\"\nif_waiting = [{ for = \"10m\", go = \"welcome\" }]");
+        let mut talking: Vec<Peer> = ["0501110000", "0502220000"].map(caller).into();
+        for peer in &mut talking {
+            calls(&mut house, peer);
+            talks(&mut house);
+        }
+        let mut first = caller("0503330000");
+        calls(&mut house, &mut first);
+        house.wait(Duration::from_secs(5));
+        house.skew = jump;
+        house.wait(Duration::from_secs(5));
+        let mut second = caller("0504440000");
+        calls(&mut house, &mut second);
+        house.events.clear();
+        let bye = talking[0].next("BYE", "", "");
+        house.receive(CARRIER, &bye);
+        house.wait(Duration::from_secs(2));
+        let told: Vec<String> = house
+            .events
+            .iter()
+            .filter_map(|what| match what {
+                What::Ringing { reason, .. } => Some(reason.clone()),
+                What::LeftQueue { reason, .. } => Some(format!("left: {reason}")),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("caller waited 11 s"), "{told:?}");
+    }
+}
