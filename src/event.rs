@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, Language, OperatorId, PathName, Pseudonym, QueueName, TrunkName};
+use crate::ids::{
+    CallId, Language, ListName, OperatorId, PathName, Pseudonym, QueueName, TrunkName,
+};
 use crate::time::Wall;
 
 /// One thing that happened, once. The order of the journal is the order of the switch.
@@ -237,6 +239,15 @@ pub enum What {
     BansLifted {
         /// How many.
         count: usize,
+    },
+    /// A caller was put on a list of the dialplan, or taken off it before the time.
+    Listed {
+        /// Who.
+        caller: Pseudonym,
+        /// Which list.
+        list: ListName,
+        /// Until when; `None`: taken off.
+        until: Option<Wall>,
     },
     /// The switch began.
     Started {
@@ -586,6 +597,11 @@ mod tests {
                 length: Duration::from_secs(600),
             },
             What::BansLifted { count: 2 },
+            What::Listed {
+                caller: "C-A1".into(),
+                list: "blocked".into(),
+                until: Some(Wall(1_795_000_000_000_000)),
+            },
             What::Started {
                 plan: "a1b2".into(),
             },
@@ -635,6 +651,7 @@ mod tests {
             What::Banned { .. } => 25,
             What::BansLifted { .. } => 26,
             What::Waits { .. } => 28,
+            What::Listed { .. } => 29,
         }
     }
 

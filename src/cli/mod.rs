@@ -4,6 +4,7 @@
 
 pub mod args;
 mod bans;
+mod block;
 pub mod calls;
 pub mod demo;
 pub mod dialplan;
@@ -97,6 +98,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
+        Command::Block(asked) => block::run(asked, &settings()?, out)?,
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }

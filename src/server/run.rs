@@ -35,6 +35,7 @@ use crate::store::calls::calls;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
+use crate::store::lists::Lists;
 use crate::store::operators::Operators;
 use crate::store::plans::{PlansError, Versions};
 use crate::store::recover::{PartedCall, Recovered};
@@ -271,6 +272,9 @@ pub async fn start(
     switch.handle(Input::Command(Command::PastCalls(past)), now);
     let recent = recent_calls(&records);
     switch.handle(Input::Command(Command::RecentCalls(recent)), now);
+    let lists = Lists::open(&settings.storage.database).and_then(|lists| lists.all(now.wall));
+    let listed = lists.unwrap_or_default().into_iter().map(|one| one.listed);
+    switch.handle(Input::Command(Command::Lists(listed.collect())), now);
     let guard = Guard {
         known: known.clone(),
         streams: streams.clone(),

@@ -48,6 +48,13 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (source, user)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 4: callers on lists of the dialplan.
+    "
+    CREATE TABLE listed (
+        list TEXT NOT NULL, caller TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL, reason TEXT NOT NULL,
+        PRIMARY KEY (list, caller)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.
