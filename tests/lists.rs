@@ -14,7 +14,7 @@ use house::{DOMAIN, House, Server};
 use qaynar::dialplan::{Catalogue, load};
 use qaynar::event::What;
 use qaynar::ids::Pseudonym;
-use qaynar::switch::{Command, Input, Listed};
+use qaynar::switch::{Command, Input, OnList};
 
 const SHIPPED: &str = include_str!("../dialplans/helpline.toml");
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
@@ -90,7 +90,7 @@ fn who_is_on_a_list_goes_its_way_until_the_time_is_over() {
     );
     let (path, who) = called(&mut desk, "c1", nigar);
     assert_eq!(path, "welcome");
-    let listed = Listed {
+    let listed = OnList {
         list: "blocked".into(),
         caller: who.unwrap(),
         until: desk.now.wall + Duration::from_secs(3600),

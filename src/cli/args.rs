@@ -56,6 +56,11 @@ pub enum Command {
     Block(Block),
     /// Guessers of passwords and scanners who are banned.
     Bans(Bans),
+    /// Callers who are to be called back.
+    #[command(subcommand)]
+    Callbacks(Callbacks),
+    /// Compare the waits that callers were told with those that came.
+    Estimates(Estimates),
     /// Tell how the running server is.
     Status(Status),
 }
@@ -384,6 +389,36 @@ pub enum BansCommand {
         /// Under this name alone; left out: all of the source.
         user: Option<String>,
     },
+}
+
+/// `qaynar callbacks …`
+#[derive(Debug, Subcommand)]
+pub enum Callbacks {
+    /// List them; no number is shown.
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do not call this one back.
+    Cancel {
+        /// Which, as the list names it.
+        call: CallId,
+    },
+}
+
+/// `qaynar estimates`
+#[derive(Debug, Args)]
+pub struct Estimates {
+    /// Waits that ended at or after this: 2026-11-23, 2026-11-23T03:00, with or without an offset.
+    #[arg(long, value_name = "MOMENT")]
+    pub from: Option<String>,
+    /// Waits that ended before this; a day alone is meant with its whole length.
+    #[arg(long, value_name = "MOMENT")]
+    pub to: Option<String>,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `qaynar status`

@@ -12,7 +12,7 @@ use crate::ids::{CallId, ListName, Pseudonym};
 use crate::server::clock::Clock;
 use crate::store::calls;
 use crate::store::lists::{Entry, Lists};
-use crate::switch::Listed;
+use crate::switch::OnList;
 
 /// The longest time on a list: whoever is blocked is looked at again.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -35,7 +35,7 @@ pub(super) fn run(asked: &Block, settings: &Settings, out: &mut dyn Write) -> Re
         } => {
             let caller = caller_of(*call, settings)?;
             let entry = Entry {
-                listed: Listed {
+                listed: OnList {
                     list: named(list)?,
                     caller,
                     until: now + length(time)?,

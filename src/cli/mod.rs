@@ -5,9 +5,11 @@
 pub mod args;
 mod bans;
 mod block;
+mod callbacks;
 pub mod calls;
 pub mod demo;
 pub mod dialplan;
+mod estimates;
 pub mod operator;
 pub mod serve;
 mod timeline;
@@ -100,6 +102,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
         Command::Block(asked) => block::run(asked, &settings()?, out)?,
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
+        Command::Callbacks(asked) => return callbacks::run(asked, &settings()?, out),
+        Command::Estimates(asked) => estimates::run(asked, &settings()?, out)?,
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

@@ -231,6 +231,10 @@ fn row_of(step: &Step) -> Row {
             };
             (format!("ring {whom} for {}", seconds(*wait)), None)
         }
+        Action::Callback(queue) => (
+            format!("offer a callback, waiting in {queue}"),
+            Some(Node::Queue(queue.clone())),
+        ),
         Action::Menu(menu) => (format!("menu {}", names(&menu.prompts)), None),
         Action::Say(saying) => (words::saying(saying), None),
         Action::Set(setting) => (words::setting(setting), None),

@@ -5,6 +5,7 @@ mod conditions;
 mod entrances;
 mod head;
 mod hours;
+mod leaving;
 mod menus;
 mod moments;
 mod outgoing;
@@ -26,7 +27,7 @@ use super::hours::Hours;
 use super::menu::Saying;
 use super::number::Number;
 use super::outgoing::Destination;
-use super::plan::{Expectation, Plan, Queue, Step};
+use super::plan::{CallBack, Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
 use super::safety::{FILE, Safety};
 use crate::ids::{HoursName, Language, OperatorId, PathName, QueueName, Skill};
@@ -108,6 +109,13 @@ struct Reference {
     name: String,
 }
 
+/// What is said by grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    Estimate,
+    Callback,
+}
+
 /// What has been read so far. Moments wait for the time zone, names for the last file.
 #[derive(Default)]
 struct Draft {
@@ -127,6 +135,7 @@ struct Draft {
     hours: BTreeMap<HoursName, Hours>,
     hours_references: Vec<Reference>,
     closed: Vec<(Place, String, String, PathName)>,
+    callback: CallBack,
     outgoing: Vec<Destination>,
     expectations: Vec<(Expectation, Option<String>)>,
     path_references: Vec<Reference>,
@@ -138,6 +147,10 @@ struct Draft {
     /// Where queues say the position.
     positions: Vec<Place>,
     safety: Option<Safety>,
+    /// Where something else is said that is joined by grammar.
+    spoken: Vec<(Place, Spoken)>,
+    /// Keys that mean something while callers wait.
+    waiting_keys: Vec<(Place, char)>,
     /// What steps say by grammar.
     sayings: Vec<(Place, Saying)>,
     /// Keys of menus.
@@ -206,6 +219,9 @@ impl Draft {
         for one in table.tables("closed", "closed") {
             self.read_closed(one);
         }
+        if let Some(callback) = table.table("callback") {
+            self.read_callback(callback);
+        }
         for one in table.tables("outgoing", "outgoing") {
             self.read_outgoing(one);
         }
@@ -237,6 +253,7 @@ impl Draft {
         self.check_references();
         self.check_entrances();
         self.check_menu_keys();
+        self.check_waiting_keys();
         self.check_sounds(catalogue, &first);
         if !catalogue.on_trust {
             self.check_needs();
@@ -272,6 +289,7 @@ impl Draft {
             queues: self.queues,
             skills: self.skills,
             closed,
+            callback: self.callback,
             outgoing: self.outgoing,
             expectations,
             safety: self.safety,

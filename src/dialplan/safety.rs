@@ -494,6 +494,8 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
                 return outcome;
             }
             Instruction::Queue { .. } => {}
+            // Who presses nothing is not called back.
+            Instruction::Callback { .. } => outcome.after += SAYING,
             Instruction::Ring { wait, .. } => outcome.after += wait,
             Instruction::HangUp => break,
         }

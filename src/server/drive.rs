@@ -357,10 +357,62 @@ impl Shell {
                 let _ = answer.send(self.lift_bans(source, user));
                 return;
             }
+            Question::Callbacks => {
+                let _ = answer.send(self.callbacks());
+                return;
+            }
+            Question::CancelCallback { call } => {
+                let _ = answer.send(self.cancel_callback(call));
+                return;
+            }
             Question::Apply => Order::Apply(answer),
             Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
         self.keeper.order(order);
+    }
+
+    fn callbacks(&self) -> Answer {
+        let callbacks = self.switch.callbacks();
+        let now = self.clock.now().wall;
+        let mut text = format!("{} callbacks", callbacks.len());
+        for one in &callbacks {
+            let who = one
+                .caller
+                .as_ref()
+                .map_or("hidden", |caller| caller.as_str());
+            let waits = one
+                .joined
+                .map_or(0, |joined| now.since(joined).as_secs() / 60);
+            let due = one.due.map(|due| due.since(now).as_secs() / 60);
+            let due = due.map_or(String::new(), |minutes| format!(", in {minutes} min"));
+            let (call, queue, state, attempts) = (one.call, &one.queue, one.state, one.attempts);
+            text.push_str(&format!(
+                "\n{call}  {who}  queue {queue}  {state}{due}; waits for {waits} min, {attempts} attempts"
+            ));
+        }
+        Answer {
+            done: true,
+            text,
+            data: serde_json::json!(callbacks),
+        }
+    }
+
+    fn cancel_callback(&mut self, call: CallId) -> Answer {
+        let is_one = |one: &crate::switch::Listed| one.call == call && one.is_pending();
+        let done = self.switch.callbacks().iter().any(is_one);
+        if done {
+            self.handle(Input::Command(Command::CancelCallback(call)));
+        }
+        Answer {
+            done,
+            text: match done {
+                true => format!("{call} is not called back"),
+                false => {
+                    format!("nobody waits to be called back as {call}; see: qaynar callbacks list")
+                }
+            },
+            data: serde_json::Value::Null,
+        }
     }
 
     fn bans(&self) -> Answer {

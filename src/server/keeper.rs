@@ -14,7 +14,7 @@ use crate::store::health::{Health, Part};
 use crate::store::lists::Lists;
 use crate::store::operators::Operators;
 use crate::store::plans::{Files, PlansError};
-use crate::switch::{Account, Listed};
+use crate::switch::{Account, OnList};
 use crate::time::Wall;
 
 /// How often accounts and the dialplans' folder are looked at.
@@ -37,7 +37,7 @@ pub enum News {
     /// All accounts, after a change.
     Accounts(Vec<Account>),
     /// All callers on lists, after a change.
-    Lists(Vec<Listed>),
+    Lists(Vec<OnList>),
     /// Whether the clock is synchronised, after a change.
     Clock(bool),
     /// What is in the dialplans' folder now.

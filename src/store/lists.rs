@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::database::{self, DatabaseError, Trouble};
 use super::rows;
 use crate::ids::{ListName, Pseudonym};
-use crate::switch::Listed;
+use crate::switch::OnList;
 use crate::time::Wall;
 
 /// Grows with each change.
@@ -21,7 +21,7 @@ const MOST: usize = 10_000;
 pub struct Entry {
     /// Who, on which list, until when.
     #[serde(flatten)]
-    pub listed: Listed,
+    pub listed: OnList,
     /// Since when.
     pub since: Wall,
     /// Why.
@@ -97,7 +97,7 @@ impl Lists {
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([now.0], |row| {
                 Ok(Entry {
-                    listed: Listed {
+                    listed: OnList {
                         list: ListName(row.get(0)?),
                         caller: Pseudonym(row.get(1)?),
                         until: Wall(row.get(2)?),

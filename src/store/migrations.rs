@@ -48,7 +48,9 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (source, user)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 4: callers on lists of the dialplan.
+    // 4: why an operator is in that state.
+    "ALTER TABLE operator_states ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
+    // 5: callers on lists of the dialplan.
     "
     CREATE TABLE listed (
         list TEXT NOT NULL, caller TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL, reason TEXT NOT NULL,

@@ -17,7 +17,8 @@ use crate::sip::source::Source;
 use crate::time::Wall;
 
 use super::bans::Ban;
-use super::listed::Listed;
+use super::listed::OnList;
+use super::returning::CutOff;
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
 use super::spending::PastCall;
@@ -112,6 +113,8 @@ pub enum Command {
     Bindings(Vec<(OperatorId, Binding)>),
     /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
     PastCalls(Vec<PastCall>),
+    /// Callers who were cut off lately and may call back.
+    CutOff(Vec<CutOff>),
     /// Bans that a store kept; those that are over are left out.
     Bans(Vec<Ban>),
     /// Forget what a source did, or did under one name.
@@ -126,7 +129,7 @@ pub enum Command {
     /// Who called within the last day, and when.
     RecentCalls(Vec<(Pseudonym, Wall)>),
     /// All callers who are on a list of the dialplan.
-    Lists(Vec<Listed>),
+    Lists(Vec<OnList>),
     /// Whether the clock is synchronised: if not, all hours of the dialplan are open.
     Clock {
         /// Whether it is, as far as the shell can tell.
@@ -134,6 +137,8 @@ pub enum Command {
     },
     /// This dialplan from now on; calls in progress finish on theirs.
     Apply(Arc<Plan>),
+    /// Whoever asked is not to be called back.
+    CancelCallback(CallId),
     /// No new calls; those in progress end by themselves.
     Drain,
     /// End all calls.
@@ -222,6 +227,9 @@ pub enum Output {
 pub struct Counts {
     /// Calls in progress.
     pub calls: usize,
+    /// Callers who are to be called back, and are not on a phone.
+    #[serde(default)]
+    pub callbacks: usize,
     /// Of these, waiting in a queue.
     pub waiting: usize,
     /// Of these, connected with an operator.

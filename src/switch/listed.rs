@@ -12,7 +12,7 @@ use crate::time::{Now, Wall};
 
 /// A caller on a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
+pub struct OnList {
     /// Which list: `blocked`.
     pub list: ListName,
     /// Who.
@@ -41,7 +41,7 @@ impl Lists {
 
 impl Switch {
     /// All entries there are; what differs from before is told, so that each block can be reviewed.
-    pub(super) fn set_lists(&mut self, all: Vec<Listed>, now: Now) {
+    pub(super) fn set_lists(&mut self, all: Vec<OnList>, now: Now) {
         let mut next = Lists {
             told: true,
             ..Lists::default()

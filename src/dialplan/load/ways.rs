@@ -154,7 +154,7 @@ fn without_end(name: &PathName, steps: &[Step]) -> Option<Fault> {
         _ if !last.is_always_done() => "its last step may be passed by",
         Action::Queue { .. } => "nobody may answer in the queue",
         Action::Ring { .. } => "nobody may answer the phone",
-        Action::Menu(_) => "nobody has to press a key",
+        Action::Menu(_) | Action::Callback(_) => "nobody has to press a key",
         Action::Set(_) => "its last step is heard by nobody",
         Action::Play(_) | Action::Say(_) | Action::Go(_) | Action::HangUp => return None,
     };
