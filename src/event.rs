@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, Language, OperatorId, PathName, Pseudonym, QueueName, TrunkName};
+use crate::ids::{
+    CallId, Language, ListName, OperatorId, PathName, Pseudonym, QueueName, TrunkName,
+};
 use crate::time::Wall;
 
 /// One thing that happened, once. The order of the journal is the order of the switch.
@@ -287,6 +289,15 @@ pub enum What {
     BansLifted {
         /// How many.
         count: usize,
+    },
+    /// A caller was put on a list of the dialplan, or taken off it before the time.
+    Listed {
+        /// Who.
+        caller: Pseudonym,
+        /// Which list.
+        list: ListName,
+        /// Until when; `None`: taken off.
+        until: Option<Wall>,
     },
     /// The switch began.
     Started {

@@ -51,6 +51,9 @@ pub enum Command {
     /// Carriers' lines.
     #[command(subcommand)]
     Trunk(Trunk),
+    /// Callers on lists of the dialplan, each for a time: by the call that they made, never by number.
+    #[command(subcommand)]
+    Block(Block),
     /// Guessers of passwords and scanners who are banned.
     Bans(Bans),
     /// Callers who are to be called back.
@@ -316,6 +319,40 @@ pub enum StepsFormat {
     Text,
     /// A list of objects with `step`, `good` (null: left out) and `text`.
     Json,
+}
+
+/// `qaynar block …`
+#[derive(Debug, Subcommand)]
+pub enum Block {
+    /// Put the caller of a call on a list. What callers on it meet, the dialplan says.
+    Add {
+        /// The call; `qaynar calls` lists them.
+        #[arg(long, value_name = "ID")]
+        call: CallId,
+        /// For how long: 2h, 7d; a year at most.
+        #[arg(long = "for", value_name = "TIME")]
+        time: String,
+        /// Which list of the dialplan.
+        #[arg(long, value_name = "NAME", default_value = "blocked")]
+        list: String,
+        /// Why, for who reviews it.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// List who is on a list now.
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a caller off a list before the time.
+    Remove {
+        /// Who, as the list tells.
+        caller: String,
+        /// Which list.
+        #[arg(long, value_name = "NAME", default_value = "blocked")]
+        list: String,
+    },
 }
 
 /// `qaynar bans`

@@ -4,6 +4,7 @@
 
 pub mod args;
 mod bans;
+mod block;
 mod callbacks;
 pub mod calls;
 pub mod demo;
@@ -99,6 +100,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
+        Command::Block(asked) => block::run(asked, &settings()?, out)?,
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
         Command::Callbacks(asked) => return callbacks::run(asked, &settings()?, out),
         Command::Estimates(asked) => estimates::run(asked, &settings()?, out)?,

@@ -172,6 +172,11 @@ fn of_the_exchange() -> Vec<What> {
             length: Duration::from_secs(600),
         },
         What::BansLifted { count: 2 },
+        What::Listed {
+            caller: "C-A1".into(),
+            list: "blocked".into(),
+            until: Some(Wall(1_795_000_000_000_000)),
+        },
         What::Started {
             plan: "a1b2".into(),
         },
@@ -227,6 +232,7 @@ fn place(what: &What) -> usize {
         What::Banned { .. } => 25,
         What::BansLifted { .. } => 26,
         What::Waits { .. } => 28,
+        What::Listed { .. } => 29,
         What::Returned { .. } => 99,
         What::Estimated { .. } => 60,
         What::EstimateMet { .. } => 61,

@@ -190,6 +190,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Alarm { .. }
         | What::Banned { .. }
         | What::BansLifted { .. }
+        | What::Listed { .. }
         | What::Started { .. }
         | What::Applied { .. } => false,
     }

@@ -11,9 +11,10 @@ use super::control::Answer;
 use super::dialplans::{Dialplans, Loaded};
 use crate::dialplan::safety;
 use crate::store::health::{Health, Part};
+use crate::store::lists::Lists;
 use crate::store::operators::Operators;
 use crate::store::plans::{Files, PlansError};
-use crate::switch::Account;
+use crate::switch::{Account, OnList};
 use crate::time::Wall;
 
 /// How often accounts and the dialplans' folder are looked at.
@@ -35,6 +36,8 @@ pub enum Order {
 pub enum News {
     /// All accounts, after a change.
     Accounts(Vec<Account>),
+    /// All callers on lists, after a change.
+    Lists(Vec<OnList>),
     /// Whether the clock is synchronised, after a change.
     Clock(bool),
     /// What is in the dialplans' folder now.
@@ -90,6 +93,8 @@ impl Keeper {
                 changing: None,
                 guarded: None,
                 accounts: None,
+                lists: None,
+                listed: None,
                 operators: None,
                 synchronised: true,
                 kept,
@@ -132,6 +137,10 @@ struct Round {
     operators: Option<Operators>,
     /// The version of the accounts that the switch knows.
     accounts: Option<u64>,
+    /// Opened again where it could not be opened before.
+    lists: Option<Lists>,
+    /// The version of the lists that the switch knows.
+    listed: Option<u64>,
     /// What the switch was told of the clock.
     synchronised: bool,
 }
@@ -158,6 +167,7 @@ impl Round {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.look_at_accounts();
+            self.look_at_lists();
             self.look_at_folder();
             self.look_ahead();
         }
@@ -233,6 +243,25 @@ impl Round {
                 self.tell(News::Accounts(accounts));
             }
             Err(error) => tracing::error!(%error, "operators"),
+        }
+    }
+
+    fn look_at_lists(&mut self) {
+        if self.lists.is_none() {
+            self.lists = Lists::open(&self.kept.database).ok();
+        }
+        let Some(lists) = &self.lists else { return };
+        let Ok(version) = lists.version() else { return };
+        if self.listed == Some(version) {
+            return;
+        }
+        match lists.all(self.now()) {
+            Ok(all) => {
+                self.listed = Some(version);
+                let all = all.into_iter().map(|one| one.listed).collect();
+                self.tell(News::Lists(all));
+            }
+            Err(error) => tracing::error!(%error, "lists of callers"),
         }
     }
 

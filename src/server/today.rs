@@ -12,9 +12,10 @@ use crate::queue::{OperatorSnapshot, Snapshot};
 use crate::records::segments::{Segment, segments};
 use crate::store::calls::{calls, timeline};
 use crate::store::database::Reader;
+use crate::store::lists::Lists;
 use crate::store::recover::Recovered;
 use crate::store::states::StateRow;
-use crate::switch::{Command, CutOff, EXPECTED_WITHIN, Input, PastCall, Switch};
+use crate::switch::{Command, CutOff, EXPECTED_WITHIN, Input, OnList, PastCall, Switch};
 use crate::time::{Now, Wall};
 
 /// No day is longer, with the hour that a change of the clocks may add.
@@ -41,10 +42,18 @@ pub(super) fn tell(
         Command::PastCalls(past_calls(&records, now.wall)),
         Command::CutOff(cut_off(&records, now.wall)),
         Command::RecentCalls(recent_calls(&records)),
+        Command::Lists(lists(settings, now.wall)),
     ];
     for command in commands {
         switch.handle(Input::Command(command), now);
     }
+}
+
+/// Who is on a list of the dialplan.
+fn lists(settings: &Settings, now: Wall) -> Vec<OnList> {
+    let lists = Lists::open(&settings.storage.database).and_then(|lists| lists.all(now));
+    let lists = lists.unwrap_or_default();
+    lists.into_iter().map(|one| one.listed).collect()
 }
 
 fn records(settings: &Settings, now: Wall) -> Vec<CallRecord> {

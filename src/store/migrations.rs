@@ -50,6 +50,13 @@ const STEPS: &[&str] = &[
     ",
     // 4: why an operator is in that state.
     "ALTER TABLE operator_states ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
+    // 5: callers on lists of the dialplan.
+    "
+    CREATE TABLE listed (
+        list TEXT NOT NULL, caller TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL, reason TEXT NOT NULL,
+        PRIMARY KEY (list, caller)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

@@ -14,6 +14,7 @@ pub mod folder;
 pub mod health;
 pub mod journal;
 pub mod line;
+pub mod lists;
 mod migrations;
 pub mod operators;
 pub mod plans;

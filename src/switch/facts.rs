@@ -78,7 +78,7 @@ impl Switch {
             now: Some(now.wall),
             clock_unset: self.clock_unset,
             waiting: plan.queues.keys().map(waiting).collect(),
-            lists: BTreeSet::new(),
+            lists: self.lists.of(caller, now),
             calls: self.recent.of(caller),
         }
     }

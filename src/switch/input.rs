@@ -17,6 +17,7 @@ use crate::sip::source::Source;
 use crate::time::Wall;
 
 use super::bans::Ban;
+use super::listed::OnList;
 use super::returning::CutOff;
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
@@ -127,6 +128,8 @@ pub enum Command {
     OperatorStates(crate::queue::Snapshot),
     /// Who called within the last day, and when.
     RecentCalls(Vec<(Pseudonym, Wall)>),
+    /// All callers who are on a list of the dialplan.
+    Lists(Vec<OnList>),
     /// Whether the clock is synchronised: if not, all hours of the dialplan are open.
     Clock {
         /// Whether it is, as far as the shell can tell.

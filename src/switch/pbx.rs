@@ -13,6 +13,7 @@ use super::facts::Recent;
 use super::guard::BanAlarm;
 use super::input::{Command, Counts, Input, Output};
 use super::lines::queue_settings;
+use super::listed::Lists;
 use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::place::Refusal;
@@ -134,6 +135,8 @@ pub struct Switch {
     pub(super) mailboxes: Mailboxes,
     /// Who called lately.
     pub(super) recent: Recent,
+    /// Who is on which list.
+    pub(super) lists: Lists,
     /// The shell says that the clock is not synchronised.
     pub(super) clock_unset: bool,
     pub(super) draining: bool,
@@ -189,6 +192,7 @@ impl Switch {
             traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),
             recent: Recent::default(),
+            lists: Lists::default(),
             clock_unset: false,
             draining: false,
             plan: Arc::clone(&plan),
@@ -355,6 +359,7 @@ impl Switch {
                     .iter()
                     .for_each(|(caller, at)| self.recent.note(caller, *at));
             }
+            Command::Lists(all) => self.set_lists(all, now),
             Command::Clock { synchronised } => self.clock_found(synchronised, now),
             Command::Apply(plan) => {
                 self.emit(

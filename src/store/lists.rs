@@ -1,0 +1,142 @@
+//! Who is on which list of the dialplan: pseudonyms with an end, and why. No number is kept.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::database::{self, DatabaseError, Trouble};
+use super::rows;
+use crate::ids::{ListName, Pseudonym};
+use crate::switch::OnList;
+use crate::time::Wall;
+
+/// Grows with each change.
+const VERSION: &str = "lists";
+/// The most entries there can be; one more is refused.
+const MOST: usize = 10_000;
+
+/// An entry, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Who, on which list, until when.
+    #[serde(flatten)]
+    pub listed: OnList,
+    /// Since when.
+    pub since: Wall,
+    /// Why.
+    pub reason: String,
+}
+
+/// The table of lists.
+#[derive(Debug)]
+pub struct Lists {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Lists {
+    /// Opens the database, or makes it.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let connection = database::open_to_write(path).map_err(DatabaseError::at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+        })
+    }
+
+    /// Puts a caller on a list, in the place of what there was; `false`: there are too many. A running
+    /// server takes it up by itself.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn add(&mut self, entry: &Entry) -> Result<bool, DatabaseError> {
+        let one = &entry.listed;
+        self.change(|connection| {
+            connection.execute("DELETE FROM listed WHERE until <= ?1", [entry.since.0])?;
+            let count: i64 =
+                connection.query_row("SELECT count(*) FROM listed", [], |row| row.get(0))?;
+            if usize::try_from(count).unwrap_or(MOST) >= MOST {
+                return Ok(0);
+            }
+            connection.execute(
+                "INSERT OR REPLACE INTO listed VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    one.list.as_str(),
+                    one.caller.as_str(),
+                    one.until.0,
+                    entry.since.0,
+                    entry.reason
+                ],
+            )
+        })
+    }
+
+    /// Takes a caller off a list; `false`: nobody of this name is on it.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn remove(&mut self, list: &ListName, caller: &Pseudonym) -> Result<bool, DatabaseError> {
+        self.change(|connection| {
+            let sql = "DELETE FROM listed WHERE list = ?1 AND caller = ?2";
+            connection.execute(sql, params![list.as_str(), caller.as_str()])
+        })
+    }
+
+    /// Those that hold now, by list and end.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn all(&self, now: Wall) -> Result<Vec<Entry>, DatabaseError> {
+        let sql = "SELECT list, caller, until, since, reason FROM listed WHERE until > ?1 \
+                   ORDER BY list, until, caller";
+        let read = || -> rusqlite::Result<Vec<Entry>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([now.0], |row| {
+                Ok(Entry {
+                    listed: OnList {
+                        list: ListName(row.get(0)?),
+                        caller: Pseudonym(row.get(1)?),
+                        until: Wall(row.get(2)?),
+                    },
+                    since: Wall(row.get(3)?),
+                    reason: row.get(4)?,
+                })
+            })?;
+            rows.collect()
+        };
+        read().map_err(|fault| DatabaseError::at(&self.path)(Trouble::Sqlite(fault)))
+    }
+
+    /// Grows with each change.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn version(&self) -> Result<u64, DatabaseError> {
+        let read = rows::meta(&self.connection, VERSION);
+        let read = read.map_err(|fault| DatabaseError::at(&self.path)(Trouble::Sqlite(fault)));
+        Ok(read?.unwrap_or_default())
+    }
+
+    fn change(
+        &mut self,
+        with: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
+    ) -> Result<bool, DatabaseError> {
+        let immediate = rusqlite::TransactionBehavior::Immediate;
+        let change = || {
+            let transaction = self.connection.transaction_with_behavior(immediate)?;
+            let count = with(&transaction)?;
+            if count > 0 {
+                let version = rows::meta(&transaction, VERSION)?.unwrap_or_default();
+                rows::set_meta(&transaction, VERSION, version + 1)?;
+            }
+            transaction.commit()?;
+            Ok(count > 0)
+        };
+        change()
+            .map_err(|fault: rusqlite::Error| DatabaseError::at(&self.path)(Trouble::Sqlite(fault)))
+    }
+}
