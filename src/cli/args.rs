@@ -54,6 +54,9 @@ pub enum Command {
     /// Callers on lists of the dialplan, each for a time: by the call that they made, never by number.
     #[command(subcommand)]
     Block(Block),
+    /// Callers with an open case, and who looks after them.
+    #[command(subcommand)]
+    Case(Case),
     /// Guessers of passwords and scanners who are banned.
     Bans(Bans),
     /// Callers who are to be called back.
@@ -319,6 +322,31 @@ pub enum StepsFormat {
     Text,
     /// A list of objects with `step`, `good` (null: left out) and `text`.
     Json,
+}
+
+/// `qaynar case …`
+#[derive(Debug, Subcommand)]
+pub enum Case {
+    /// Have the caller of a call looked after by one operator, who is rung first when the caller calls again.
+    Open {
+        /// The call, as `qaynar calls` names it.
+        #[arg(long, value_name = "ID")]
+        call: CallId,
+        /// Who looks after it.
+        #[arg(long, value_name = "OPERATOR")]
+        operator: OperatorId,
+    },
+    /// List the open cases.
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Close a case.
+    Close {
+        /// Whose: the caller's pseudonym.
+        caller: String,
+    },
 }
 
 /// `qaynar block …`

@@ -96,7 +96,7 @@ fn tell(entry: &Entry, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 /// Whose call it was, by the record alone.
-fn caller_of(call: CallId, settings: &Settings) -> Result<Pseudonym, CliError> {
+pub(super) fn caller_of(call: CallId, settings: &Settings) -> Result<Pseudonym, CliError> {
     let events = calls::timeline(
         &settings.storage.database,
         &settings.storage.journal(),
@@ -110,7 +110,7 @@ fn caller_of(call: CallId, settings: &Settings) -> Result<Pseudonym, CliError> {
         Some(Some(caller)) => return Ok(caller),
         Some(None) => format!(
             "the caller of {call} has no identity: callers who hide their number cannot be told apart, and all of \
-             them together are never blocked"
+             them together are never on a list"
         ),
         None => format!("there is no call {call}; see `qaynar calls`"),
     };

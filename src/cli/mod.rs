@@ -7,6 +7,7 @@ mod bans;
 mod block;
 mod callbacks;
 pub mod calls;
+mod case;
 pub mod demo;
 pub mod dialplan;
 mod estimates;
@@ -101,6 +102,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
         Command::Block(asked) => block::run(asked, &settings()?, out)?,
+        Command::Case(asked) => case::run(asked, &settings()?, out)?,
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
         Command::Callbacks(asked) => return callbacks::run(asked, &settings()?, out),
         Command::Estimates(asked) => estimates::run(asked, &settings()?, out)?,

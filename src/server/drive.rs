@@ -291,6 +291,7 @@ impl Shell {
         let now = self.clock.now();
         match news {
             News::Accounts(accounts) => self.handle(Input::Command(Command::Operators(accounts))),
+            News::Cases(all) => self.handle(Input::Command(Command::Cases(all))),
             News::Lists(all) => self.handle(Input::Command(Command::Lists(all))),
             News::OnDisk { hash, findings } => {
                 self.on_disk = hash;

@@ -1,5 +1,6 @@
 //! Reads files and accounts beside the switch's way: signalling never waits for a disk.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use super::clock::Clock;
 use super::control::Answer;
 use super::dialplans::{Dialplans, Loaded};
 use crate::dialplan::safety;
+use crate::ids::{OperatorId, Pseudonym};
+use crate::store::cases::Cases;
 use crate::store::health::{Health, Part};
 use crate::store::lists::Lists;
 use crate::store::operators::Operators;
@@ -36,6 +39,8 @@ pub enum Order {
 pub enum News {
     /// All accounts, after a change.
     Accounts(Vec<Account>),
+    /// Who looks after whose open case, after a change.
+    Cases(BTreeMap<Pseudonym, OperatorId>),
     /// All callers on lists, after a change.
     Lists(Vec<OnList>),
     /// Whether the clock is synchronised, after a change.
@@ -93,6 +98,8 @@ impl Keeper {
                 changing: None,
                 guarded: None,
                 accounts: None,
+                cases: None,
+                opened: None,
                 lists: None,
                 listed: None,
                 operators: None,
@@ -139,6 +146,10 @@ struct Round {
     accounts: Option<u64>,
     /// Opened again where it could not be opened before.
     lists: Option<Lists>,
+    /// Opened like them.
+    cases: Option<Cases>,
+    /// The version of the cases that the switch knows.
+    opened: Option<u64>,
     /// The version of the lists that the switch knows.
     listed: Option<u64>,
     /// What the switch was told of the clock.
@@ -168,6 +179,7 @@ impl Round {
             }
             self.look_at_accounts();
             self.look_at_lists();
+            self.look_at_cases();
             self.look_at_folder();
             self.look_ahead();
         }
@@ -262,6 +274,25 @@ impl Round {
                 self.tell(News::Lists(all));
             }
             Err(error) => tracing::error!(%error, "lists of callers"),
+        }
+    }
+
+    fn look_at_cases(&mut self) {
+        if self.cases.is_none() {
+            self.cases = Cases::open(&self.kept.database).ok();
+        }
+        let Some(cases) = &self.cases else { return };
+        let Ok(version) = cases.version() else { return };
+        if self.opened == Some(version) {
+            return;
+        }
+        match cases.open_ones() {
+            Ok(all) => {
+                self.opened = Some(version);
+                let all = all.into_iter().map(|case| (case.caller, case.owner));
+                self.tell(News::Cases(all.collect()));
+            }
+            Err(error) => tracing::error!(%error, "open cases"),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::ids::{OperatorId, Pseudonym};
 use crate::queue::{OperatorSnapshot, Snapshot};
 use crate::records::segments::{Segment, segments};
 use crate::store::calls::{calls, timeline};
+use crate::store::cases::Cases;
 use crate::store::database::Reader;
 use crate::store::lists::Lists;
 use crate::store::recover::Recovered;
@@ -43,10 +44,18 @@ pub(super) fn tell(
         Command::CutOff(cut_off(&records, now.wall)),
         Command::RecentCalls(recent_calls(&records)),
         Command::Lists(lists(settings, now.wall)),
+        Command::Cases(cases(settings)),
     ];
     for command in commands {
         switch.handle(Input::Command(command), now);
     }
+}
+
+/// Who looks after whose open case.
+fn cases(settings: &Settings) -> BTreeMap<Pseudonym, OperatorId> {
+    let open = Cases::open(&settings.storage.database).and_then(|cases| cases.open_ones());
+    let open = open.unwrap_or_default().into_iter();
+    open.map(|case| (case.caller, case.owner)).collect()
 }
 
 /// Who is on a list of the dialplan.

@@ -1,12 +1,12 @@
 //! Who is on which list of the dialplan: pseudonyms with an end, and why. No number is kept.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde::Serialize;
 
-use super::database::{self, DatabaseError, Trouble};
-use super::rows;
+use super::database::DatabaseError;
+use super::versioned::Versioned;
 use crate::ids::{ListName, Pseudonym};
 use crate::switch::OnList;
 use crate::time::Wall;
@@ -30,22 +30,15 @@ pub struct Entry {
 
 /// The table of lists.
 #[derive(Debug)]
-pub struct Lists {
-    path: PathBuf,
-    connection: Connection,
-}
+pub struct Lists(Versioned);
 
 impl Lists {
     /// Opens the database, or makes it.
     ///
     /// # Errors
-    /// See [`Trouble`].
+    /// See [`super::database::Trouble`].
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        let connection = database::open_to_write(path).map_err(DatabaseError::at(path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            connection,
-        })
+        Versioned::open(path, VERSION).map(Self)
     }
 
     /// Puts a caller on a list, in the place of what there was; `false`: there are too many. A running
@@ -55,7 +48,7 @@ impl Lists {
     /// The database.
     pub fn add(&mut self, entry: &Entry) -> Result<bool, DatabaseError> {
         let one = &entry.listed;
-        self.change(|connection| {
+        self.0.change(|connection| {
             connection.execute("DELETE FROM listed WHERE until <= ?1", [entry.since.0])?;
             let count: i64 =
                 connection.query_row("SELECT count(*) FROM listed", [], |row| row.get(0))?;
@@ -80,7 +73,7 @@ impl Lists {
     /// # Errors
     /// The database.
     pub fn remove(&mut self, list: &ListName, caller: &Pseudonym) -> Result<bool, DatabaseError> {
-        self.change(|connection| {
+        self.0.change(|connection| {
             let sql = "DELETE FROM listed WHERE list = ?1 AND caller = ?2";
             connection.execute(sql, params![list.as_str(), caller.as_str()])
         })
@@ -93,22 +86,17 @@ impl Lists {
     pub fn all(&self, now: Wall) -> Result<Vec<Entry>, DatabaseError> {
         let sql = "SELECT list, caller, until, since, reason FROM listed WHERE until > ?1 \
                    ORDER BY list, until, caller";
-        let read = || -> rusqlite::Result<Vec<Entry>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let rows = statement.query_map([now.0], |row| {
-                Ok(Entry {
-                    listed: OnList {
-                        list: ListName(row.get(0)?),
-                        caller: Pseudonym(row.get(1)?),
-                        until: Wall(row.get(2)?),
-                    },
-                    since: Wall(row.get(3)?),
-                    reason: row.get(4)?,
-                })
-            })?;
-            rows.collect()
-        };
-        read().map_err(|fault| DatabaseError::at(&self.path)(Trouble::Sqlite(fault)))
+        self.0.rows(sql, [now.0], |row| {
+            Ok(Entry {
+                listed: OnList {
+                    list: ListName(row.get(0)?),
+                    caller: Pseudonym(row.get(1)?),
+                    until: Wall(row.get(2)?),
+                },
+                since: Wall(row.get(3)?),
+                reason: row.get(4)?,
+            })
+        })
     }
 
     /// Grows with each change.
@@ -116,27 +104,6 @@ impl Lists {
     /// # Errors
     /// The database.
     pub fn version(&self) -> Result<u64, DatabaseError> {
-        let read = rows::meta(&self.connection, VERSION);
-        let read = read.map_err(|fault| DatabaseError::at(&self.path)(Trouble::Sqlite(fault)));
-        Ok(read?.unwrap_or_default())
-    }
-
-    fn change(
-        &mut self,
-        with: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
-    ) -> Result<bool, DatabaseError> {
-        let immediate = rusqlite::TransactionBehavior::Immediate;
-        let change = || {
-            let transaction = self.connection.transaction_with_behavior(immediate)?;
-            let count = with(&transaction)?;
-            if count > 0 {
-                let version = rows::meta(&transaction, VERSION)?.unwrap_or_default();
-                rows::set_meta(&transaction, VERSION, version + 1)?;
-            }
-            transaction.commit()?;
-            Ok(count > 0)
-        };
-        change()
-            .map_err(|fault: rusqlite::Error| DatabaseError::at(&self.path)(Trouble::Sqlite(fault)))
+        self.0.version()
     }
 }

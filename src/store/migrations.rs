@@ -57,6 +57,14 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (list, caller)
     ) STRICT, WITHOUT ROWID;
     ",
+    // Open cases and who looks after them.
+    "
+    CREATE TABLE cases (
+        id INTEGER PRIMARY KEY, caller TEXT NOT NULL, owner TEXT NOT NULL,
+        opened INTEGER NOT NULL, closed INTEGER
+    ) STRICT;
+    CREATE UNIQUE INDEX cases_open ON cases (caller) WHERE closed IS NULL;
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

@@ -7,6 +7,7 @@
 pub mod bans;
 pub mod bindings;
 pub mod calls;
+pub mod cases;
 pub mod cursor;
 pub mod database;
 pub mod disk;
@@ -24,4 +25,5 @@ pub mod seal;
 pub mod shared;
 pub mod signal;
 pub mod states;
+mod versioned;
 pub mod writer;

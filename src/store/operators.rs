@@ -117,6 +117,17 @@ impl Operators {
         Ok(hiding.map(text).collect())
     }
 
+    /// That there is such an operator.
+    ///
+    /// # Errors
+    /// There is none, with the names of those there are; or the database.
+    pub fn known(&self, id: &OperatorId) -> Result<(), OperatorError> {
+        match self.list()?.iter().any(|one| one.id == *id) {
+            true => Ok(()),
+            false => Err(self.unknown(id.clone())?),
+        }
+    }
+
     /// Adds an account. A running server takes it up by itself.
     ///
     /// # Errors

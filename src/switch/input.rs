@@ -1,5 +1,6 @@
 //! What goes into the switch and what comes out of it. Messages alone: nothing is shared.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +131,8 @@ pub enum Command {
     RecentCalls(Vec<(Pseudonym, Wall)>),
     /// All callers who are on a list of the dialplan.
     Lists(Vec<OnList>),
+    /// All open cases: the callers', with who looks after each and is rung first.
+    Cases(BTreeMap<Pseudonym, OperatorId>),
     /// Whether the clock is synchronised: if not, all hours of the dialplan are open.
     Clock {
         /// Whether it is, as far as the shell can tell.

@@ -350,6 +350,7 @@ impl Switch {
             Command::Bans(bans) => self.restore_bans(bans, now),
             Command::LiftBans { source, user } => self.lift_bans(source, user.as_deref(), now),
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::Cases(cases) => self.returning.cases = cases,
             Command::CutOff(callers) => self.expect_back(callers, now),
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));

@@ -1,5 +1,6 @@
 //! Callers who were cut off: whoever calls back within minutes comes first, and to the same operator if
-//! that one is free. A caller without an identity cannot be known again.
+//! that one is free. Callers with an open case go to who looks after it, if free. A caller without an identity
+//! cannot be known again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct CutOff {
 #[derive(Debug, Default)]
 pub(super) struct Returning {
     expected: BTreeMap<Pseudonym, CutOff>,
+    /// Who looks after whose open case.
+    pub(super) cases: BTreeMap<Pseudonym, OperatorId>,
 }
 
 impl Returning {
@@ -105,10 +108,12 @@ impl Switch {
             return;
         };
         let caller = call.caller.as_ref();
+        call.knows = caller.and_then(|caller| self.returning.cases.get(caller).cloned());
         let Some(cut) = caller.and_then(|caller| self.returning.take(caller, now.wall)) else {
             return;
         };
-        (call.ahead, call.knows) = (AHEAD, cut.operator.clone());
+        call.ahead = AHEAD;
+        call.knows = cut.operator.clone().or(call.knows.take());
         let operator = cut.operator;
         self.emit(Some(id), What::Returned { operator }, now);
     }

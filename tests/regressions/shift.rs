@@ -293,7 +293,8 @@ fn a_language_that_is_chosen_while_waiting_changes_whom_the_caller_needs() {
 fn a_clock_that_is_set_while_callers_wait_moves_nobody_and_sends_nobody_away() {
     const HOUR: i64 = 3_600_000_000;
     for jump in [-3 * HOUR, 26 * HOUR] {
-        let mut house = shift("wrap_up = \"1s\"\nif_waiting = [{ for = \"10m\", go = \"welcome\" }]");
+        let mut house =
+            shift("wrap_up = \"1s\"\nif_waiting = [{ for = \"10m\", go = \"welcome\" }]");
         let mut talking: Vec<Peer> = ["0501110000", "0502220000"].map(caller).into();
         for peer in &mut talking {
             calls(&mut house, peer);
@@ -322,4 +323,30 @@ fn a_clock_that_is_set_while_callers_wait_moves_nobody_and_sends_nobody_away() {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("caller waited 11 s"), "{told:?}");
     }
+}
+
+#[test]
+fn a_caller_with_an_open_case_goes_to_who_looks_after_it() {
+    let mut house = shift("wrap_up = \"1s\"");
+    let mut first = caller("0501110000");
+    calls(&mut house, &mut first);
+    let who = house.events.iter().find_map(|what| match what {
+        What::Arrived { caller, .. } => caller.clone(),
+        _ => None,
+    });
+    talks(&mut house);
+    house.receive(CARRIER, &first.next("BYE", "", ""));
+    // By the queue's rule 102 would be next, and 101 the one after.
+    house.wait(Duration::from_secs(5));
+    house.tell(Input::Command(Command::Cases(
+        [(who.unwrap(), OperatorId::from("101"))].into(),
+    )));
+    let mut again = Peer {
+        call_id: "again".into(),
+        ..caller("0501110000")
+    };
+    calls(&mut house, &mut again);
+    assert_eq!(ringing(&house), ["101", "101"]);
+    let back = |what: &What| matches!(what, What::Returned { .. });
+    assert!(!house.events.iter().any(back), "and was not cut off");
 }

@@ -1,0 +1,129 @@
+//! Open cases: whose they are, and who looks after them. A caller with an open case is rung through to that
+//! operator first, if free. Callers stand here by pseudonym alone.
+
+use std::path::Path;
+
+use rusqlite::params;
+use serde::Serialize;
+
+use super::database::DatabaseError;
+use super::rows;
+use super::versioned::Versioned;
+use crate::ids::{OperatorId, Pseudonym};
+use crate::time::Wall;
+
+/// Grows with each change.
+const VERSION: &str = "cases";
+/// The most cases that may be open; one more is refused.
+const MOST: usize = 10_000;
+
+/// An open case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Case {
+    /// Whose.
+    pub caller: Pseudonym,
+    /// Who looks after it.
+    pub owner: OperatorId,
+    /// Since when.
+    pub opened: Wall,
+}
+
+/// The table of cases.
+#[derive(Debug)]
+pub struct Cases(Versioned);
+
+impl Cases {
+    /// Opens the database, or makes it.
+    ///
+    /// # Errors
+    /// See [`super::database::Trouble`].
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        Versioned::open(path, VERSION).map(Self)
+    }
+
+    /// Opens a case, or gives an open one to another operator; `false`: too many are open. A running server
+    /// takes it up by itself.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn put(&mut self, case: &Case) -> Result<bool, DatabaseError> {
+        self.0.change(|connection| {
+            let count = "SELECT count(*) FROM cases WHERE closed IS NULL AND caller <> ?1";
+            let caller = case.caller.as_str();
+            let count: i64 = connection.query_row(count, [caller], |row| row.get(0))?;
+            if usize::try_from(count).unwrap_or(MOST) >= MOST {
+                return Ok(0);
+            }
+            let owner = case.owner.as_str();
+            let sql = "UPDATE cases SET owner = ?2 WHERE caller = ?1 AND closed IS NULL";
+            match connection.execute(sql, params![caller, owner])? {
+                0 => connection.execute(
+                    "INSERT INTO cases (caller, owner, opened) VALUES (?1, ?2, ?3)",
+                    params![caller, owner, case.opened.0],
+                ),
+                changed => Ok(changed),
+            }
+        })
+    }
+
+    /// Closes the open case of a caller; `false`: there is none.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn close(&mut self, caller: &Pseudonym, now: Wall) -> Result<bool, DatabaseError> {
+        self.0.change(|connection| {
+            let sql = "UPDATE cases SET closed = ?2 WHERE caller = ?1 AND closed IS NULL";
+            connection.execute(sql, params![caller.as_str(), now.0])
+        })
+    }
+
+    /// The open ones, the oldest first.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn open_ones(&self) -> Result<Vec<Case>, DatabaseError> {
+        let sql =
+            "SELECT caller, owner, opened FROM cases WHERE closed IS NULL ORDER BY opened, caller";
+        self.0.rows(sql, [], |row| {
+            Ok(Case {
+                caller: Pseudonym(row.get(0)?),
+                owner: rows::text(row, 1)?,
+                opened: Wall(row.get(2)?),
+            })
+        })
+    }
+
+    /// Grows with each change.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn version(&self) -> Result<u64, DatabaseError> {
+        self.0.version()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_has_one_open_case_which_can_change_hands_and_be_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cases = Cases::open(&folder.path().join("qaynar.db")).unwrap();
+        let case = |caller: &str, owner: &str, opened| Case {
+            caller: caller.into(),
+            owner: owner.into(),
+            opened: Wall(opened),
+        };
+        assert!(cases.put(&case("C-1", "201", 1)).unwrap());
+        assert!(cases.put(&case("C-2", "202", 2)).unwrap());
+        assert!(cases.put(&case("C-1", "203", 3)).unwrap());
+        let open = [case("C-1", "203", 1), case("C-2", "202", 2)];
+        assert_eq!(cases.open_ones().unwrap(), open);
+        assert!(cases.close(&"C-1".into(), Wall(4)).unwrap());
+        assert!(!cases.close(&"C-1".into(), Wall(5)).unwrap());
+        assert_eq!(cases.open_ones().unwrap(), open[1..]);
+        assert_eq!(cases.version().unwrap(), 4);
+        assert!(cases.put(&case("C-1", "201", 6)).unwrap(), "a new one");
+    }
+}
