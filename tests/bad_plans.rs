@@ -443,3 +443,21 @@ fn where_saving_is_publishing_half_a_file_is_never_live() {
     );
     assert!(house.log().contains("NOT LIVE"));
 }
+
+#[test]
+fn an_operator_of_a_queue_without_an_account_is_a_warning() {
+    let house = House::new("");
+    house.operator("201", "gizli-söz");
+    let file = house.path().join("dialplans/helpline.toml");
+    let text = SHIPPED.replace(
+        "[queue.children]\n",
+        "[queue.children]\noperators = [\"201\", \"209\"]\n",
+    );
+    fs::write(&file, text).unwrap();
+    let (well, told) = said(&house, &["check"]);
+    assert!(
+        well && told.contains("queue children names operator 209, who has no account"),
+        "{told}"
+    );
+    assert!(!told.contains("operator 201,"), "{told}");
+}

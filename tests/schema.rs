@@ -22,6 +22,7 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
         "menu = 'x'",
         "say = 'time'",
         "set = {}",
+        "callback = 'q'",
         "hang_up = true",
     ];
     let steps = steps.map(|step| format!("[path.a]\nsteps = [{{ {step}, STRANGE = 1 }}]"));
@@ -37,6 +38,7 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
             "a.toml",
             one("[hours.h]\nexcept = [{ STRANGE = 1 }]"),
         ),
+        ("callback", "a.toml", one("[callback]\nSTRANGE = 1")),
         ("path", "a.toml", one("[path.a]\nSTRANGE = 1")),
         ("step", "a.toml", steps.to_vec()),
         (
@@ -58,7 +60,10 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
         (
             "if_waiting",
             "a.toml",
-            one("[queue.q]\nif_waiting = [{ STRANGE = 1 }]"),
+            vec![
+                "[queue.q]\nif_waiting = [{ STRANGE = 1 }]".to_owned(),
+                "[queue.q]\nif_waiting = [{ offer = 'callback', STRANGE = 1 }]".to_owned(),
+            ],
         ),
         ("operator", "a.toml", one("[operator.o]\nSTRANGE = 1")),
         ("closed", "a.toml", one("[[closed]]\nSTRANGE = 1")),

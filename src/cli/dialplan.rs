@@ -81,6 +81,30 @@ fn hidden_emergencies(settings: &Settings) -> Vec<String> {
     })
 }
 
+/// Operators whom queues name and who have no account: nobody answers for them.
+fn strangers(settings: &Settings, plan: &Plan) -> Vec<String> {
+    let database = &settings.storage.database;
+    let operators = database.exists().then(|| Operators::open(database));
+    let Some(Ok(all)) = operators.map(|operators| operators.map(|one| one.list())) else {
+        return Vec::new();
+    };
+    let known: Vec<String> = all
+        .unwrap_or_default()
+        .into_iter()
+        .map(|one| one.id.to_string())
+        .collect();
+    let named = plan.queues.iter().flat_map(|(name, queue)| {
+        let members = queue.operators.iter().flatten();
+        members.map(move |member| (name, &queue.place, member.operator.as_str()))
+    });
+    let strangers = named.filter(|(_, _, id)| !known.iter().any(|one| one == id));
+    strangers
+        .map(|(queue, place, id)| {
+            format!("{place}: queue {queue} names operator {id}, who has no account; qaynar operator add {id}, or remove it")
+        })
+        .collect()
+}
+
 /// `qaynar check`: exit 1 with every mistake.
 ///
 /// # Errors
@@ -94,6 +118,7 @@ pub fn check(
     match loaded(settings, folder) {
         Ok((plan, mut warnings)) => {
             warnings.extend(hidden_emergencies(settings));
+            warnings.extend(strangers(settings, &plan));
             warnings.extend(plan.warnings(Clock::start().now().wall));
             let count: usize = plan.expectations.iter().map(|one| one.dial.len()).sum();
             if asked.json {

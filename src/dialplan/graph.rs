@@ -288,6 +288,19 @@ fn queue_piece(name: &QueueName, queue: &Queue) -> Piece {
             },
         );
     }
+    ways_out(queue)
+        .into_iter()
+        .for_each(|row| push(&mut rows, row));
+    Piece {
+        node: Node::Queue(name.clone()),
+        title: format!("queue {name}"),
+        rows,
+    }
+}
+
+/// How callers leave a queue unanswered.
+fn ways_out(queue: &Queue) -> Vec<Row> {
+    let mut rows = Vec::new();
     for waiting in &queue.if_waiting {
         let label = format!("after {}", seconds(waiting.after));
         let row = Row {
@@ -296,7 +309,38 @@ fn queue_piece(name: &QueueName, queue: &Queue) -> Piece {
             label,
             ..Row::default()
         };
-        push(&mut rows, row);
+        rows.push(row);
+    }
+    if let Some(offer) = &queue.offer {
+        let text = format!(
+            "after {}: key {} asks to be called back",
+            seconds(offer.after),
+            offer.key
+        );
+        let row = Row {
+            text,
+            ..Row::default()
+        };
+        rows.push(row);
+    }
+    for (key, go) in &queue.keys {
+        let label = format!("key {key}");
+        let row = Row {
+            text: format!("{label}: go to {go}"),
+            to: path(go),
+            label,
+            ..Row::default()
+        };
+        rows.push(row);
+    }
+    if let Some(go) = &queue.if_empty {
+        let row = Row {
+            text: format!("while nobody is on shift: go to {go}"),
+            to: path(go),
+            label: "empty".to_owned(),
+            ..Row::default()
+        };
+        rows.push(row);
     }
     if let Some(full) = &queue.full {
         let row = Row {
@@ -305,13 +349,9 @@ fn queue_piece(name: &QueueName, queue: &Queue) -> Piece {
             label: "full".to_owned(),
             ..Row::default()
         };
-        push(&mut rows, row);
+        rows.push(row);
     }
-    Piece {
-        node: Node::Queue(name.clone()),
-        title: format!("queue {name}"),
-        rows,
-    }
+    rows
 }
 
 fn names(prompts: &[PromptName]) -> String {

@@ -103,6 +103,7 @@ pub const DIALPLAN: Section = Section {
             "Where calls go first of all: by what was dialled, by which trunk, who calls.",
         ),
         key("hours", Named(&HOURS), "When somebody is there."),
+        key("callback", Table(&CALLBACK), "How callers are called back."),
         key("path", Named(&PATH), "Steps from top to bottom."),
         key("queue", Named(&QUEUE), "Where callers wait for operators."),
         key("operator", Named(&OPERATOR), "What operators can."),
@@ -246,6 +247,11 @@ const STEP: Section = Section {
         key("hours", Text, "By which hours the line is open again."),
         key("set", Table(&SET), "What is kept of the caller."),
         key(
+            "callback",
+            Text,
+            "Offers to be called back, with a place in this queue.",
+        ),
+        key(
             "ring",
             Texts,
             "An operator, several at once, or a number outside.",
@@ -253,6 +259,33 @@ const STEP: Section = Section {
         key("for", Time, "How long it rings."),
         key("go", Text, "On with this path."),
         key("hang_up", Flag, "The end."),
+    ],
+    needed: &[],
+};
+
+const CALLBACK: Section = Section {
+    name: "callback",
+    keys: &[
+        key(
+            "attempts",
+            Count,
+            "How often a number is called; left out: 3.",
+        ),
+        key(
+            "every",
+            Time,
+            "How long after an attempt in vain; left out: 10m.",
+        ),
+        key(
+            "numbers",
+            Texts,
+            "mobile, fixed, a beginning such as 0125…, or a number.",
+        ),
+        key(
+            "later",
+            Texts,
+            "Times of the day that callers may choose: 16:00.",
+        ),
     ],
     needed: &[],
 };
@@ -331,6 +364,21 @@ const QUEUE: Section = Section {
             "What they hear otherwise: prompts/music/NAME.wav.",
         ),
         key(
+            "say_estimate",
+            Time,
+            "How often callers are told how long it may take; left out: never.",
+        ),
+        key(
+            "keys",
+            Keys,
+            "Keys by which callers leave the line, and the path of each.",
+        ),
+        key(
+            "if_empty",
+            Text,
+            "The path of callers while nobody is on shift; left out: the next step.",
+        ),
+        key(
             "if_waiting",
             Tables(&WAITING),
             "What happens after a time, the shortest first.",
@@ -372,6 +420,8 @@ const WAITING: Section = Section {
             Any(&[Count, Words(&["all"])]),
             "How many operators ring together.",
         ),
+        key("offer", Words(&["callback"]), "What is offered."),
+        key("key", Any(&[Count, Text]), "The key that takes the offer."),
         key("level", Count, "Up to which level."),
     ],
     needed: &["for"],
@@ -450,6 +500,7 @@ const ENDS: Section = Section {
     keys: &[
         key("queue", Text, "In this queue."),
         key("heard", Text, "After this prompt."),
+        key("callback", Text, "With a callback offered from this queue."),
         key("said", Text, "After this was said: time, date or resumes."),
         key("hung_up", Flag, "Without a word."),
         key("outgoing", Text, "Outside, in this class."),

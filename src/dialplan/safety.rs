@@ -493,7 +493,14 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
                 outcome.reached = Reached::Person;
                 return outcome;
             }
-            Instruction::Queue { .. } => {}
+            // Left at once: elsewhere, or on with the next step.
+            Instruction::Queue { queue, .. } => {
+                let empty = plan
+                    .queues
+                    .get(&queue)
+                    .and_then(|one| one.if_empty.as_ref());
+                empty.into_iter().for_each(|path| run.go(path));
+            }
             // Who presses nothing is not called back.
             Instruction::Callback { .. } => outcome.after += SAYING,
             Instruction::Ring { wait, .. } => outcome.after += wait,

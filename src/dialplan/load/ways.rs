@@ -104,6 +104,7 @@ impl Draft {
                 if queues.insert(name) {
                     todo.extend(queue.if_waiting.iter().map(|one| one.go.clone()));
                     todo.extend(queue.full.iter().map(|full| full.go.clone()));
+                    todo.extend(queue.keys.values().chain(&queue.if_empty).cloned());
                 }
             }
         }
