@@ -171,6 +171,12 @@ pub struct Call<P, R, C> {
     pub asking: Option<Asking>,
     /// Nobody is on the line: it is a place in it, for who is to be called back.
     pub callback: Option<Callback>,
+    /// So much earlier than it came the call counts in a line: the caller was cut off before.
+    pub ahead: Duration,
+    /// Who spoke with the caller before: rung first, if free.
+    pub knows: Option<OperatorId>,
+    /// A network ended the call, and no person.
+    pub broke_off: bool,
     /// The caller's leg.
     pub caller_leg: LegId,
     /// Whoever talks with the caller.
@@ -230,6 +236,9 @@ impl<P, R: Clone, C> Call<P, R, C> {
             number: None,
             asking: None,
             callback: None,
+            ahead: Duration::ZERO,
+            knows: None,
+            broke_off: false,
             caller_leg,
             partner: None,
             rings: BTreeSet::new(),

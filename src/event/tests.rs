@@ -126,6 +126,9 @@ fn of_the_wait() -> Vec<What> {
 /// What happens on the way outside.
 fn of_the_way_out() -> Vec<What> {
     vec![
+        What::Returned {
+            operator: Some(operator()),
+        },
         What::Refused {
             operator: operator(),
             why: reason(),
@@ -224,6 +227,7 @@ fn place(what: &What) -> usize {
         What::Banned { .. } => 25,
         What::BansLifted { .. } => 26,
         What::Waits { .. } => 28,
+        What::Returned { .. } => 29,
         What::Estimated { .. } => 60,
         What::EstimateMet { .. } => 61,
         What::CallbackAsked { .. } => 62,

@@ -14,12 +14,16 @@ use super::operator::{Claim, ClaimId, Operator, Progress};
 use super::pace::Pace;
 use super::roster::Roster;
 use super::settings::QueueSettings;
+use super::wants::Wants;
 
 /// How long a line without anybody on shift is kept, once somebody was: a phone may come back (one that
 /// registers anew by TCP takes some seconds), or the pause be short.
-const GRACE: Duration = Duration::from_secs(20);
+pub(super) const GRACE: Duration = Duration::from_secs(20);
 /// A caller who waits beside a free operator for so long is a fault of this program: alarm, and repair.
 const WATCH: Duration = Duration::from_secs(2);
+
+/// Stands before the reason of a pause.
+const PAUSED: &str = "paused: ";
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
@@ -37,7 +41,7 @@ pub struct Domain {
     pub(super) line: Line,
     pub(super) timers: TimerTable<Timer>,
     pub(super) actions: VecDeque<Action>,
-    paces: BTreeMap<QueueName, Pace>,
+    pub(super) paces: BTreeMap<QueueName, Pace>,
     /// Callers whose wait began in this step: unless somebody rings at its end, the reason is told.
     pub(super) fresh: Vec<CallId>,
     last_claim: u64,
@@ -59,6 +63,7 @@ impl Domain {
             Input::Queues(queues) => self.configure(queues),
             Input::Skills(skills) => self.roster.teach(skills),
             Input::Joined(joining) => self.join(joining, now),
+            Input::Wanted(call, wants) => self.want(call, wants, now),
             Input::Left(call) => self.leave(call, now),
             Input::RingStarted(claim) => self.ring_started(claim, now),
             Input::RingFailed(claim, why) => self.ring_failed(claim, &why, now),
@@ -92,7 +97,7 @@ impl Domain {
                 (operator.paused, operator.wrap_up_until) = (None, None);
             }),
             Input::Pause(id, why) => {
-                let reason = format!("paused: {why}");
+                let reason = format!("{PAUSED}{why}");
                 self.change(&id, now, &reason, |operator| operator.paused = Some(why));
             }
             Input::Resume(id) => self.change(&id, now, "resumed", |operator| {
@@ -110,7 +115,10 @@ impl Domain {
                     true => "a phone can ring",
                     false => "no phone can ring",
                 };
-                self.change(&id, now, reason, |operator| operator.reachable = reachable);
+                self.change(&id, now, reason, |operator| {
+                    operator.reachable = reachable;
+                    operator.awaited = operator.awaited.filter(|_| !reachable);
+                });
             }
             Input::Occupied(id, occupied) => self.change(&id, now, "own call", |operator| {
                 operator.own_calls = match occupied {
@@ -203,10 +211,16 @@ impl Domain {
         self.timers.set_or_clear(Timer::Operator(id.clone()), due);
         if state != operator.told {
             operator.told = state;
+            let why = operator.paused.as_ref();
+            let why = why.filter(|_| state == OperatorState::Paused && !reason.starts_with(PAUSED));
+            let reason = match why {
+                Some(why) => format!("{reason}; {PAUSED}{why}"),
+                None => reason.to_owned(),
+            };
             self.actions.push_back(Action::Changed {
                 operator: id.clone(),
                 state,
-                reason: reason.to_owned(),
+                reason,
             });
         }
     }
@@ -249,6 +263,17 @@ impl Domain {
         if !self.is_served(call) {
             self.tell_nobody(call, now);
         }
+    }
+
+    /// Whoever rings already goes on ringing: an answer at hand is better than a better one.
+    fn want(&mut self, call: CallId, wants: Wants, now: Now) {
+        if self.line.get(call).is_none_or(|one| one.wants == wants) {
+            return;
+        }
+        self.line
+            .change(call, now.at, |waiting| waiting.wants = wants);
+        self.fresh.push(call);
+        self.arm(call, now);
     }
 
     fn leave(&mut self, call: CallId, now: Now) {
@@ -359,7 +384,7 @@ impl Domain {
             return self.actions.push_back(Action::Alarm { kind, text });
         }
         let why = format!("did not answer {missed} rings in a row");
-        let reason = format!("paused: {why}");
+        let reason = format!("{PAUSED}{why}");
         self.change(id, now, &reason, |operator| {
             operator.paused = Some(why);
             operator.missed = 0;
@@ -524,9 +549,18 @@ impl Domain {
         };
         match operator.claim.as_ref().map(|claim| claim.id) {
             Some(claim) => self.give_up(claim, RingEnd::NoAnswer, now),
-            None => self.change(id, now, "wrap-up is over", |operator| {
-                operator.wrap_up_until = None
-            }),
+            None => {
+                let is_over = |at: &Option<Instant>| at.is_some_and(|at| at <= now.at);
+                let reason = match is_over(&operator.wrap_up_until) {
+                    true => "wrap-up is over",
+                    false => "no phone was heard since the restart",
+                };
+                self.change(id, now, reason, |operator| {
+                    for end in [&mut operator.wrap_up_until, &mut operator.awaited] {
+                        *end = end.filter(|at| *at > now.at);
+                    }
+                });
+            }
         }
     }
 
@@ -570,30 +604,6 @@ impl Domain {
         self.arm(call, now);
     }
 
-    /// From 1: how many of the caller's queue are served before, and the caller; 0: does not wait.
-    pub fn position(&self, call: CallId) -> u32 {
-        u32::try_from(self.line.position(call)).unwrap_or(u32::MAX)
-    }
-
-    /// How long the caller may wait from now, by what this queue's calls took lately; `None`: does not
-    /// wait, or nobody is on shift. The model knows no skills, levels or other queues of the operators.
-    pub fn estimate(&self, call: CallId) -> Option<Duration> {
-        let queue = &self.line.get(call)?.queue;
-        let ahead = self.line.position(call).saturating_sub(1);
-        let servers = self.roster.on_shift_for(queue);
-        let pace = self.paces.get(queue).copied().unwrap_or_default();
-        match self.roster.free_for(queue) > ahead {
-            true => Some(Duration::ZERO),
-            false => pace.estimate(ahead, servers),
-        }
-    }
-
-    /// The same, unless too few calls were seen to tell.
-    fn known_estimate(&self, call: CallId) -> Option<Duration> {
-        let pace = self.paces.get(&self.line.get(call)?.queue)?;
-        self.estimate(call).filter(|_| pace.is_known())
-    }
-
     /// What to do next; `None`: nothing.
     pub fn poll(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -602,6 +612,11 @@ impl Domain {
     /// Operators who are logged in, not paused, and have a phone that can ring.
     pub fn on_shift(&self) -> usize {
         self.roster.on_shift()
+    }
+
+    /// Whether an operator is one of those.
+    pub fn is_on_shift(&self, id: &OperatorId) -> bool {
+        self.roster.operator(id).is_some_and(Operator::is_on_shift)
     }
 
     /// Operators who could be rung now.

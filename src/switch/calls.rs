@@ -10,7 +10,7 @@ use crate::dialplan::plan::Target;
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::queue::{Announcement, Input, Joining};
+use crate::queue::{Announcement, Input, Joining, Wants};
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -116,14 +116,14 @@ impl Switch {
         speaking: Option<u64>,
         now: Now,
     ) {
+        let wants = self.wants_of(id, &queue);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let bonus = call.ahead + call.run.priority();
         let first = *call.waits_since.get_or_insert(now.wall);
         let joined = *call.joined.entry(queue.clone()).or_insert(first);
         let settings = call.plan.queues.get(&queue).map(queue_settings);
-        let wants = wants(&call.plan, &call.run, &queue);
-        let bonus = call.run.priority();
         call.stage = Stage::Waiting {
             queue: queue.clone(),
             joined,
@@ -141,6 +141,15 @@ impl Switch {
             settings: settings.unwrap_or_default().into(),
         };
         self.tell_queue(Input::Joined(joining), now);
+    }
+
+    /// What the call wants of an operator in this line.
+    fn wants_of(&self, id: CallId, queue: &QueueName) -> Wants {
+        let call = self.calls.get(&id);
+        call.map_or_else(Wants::default, |call| Wants {
+            operator: call.knows.clone(),
+            ..wants(&call.plan, &call.run, queue)
+        })
     }
 
     pub(super) fn stage(&mut self, id: CallId, stage: Stage) {
@@ -202,7 +211,7 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            if !self.refused_aloud(leg, now) {
+            if !self.refused_aloud(leg, now) && !self.awaits_answer(leg, now) {
                 self.hang_up(leg, now);
             }
             return;
@@ -235,6 +244,9 @@ impl Switch {
 
     /// A key was pressed.
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
+        if self.leaving.contains_key(&leg) {
+            return self.answered_leaving(leg, Some(digit), now);
+        }
         let Some(id) = self.caller_on(leg) else {
             return;
         };
@@ -257,6 +269,10 @@ impl Switch {
         call.resume.press(&plan, digit);
         let (stage, said) = (call.stage.clone(), call.said.clone());
         self.emit(Some(id), What::Language { language }, now);
+        if let Stage::Waiting { queue, .. } = &stage {
+            let wants = self.wants_of(id, queue);
+            self.tell_queue(Input::Wanted(id, wants), now);
+        }
         // What is being said begins again in the language that was chosen.
         match stage {
             Stage::Playing { .. } => {
@@ -480,6 +496,7 @@ impl Switch {
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
+        self.ended_for(&call, cause, now);
         self.timers.clear(&Timer::Call(id));
         self.timers.clear(&Timer::Question(id));
         self.stop_dialling(id);

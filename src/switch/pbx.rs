@@ -19,6 +19,7 @@ use super::place::Refusal;
 use super::ports::PortPool;
 use super::refusals::Refusals;
 use super::register::Told;
+use super::returning::Returning;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
@@ -69,6 +70,8 @@ pub(super) enum Timer {
     Refusals,
     /// A new day of the helpline.
     Midnight,
+    /// An operator is asked whether to leave callers alone.
+    Leaving(LegId),
 }
 
 /// The exchange.
@@ -91,6 +94,8 @@ pub struct Switch {
     pub(super) dialogs: BTreeMap<DialogId, LegId>,
     pub(super) clients: BTreeMap<ClientId, Pending>,
     pub(super) servers: BTreeMap<ServerId, LegId>,
+    /// Operators who are asked whether to leave callers alone, and what they would do.
+    pub(super) leaving: BTreeMap<LegId, super::codes::Asked>,
     /// Whose call outside is being refused in words.
     pub(super) refusing: BTreeMap<LegId, Refusal>,
     pub(super) claims: BTreeMap<ClaimId, CallId>,
@@ -107,6 +112,8 @@ pub struct Switch {
     /// What operators' calls outside have cost today.
     pub(super) spending: Spending,
     pub(super) refusals: Refusals,
+    /// Callers who were cut off.
+    pub(super) returning: Returning,
     /// What is known of each trunk.
     pub(super) lines: Lines,
     /// Trunks' servers that failed lately.
@@ -160,6 +167,7 @@ impl Switch {
             dialogs: BTreeMap::new(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             refusing: BTreeMap::new(),
             claims: BTreeMap::new(),
             timers: TimerTable::default(),
@@ -173,6 +181,7 @@ impl Switch {
             troubled: Troubled::default(),
             last_targets: BTreeMap::new(),
             refusals: Refusals::default(),
+            returning: Returning::default(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
             unfit: Unfit::default(),
@@ -245,6 +254,7 @@ impl Switch {
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
                 Timer::Refusals => self.refusals_due(now),
+                Timer::Leaving(leg) => self.answered_leaving(leg, None, now),
                 Timer::Midnight => {
                     self.tell_queue(crate::queue::Input::NewDay, now);
                     self.await_midnight(now);
@@ -328,6 +338,7 @@ impl Switch {
                 for (operator, bindings) in by_operator {
                     if self.accounts.contains_key(&operator) {
                         changes.extend(self.registrar.restore(&operator, bindings, now));
+                        self.await_word(&operator, now);
                     }
                 }
                 self.contacts_changed(changes, now);
@@ -335,6 +346,7 @@ impl Switch {
             Command::Bans(bans) => self.restore_bans(bans, now),
             Command::LiftBans { source, user } => self.lift_bans(source, user.as_deref(), now),
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::CutOff(callers) => self.expect_back(callers, now),
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));
             }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
+use super::returning::CutOff;
 use crate::call::{Callback, Leg, Media, Outgoing, Owner, Phase, Progress, Stage, Told};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
@@ -79,6 +81,10 @@ pub struct CallSnapshot {
     caller_leg: Option<LegSnapshot>,
     partner: Option<LegSnapshot>,
     joined: BTreeMap<QueueName, Wall>,
+    #[serde(default)]
+    ahead: Duration,
+    #[serde(default)]
+    knows: Option<OperatorId>,
     /// The queue under whose claim the operator talks: its wrap-up follows.
     queue: Option<QueueName>,
     #[serde(default = "most_hops")]
@@ -101,6 +107,19 @@ impl CallSnapshot {
     /// Whether it is of somebody who is to be called back: no process that ends takes that along.
     pub fn is_callback(&self) -> bool {
         self.stage == StageSnapshot::Callback
+    }
+}
+
+impl CallSnapshot {
+    /// The caller of the helpline whom the end of this call cuts off, if there is an identity.
+    pub(super) fn cut_off(&self, at: Wall) -> Option<CutOff> {
+        let talker = self.partner.as_ref().and_then(|leg| leg.operator.clone());
+        let caller = self.caller.clone().filter(|_| self.outgoing.is_none())?;
+        Some(CutOff {
+            caller,
+            at,
+            operator: talker.or_else(|| self.knows.clone()),
+        })
     }
 }
 
@@ -154,6 +173,8 @@ impl Switch {
             caller_leg,
             partner,
             joined: call.joined.clone(),
+            ahead: call.ahead,
+            knows: call.knows.clone(),
             queue: match &call.transfer {
                 Some(transfer) => transfer.queue.clone(),
                 None => self
@@ -238,6 +259,7 @@ impl Switch {
     pub fn interrupt(&mut self, snapshots: Vec<CallSnapshot>, now: Now) {
         for snapshot in snapshots {
             self.say_bye(&snapshot, now);
+            self.interrupted_for(&snapshot, now);
             let what = What::Ended {
                 by: Side::Server,
                 cause: Cause::Interrupted,
@@ -298,6 +320,8 @@ impl Switch {
         let (ids, way) = ((id, caller_leg), (plan, snapshot.run));
         let call = PlannedCall {
             joined: snapshot.joined,
+            ahead: snapshot.ahead,
+            knows: snapshot.knows,
             outgoing: snapshot.outgoing,
             onward: snapshot.onward,
             waits_since: snapshot.waits_since,
@@ -348,6 +372,8 @@ impl Switch {
         let (ids, way) = ((id, leg), (plan, snapshot.run));
         let mut call = PlannedCall {
             joined: snapshot.joined,
+            ahead: snapshot.ahead,
+            knows: snapshot.knows,
             callback: snapshot.callback,
             ..PlannedCall::new(ids, caller, dialled, trunk, way, snapshot.hops)
         };

@@ -203,11 +203,11 @@ fn laws(dice: &mut Dice) -> Vec<Law> {
 
 /// Leaves the line by a key, or asks to be called back and agrees, or changes one's mind.
 fn wish(wishes: &mut Dice, keys: &mut Vec<(Duration, char)>) {
-    let at = wishes.between(SECOND * 4, SECOND * 30);
-    let pause = wishes.between(SECOND, SECOND * 6);
+    let at = wishes.between(SECOND * 8, SECOND * 30);
+    let pause = wishes.between(SECOND, SECOND * 4);
     match wishes.below(10) {
         0 => keys.push((at, '0')),
-        1..4 => {
+        1..8 => {
             let answers = ["111", "111", "11", "12", "1105#", "112"];
             let answers = wishes.one_of(&answers);
             let timed = answers.chars().zip(0..);
