@@ -27,7 +27,7 @@ fn sounds(gone: &str) -> Catalogue {
     Catalogue {
         spoken: Language::ALL.map(|one| (one, clips(one))).into(),
         music: ["hold".to_owned()].into(),
-        on_trust: false,
+        ..Catalogue::default()
     }
 }
 

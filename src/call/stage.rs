@@ -160,6 +160,12 @@ pub struct Call<P, R, C> {
     pub stage: Stage,
     /// When each queue was joined first: the place that is kept.
     pub joined: BTreeMap<QueueName, Wall>,
+    /// So much earlier than it came the call counts in a line: the caller was cut off before.
+    pub ahead: Duration,
+    /// Who spoke with the caller before: rung first, if free.
+    pub knows: Option<OperatorId>,
+    /// A network ended the call, and no person.
+    pub broke_off: bool,
     /// Since when the caller waits, whatever the queue: who goes on in another one keeps the place.
     pub waits_since: Option<Wall>,
     /// What the caller was told first of how long it may last, and when.
@@ -171,12 +177,6 @@ pub struct Call<P, R, C> {
     pub asking: Option<Asking>,
     /// Nobody is on the line: it is a place in it, for who is to be called back.
     pub callback: Option<Callback>,
-    /// So much earlier than it came the call counts in a line: the caller was cut off before.
-    pub ahead: Duration,
-    /// Who spoke with the caller before: rung first, if free.
-    pub knows: Option<OperatorId>,
-    /// A network ended the call, and no person.
-    pub broke_off: bool,
     /// The caller's leg.
     pub caller_leg: LegId,
     /// Whoever talks with the caller.
@@ -231,14 +231,14 @@ impl<P, R: Clone, C> Call<P, R, C> {
             said: Said::default(),
             stage: Stage::Arriving,
             joined: BTreeMap::new(),
+            ahead: Duration::ZERO,
+            knows: None,
+            broke_off: false,
             waits_since: None,
             told: None,
             number: None,
             asking: None,
             callback: None,
-            ahead: Duration::ZERO,
-            knows: None,
-            broke_off: false,
             caller_leg,
             partner: None,
             rings: BTreeSet::new(),

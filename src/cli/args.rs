@@ -36,6 +36,8 @@ pub enum Command {
     Route(Route),
     /// Make the checked dialplans live.
     Apply(Apply),
+    /// Print the JSON Schema of dialplans, which editors complete and check by.
+    Schema(Schema),
     /// Versions of the dialplans that were live.
     #[command(subcommand)]
     Dialplan(Dialplan),
@@ -134,6 +136,14 @@ pub struct Apply {
     pub json: bool,
 }
 
+/// `qaynar schema`
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// The schema of safety.toml.
+    #[arg(long)]
+    pub guard: bool,
+}
+
 /// `qaynar dialplan …`
 #[derive(Debug, Subcommand)]
 pub enum Dialplan {
@@ -147,6 +157,12 @@ pub enum Dialplan {
     Diff {
         /// The version; left out: the live one.
         version: Option<String>,
+    },
+    /// Draw it: paths and queues as boxes with their steps, and where each leads to. Prints SVG.
+    Graph {
+        /// Draw this folder, not the configured one.
+        #[arg(long, value_name = "DIR")]
+        dialplans: Option<PathBuf>,
     },
     /// Make an earlier version live.
     Rollback {

@@ -95,6 +95,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Check(asked) => return dialplan::check(asked, &settings()?, out),
         Command::Route(asked) => dialplan::route(asked, &settings()?, out)?,
         Command::Apply(asked) => return dialplan::apply(asked, &settings()?, out),
+        Command::Schema(asked) => dialplan::schema(asked, out)?,
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),

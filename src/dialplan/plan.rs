@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 
 use super::condition::{Condition, Sort, Test};
 use super::entrance::Entrance;
-use super::fault::Place;
+use super::fault::{Fault, Place};
 use super::holidays;
 use super::hours::{Hours, local};
 use super::menu::{Menu, Saying, Setting};
 use super::number::{Kind, Number};
 use super::outgoing::{Destination, Pattern};
+use super::safety::Safety;
 use crate::ids::{
     HoursName, Language, ListName, OperatorId, PathName, PromptName, QueueName, Rule, Skill,
     TrunkName,
@@ -27,8 +28,10 @@ pub struct Plan {
     pub hash: String,
     /// In which the plan's moments are meant.
     pub zone: TimeZone,
-    /// The helpline's numbers.
+    /// The helpline's numbers, as they are listed.
     pub numbers: Vec<Number>,
+    /// The same, to be found fast.
+    pub known_numbers: BTreeSet<Number>,
     /// Where any other number on a trusted trunk goes.
     pub otherwise: PathName,
     /// What is spoken; the first unless a key is pressed.
@@ -57,13 +60,17 @@ pub struct Plan {
     pub outgoing: Vec<Destination>,
     /// The plan's own tests.
     pub expectations: Vec<Expectation>,
+    /// What every call is promised, from the guard's own file.
+    pub safety: Option<Safety>,
+    /// What is no mistake and yet not as it should be.
+    pub remarks: Vec<Fault>,
 }
 
 impl Plan {
     /// Whether the number is one of the helpline's.
     pub fn has_number(&self, number: &Number) -> bool {
         let entered = |one: &Entrance| one.dial.iter().any(|dialled| dialled.holds(number));
-        self.numbers.contains(number) || self.entrances.iter().any(entered)
+        self.known_numbers.contains(number) || self.entrances.iter().any(entered)
     }
 
     /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.

@@ -105,7 +105,7 @@ impl Run {
             let why = one.takes(dialled, trunk, &caller, facts)?;
             Some((one, why))
         });
-        let known = dialled.is_some_and(|number| plan.numbers.contains(number));
+        let known = dialled.is_some_and(|number| plan.known_numbers.contains(number));
         let (path, place, reason) = match (closed, entered) {
             (Some(closed), _) => {
                 let reason = format!("closed by {}", closed.place);

@@ -227,7 +227,7 @@ fn place(what: &What) -> usize {
         What::Banned { .. } => 25,
         What::BansLifted { .. } => 26,
         What::Waits { .. } => 28,
-        What::Returned { .. } => 29,
+        What::Returned { .. } => 99,
         What::Estimated { .. } => 60,
         What::EstimateMet { .. } => 61,
         What::CallbackAsked { .. } => 62,

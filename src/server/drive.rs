@@ -37,6 +37,8 @@ const BATCH: usize = 64;
 const PUBLISH: std::time::Duration = std::time::Duration::from_millis(200);
 /// A decision above it is an alarm: everybody waits meanwhile.
 const SLOW: std::time::Duration = std::time::Duration::from_millis(1);
+/// So many findings of the dialplans' folder are told with the status.
+const SHOWN: usize = 10;
 /// How long the last BYE of a drain may wait for its answer, and media for its last figures.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -72,6 +74,8 @@ pub struct Shell {
     pub keeper: Keeper,
     /// The hash of the dialplans' folder, as the keeper saw it last.
     pub on_disk: Option<String>,
+    /// What the keeper found in the folder.
+    pub findings: Vec<String>,
     /// The way back for what tasks find out.
     pub inputs: mpsc::Sender<Input>,
     /// How long decisions take.
@@ -287,7 +291,10 @@ impl Shell {
         let now = self.clock.now();
         match news {
             News::Accounts(accounts) => self.handle(Input::Command(Command::Operators(accounts))),
-            News::OnDisk(hash) => self.on_disk = hash,
+            News::OnDisk { hash, findings } => {
+                self.on_disk = hash;
+                self.findings = findings;
+            }
             News::Clock(synchronised) => {
                 let command = Command::Clock { synchronised };
                 self.switch.handle(Input::Command(command), now);
@@ -308,6 +315,7 @@ impl Shell {
             plan,
             clips,
             warnings,
+            ..
         } = loaded;
         let hash = plan.hash.clone();
         self.media.set_clips(&clips);
@@ -470,6 +478,14 @@ impl Shell {
                 "\nthe dialplans' folder differs from what is live; `qaynar apply` makes it live",
             );
         }
+        for finding in self.findings.iter().take(SHOWN) {
+            text.push_str("\ndialplans: ");
+            text.push_str(finding);
+        }
+        if self.findings.len() > SHOWN {
+            let more = self.findings.len() - SHOWN;
+            text.push_str(&format!("\ndialplans: {more} more; see `qaynar check`"));
+        }
         let (bans, figures) = (
             self.switch.bans(self.clock.now()).len(),
             self.known.figures(),
@@ -493,6 +509,7 @@ impl Shell {
         }
         let data = serde_json::json!({
             "plan": hash,
+            "findings": self.findings,
             "draining": self.switch.is_draining(),
             "counts": counts,
             "operators": operators,

@@ -287,7 +287,8 @@ pub async fn start(
         database: settings.storage.database.clone(),
         realm: settings.sip.domain.clone(),
         clock,
-        live: loaded.plan.hash.clone(),
+        live: loaded.clone(),
+        health: health.clone(),
     };
     let keeper = Keeper::start(kept, news)?;
     let (published, counts) = watch::channel(Counts::default());
@@ -305,6 +306,7 @@ pub async fn start(
         guard,
         media,
         on_disk: Some(loaded.plan.hash.clone()),
+        findings: Vec::new(),
         resolver: Resolver::new(&settings.dns, inputs.clone()),
         keeper,
         inputs: inputs.clone(),

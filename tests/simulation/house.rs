@@ -243,6 +243,7 @@ pub(crate) fn plan(text: &str) -> Arc<Plan> {
         spoken: Language::ALL.map(|one| (one, spoken.clone())).into(),
         music: ["hold".to_owned()].into(),
         on_trust: true,
+        ..Catalogue::default()
     };
     let files = [("main.toml".to_owned(), text.to_owned())];
     let plan = load(&files, &catalogue).unwrap_or_else(|faults| panic!("{faults:?}"));

@@ -40,7 +40,10 @@ impl Draft {
             let there = spoken(language);
             for wanted in self.prompts.iter().filter(|one| !there.contains(&one.name)) {
                 let what = format!("there is no prompts/{language}/{}.wav", wanted.name);
-                let remedy = format!("record it, or: {}", suggest_prompt(&wanted.name, there));
+                let remedy = match catalogue.other(Some(language), &wanted.name) {
+                    Some(other) => format!("{other} is no WAV; {}", convert(other)),
+                    None => format!("record it, or: {}", suggest_prompt(&wanted.name, there)),
+                };
                 found.push((wanted.place.clone(), what, remedy));
             }
             found.extend(self.missing_by_grammar(language, there));
@@ -169,6 +172,20 @@ fn missing_clips(
     }
     let remedy = format!("record them, or run prompts/make, or write {without}");
     Some((place.clone(), what, remedy))
+}
+
+/// How a file of another kind becomes a prompt.
+fn convert(other: &str) -> String {
+    let stem = other.rsplit_once('.').map_or(other, |(stem, _)| stem);
+    format!("convert it: sox {other} -r 8000 -c 1 -b 16 {stem}.wav")
+}
+
+impl Catalogue {
+    /// A file of that name that is no WAV.
+    fn other(&self, language: Option<Language>, name: &str) -> Option<&str> {
+        let other = self.others.get(&(language, name.to_owned()))?;
+        Some(other)
+    }
 }
 
 fn suggest_prompt(name: &str, spoken: &BTreeSet<String>) -> String {
