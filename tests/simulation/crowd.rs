@@ -73,6 +73,8 @@ fn carriers(world: &mut World, dice: &mut Dice) {
             _ => OnRing::Wait,
         };
         let talk_for = dice.chance(50).then(|| dice.between(SECOND, SECOND * 15));
+        // A call back is ended by nobody else.
+        let talk_for = Some(talk_for.unwrap_or(SECOND * 40));
         let manner = Manner {
             on_ring,
             talk_for,
