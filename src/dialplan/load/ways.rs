@@ -95,7 +95,7 @@ impl Draft {
             }
             for step in steps {
                 todo.extend(leads_to(&step.action).into_iter().cloned());
-                let Action::Queue { queue, .. } = &step.action else {
+                let (Action::Queue { queue, .. } | Action::Callback(queue)) = &step.action else {
                     continue;
                 };
                 let Some((name, queue)) = self.queues.get_key_value(queue) else {
