@@ -90,6 +90,16 @@ fn the_dry_run_presses_keys_where_they_mean_something() {
         "who waits for 180 s goes on with psychology",
     ];
     assert_eq!(reasons, expected);
+    let places: Vec<String> = with_keys("1")
+        .steps
+        .into_iter()
+        .map(|step| step.place)
+        .collect();
+    assert!(
+        places.iter().all(|place| place.starts_with("main.toml:")),
+        "{places:?}"
+    );
+    assert_eq!(places[0], "main.toml:2", "where the number stands");
     let silent: Vec<String> = with_keys("")
         .steps
         .into_iter()

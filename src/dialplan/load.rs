@@ -239,6 +239,8 @@ impl Draft {
             hash: hash.to_owned(),
             zone,
             numbers: self.numbers,
+            number_places: self.number_places,
+            otherwise_place: self.otherwise.as_ref().map(|one| one.place.clone()),
             otherwise: self
                 .otherwise
                 .map_or(start.clone(), |reference| PathName(reference.name)),

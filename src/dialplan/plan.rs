@@ -28,8 +28,12 @@ pub struct Plan {
     pub zone: TimeZone,
     /// The helpline's numbers.
     pub numbers: Vec<Number>,
+    /// Where each of them stands.
+    pub number_places: Vec<Place>,
     /// Where any other number on a trusted trunk goes.
     pub otherwise: PathName,
+    /// Where that stands, if it is said.
+    pub otherwise_place: Option<Place>,
     /// What is spoken; the first unless a key is pressed.
     pub languages: Vec<Language>,
     /// Keys that choose a language at any moment.
@@ -61,6 +65,12 @@ impl Plan {
     pub fn has_number(&self, number: &Number) -> bool {
         let entered = |one: &Entrance| one.dial.iter().any(|dialled| dialled.holds(number));
         self.numbers.contains(number) || self.entrances.iter().any(entered)
+    }
+
+    /// The line of `numbers` that a number stands in; `None`: it is none of them.
+    pub fn place_of(&self, number: &Number) -> Option<&Place> {
+        let at = self.numbers.iter().position(|one| one == number)?;
+        self.number_places.get(at)
     }
 
     /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.

@@ -207,10 +207,12 @@ impl Way<'_> {
         follows
     }
 
+    /// Of the step that was taken last.
     fn tell(&mut self, reason: String) {
+        let last = self.steps.last().map(|last| last.place.clone());
         self.steps.push(Note {
             path: self.run.path().clone(),
-            place: String::new(),
+            place: last.unwrap_or_default(),
             reason,
         });
     }
