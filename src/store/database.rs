@@ -16,8 +16,9 @@ use super::bindings::{self, BindingRow};
 use super::journal::private_folder;
 use super::migrations;
 use super::rows::{self, Wanted};
-use crate::event::{CallRecord, Event, OperatorState};
-use crate::ids::{CallId, OperatorId};
+use super::states::{self, StateRow};
+use crate::event::{CallRecord, Event};
+use crate::ids::CallId;
 use crate::time::Wall;
 
 /// The number of the last journal entry whose effects are in the tables.
@@ -200,6 +201,19 @@ impl Reader {
         self.told(rows::timeline(&self.connection, call))
     }
 
+    /// All events of a kind at or after `from` and before `to`, in order.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn events(
+        &self,
+        kind: &str,
+        from: Option<Wall>,
+        to: Option<Wall>,
+    ) -> Result<Vec<Event>, DatabaseError> {
+        self.told(rows::events(&self.connection, kind, from, to))
+    }
+
     /// The number of the last journal entry that the tables hold; 0: none.
     ///
     /// # Errors
@@ -229,16 +243,8 @@ impl Reader {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn operator_states(&self) -> Result<Vec<(OperatorId, OperatorState, Wall)>, DatabaseError> {
-        let read = || {
-            let sql = "SELECT operator, state, at FROM operator_states ORDER BY operator";
-            let mut statement = self.connection.prepare(sql)?;
-            let states = statement.query_map([], |row| {
-                Ok((rows::text(row, 0)?, rows::text(row, 1)?, Wall(row.get(2)?)))
-            })?;
-            states.collect()
-        };
-        self.told(read())
+    pub fn operator_states(&self) -> Result<Vec<StateRow>, DatabaseError> {
+        self.told(states::all(&self.connection))
     }
 
     /// Holds the tables as they are now for all that is asked until it is dropped.

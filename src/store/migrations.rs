@@ -48,6 +48,8 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (source, user)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 4: why an operator is in that state.
+    "ALTER TABLE operator_states ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

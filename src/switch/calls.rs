@@ -10,7 +10,7 @@ use crate::dialplan::plan::Target;
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::queue::{Announcement, Input, Joining};
+use crate::queue::{Announcement, Input, Joining, Wants};
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -96,6 +96,13 @@ impl Switch {
                     Target::Outside(number) => self.ring_outside(id, &number, now),
                 }
             }
+            Instruction::Callback { queue } => {
+                let possible = self.takes_callbacks();
+                if possible {
+                    self.ask_for_callback(id, Some(queue), now);
+                }
+                possible
+            }
             Instruction::HangUp => false,
         }
     }
@@ -109,13 +116,14 @@ impl Switch {
         speaking: Option<u64>,
         now: Now,
     ) {
+        let wants = self.wants_of(id, &queue);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
+        let bonus = call.ahead + call.run.priority();
+        let first = *call.waits_since.get_or_insert(now.wall);
+        let joined = *call.joined.entry(queue.clone()).or_insert(first);
         let settings = call.plan.queues.get(&queue).map(queue_settings);
-        let wants = wants(&call.plan, &call.run, &queue);
-        let bonus = call.run.priority();
         call.stage = Stage::Waiting {
             queue: queue.clone(),
             joined,
@@ -133,6 +141,15 @@ impl Switch {
             settings: settings.unwrap_or_default().into(),
         };
         self.tell_queue(Input::Joined(joining), now);
+    }
+
+    /// What the call wants of an operator in this line.
+    fn wants_of(&self, id: CallId, queue: &QueueName) -> Wants {
+        let call = self.calls.get(&id);
+        call.map_or_else(Wants::default, |call| Wants {
+            operator: call.knows.clone(),
+            ..wants(&call.plan, &call.run, queue)
+        })
     }
 
     pub(super) fn stage(&mut self, id: CallId, stage: Stage) {
@@ -194,7 +211,7 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            if !self.refused_aloud(leg, now) {
+            if !self.refused_aloud(leg, now) && !self.awaits_answer(leg, now) {
                 self.hang_up(leg, now);
             }
             return;
@@ -203,10 +220,14 @@ impl Switch {
             return;
         };
         match &mut call.stage {
-            Stage::Playing { playback: ours } if *ours == playback => self.advance(id, now),
+            Stage::Playing { playback: ours } if *ours == playback => match call.is_asked() {
+                true => self.question_asked(id, now),
+                false => self.advance(id, now),
+            },
             Stage::Waiting { speaking, .. } if *speaking == Some(playback) => {
                 *speaking = None;
                 self.wait_with_music(id);
+                self.question_asked(id, now);
             }
             Stage::Choosing {
                 playback: ours @ Some(_),
@@ -216,20 +237,22 @@ impl Switch {
                 let until = now.at + *wait;
                 self.timers.set(Timer::Call(id), until);
             }
-            _ => {}
+            _ if call.caller_leg == leg => self.ask_who_answered(id),
+            _ => self.operator_was_told(id, leg),
         }
     }
 
     /// A key was pressed.
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
-        let Some(id) = self
-            .legs
-            .get(&leg)
-            .filter(|leg| leg.side == Side::Caller)
-            .and_then(|leg| leg.call())
-        else {
+        if self.leaving.contains_key(&leg) {
+            return self.answered_leaving(leg, Some(digit), now);
+        }
+        let Some(id) = self.caller_on(leg) else {
             return;
         };
+        if self.reached_by_key(id, leg, now) || self.answered_by_key(id, digit, now) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -240,12 +263,16 @@ impl Switch {
             return self.chosen(id, note, now);
         }
         let Some(language) = call.run.press(&plan, digit) else {
-            return;
+            return self.pressed_in_line(id, digit, now);
         };
         // A restart begins the same step again, in this language.
         call.resume.press(&plan, digit);
         let (stage, said) = (call.stage.clone(), call.said.clone());
         self.emit(Some(id), What::Language { language }, now);
+        if let Stage::Waiting { queue, .. } = &stage {
+            let wants = self.wants_of(id, queue);
+            self.tell_queue(Input::Wanted(id, wants), now);
+        }
         // What is being said begins again in the language that was chosen.
         match stage {
             Stage::Playing { .. } => {
@@ -278,38 +305,24 @@ impl Switch {
     }
 
     /// The queue wants something said; a greeting or another message is not cut off.
-    pub(super) fn announce(&mut self, id: CallId, what: Announcement) {
+    pub(super) fn announce(&mut self, id: CallId, what: Announcement, now: Now) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        let Stage::Waiting {
-            queue,
-            joined,
-            speaking: None,
-        } = &call.stage
-        else {
+        let Stage::Waiting { queue, .. } = &call.stage else {
             return;
         };
-        let (queue, joined) = (queue.clone(), *joined);
         let said = match what {
             Announcement::Position(position) => Said::Position(position),
-            Announcement::Estimate(_) => return,
+            Announcement::Estimate(estimate) => return self.tell_estimate(id, estimate, now),
             Announcement::Comfort => {
-                let settings = call.plan.queues.get(&queue);
+                let settings = call.plan.queues.get(queue);
                 let comfort = settings.and_then(|settings| settings.comfort.as_ref());
                 let comfort = comfort.map(|comfort| comfort.play.clone());
                 Said::Prompts(comfort.into_iter().collect())
             }
         };
-        let speaking = Some(self.say(id, said));
-        self.stage(
-            id,
-            Stage::Waiting {
-                queue,
-                joined,
-                speaking,
-            },
-        );
+        self.speak_in_line(id, said);
     }
 
     /// The caller leaves the queue unanswered: on with `path`, or with the next step.
@@ -323,13 +336,26 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        if call.is_pending_callback() || !matches!(call.stage, Stage::Waiting { .. }) {
+            return;
+        }
+        if let Some(path) = path {
+            call.run.go(path);
+        }
+        self.leave_line(id, reason, now);
+        self.advance(id, now);
+    }
+
+    /// Out of the line, and phones ring no more; what follows is another's to say.
+    pub(super) fn leave_line(&mut self, id: CallId, reason: &str, now: Now) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let Stage::Waiting { queue, .. } = &call.stage else {
             return;
         };
         let queue = queue.clone();
-        if let Some(path) = path {
-            call.run.go(path);
-        }
+        call.asking = None;
         // Another state first: what the queue says of this caller from here on is of the past.
         call.stage = Stage::Arriving;
         self.emit(
@@ -343,7 +369,7 @@ impl Switch {
         // Out of the line first: else the operator whose phone is told to be silent rings anew.
         self.tell_queue(Input::Left(id), now);
         self.stop_rings(id, None, &RingEnd::CallerLeft, now);
-        self.advance(id, now);
+        self.timers.clear(&Timer::Question(id));
     }
 
     /// A `ring` step's time is over, or a menu's.
@@ -409,7 +435,7 @@ impl Switch {
         }
         self.forget_leg(id, now);
         if let Some(call) = call {
-            if self.transferor_left(call, id, now) {
+            if self.transferor_left(call, id, now) || self.attempt_broken(call, id, now) {
                 return;
             }
             let cause = self.cause_of_leaving(call);
@@ -442,7 +468,7 @@ impl Switch {
         }
         self.hang_up(id, now);
         if let Some(call) = call {
-            if self.transferor_left(call, id, now) {
+            if self.transferor_left(call, id, now) || self.attempt_broken(call, id, now) {
                 return;
             }
             self.end_call(call, side, Cause::Lost, now);
@@ -470,7 +496,9 @@ impl Switch {
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
+        self.ended_for(&call, cause, now);
         self.timers.clear(&Timer::Call(id));
+        self.timers.clear(&Timer::Question(id));
         self.stop_dialling(id);
         if let Some((_, Some(claim))) = call.operator {
             self.claims.remove(&claim);
@@ -494,6 +522,7 @@ impl Switch {
         }
         self.book(call.outgoing, now);
         self.book(call.onward, now);
+        self.tell_outcome(id, call.callback, now);
         self.emit(Some(id), What::Ended { by, cause }, now);
         self.trace_over(id, now);
         self.outputs.push_back(Output::Snapshot {

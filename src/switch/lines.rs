@@ -26,23 +26,31 @@ pub(super) fn queue_settings(queue: &plan::Queue) -> QueueSettings {
         steps: queue.ring_more.iter().map(step).collect(),
         comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
         position: queue.say_position,
-        thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
+        estimate: queue.say_estimate,
+        thresholds: queue.thresholds().iter().map(|(after, _)| *after).collect(),
         pause_after: queue.pause_after,
         max_waiting: queue.full.as_ref().map(|full| full.most),
         ..QueueSettings::default()
     }
 }
 
+/// `needs = ["language"]`: whichever the caller speaks.
+const OF_THE_CALLER: &str = "language";
+
 /// What is wanted of the operator for a call in this line: what the path says, and who speaks the
 /// caller's language first.
 pub(super) fn wants(plan: &plan::Plan, run: &Run, queue: &QueueName) -> Wants {
     let said = run.wants(plan, queue);
+    let spoken = Skill::from(run.language().code());
     let required = said.needs.into_iter().map(|skill| Required {
-        skill,
+        skill: match skill.as_str() {
+            OF_THE_CALLER => spoken.clone(),
+            _ => skill,
+        },
         until: said.needs_for,
     });
     let mut preferred = said.prefers;
-    preferred.insert(Skill::from(run.language().code()));
+    preferred.insert(spoken.clone());
     Wants {
         required: required.collect(),
         preferred,

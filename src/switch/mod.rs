@@ -7,8 +7,11 @@
 
 mod answers;
 mod arrive;
+mod asking;
 pub mod bans;
+mod callback;
 mod calls;
+mod codes;
 mod dial;
 mod dialogs;
 mod dispatch;
@@ -39,6 +42,7 @@ mod refresh;
 mod refusals;
 mod refusing;
 mod register;
+mod returning;
 mod rings;
 mod scanners;
 pub mod settings;
@@ -51,12 +55,15 @@ mod transfer;
 pub mod trunks;
 mod unfit;
 mod violations;
+mod waits;
 mod ways;
 
 pub use bans::{Ban, BanSettings};
+pub use callback::Listed;
 pub use facts::CLOCK_UNSET;
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;
+pub use returning::{CutOff, EXPECTED_WITHIN};
 pub use scanners::{Scanner, Scanners};
 pub use settings::{Account, Credentials, FeatureCodes, Settings, Trunk};
 pub use snapshot::CallSnapshot;

@@ -19,12 +19,13 @@ use super::place::Refusal;
 use super::ports::PortPool;
 use super::refusals::Refusals;
 use super::register::Told;
+use super::returning::Returning;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
 use super::trunks::{Lines, TrunkTimer};
 use super::unfit::Unfit;
-use crate::call::{Call, Leg, Stage};
+use crate::call::{Call, Leg, Phase, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
@@ -53,6 +54,10 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// A caller who is asked something presses nothing.
+    Question(CallId),
+    /// It is time to call somebody back.
+    Callback(CallId),
     /// A trace that waits for the last answers.
     Trace(CallId),
     /// A trunk's server that has not said a word.
@@ -65,6 +70,8 @@ pub(super) enum Timer {
     Refusals,
     /// A new day of the helpline.
     Midnight,
+    /// An operator is asked whether to leave callers alone.
+    Leaving(LegId),
 }
 
 /// The exchange.
@@ -87,6 +94,8 @@ pub struct Switch {
     pub(super) dialogs: BTreeMap<DialogId, LegId>,
     pub(super) clients: BTreeMap<ClientId, Pending>,
     pub(super) servers: BTreeMap<ServerId, LegId>,
+    /// Operators who are asked whether to leave callers alone, and what they would do.
+    pub(super) leaving: BTreeMap<LegId, super::codes::Asked>,
     /// Whose call outside is being refused in words.
     pub(super) refusing: BTreeMap<LegId, Refusal>,
     pub(super) claims: BTreeMap<ClaimId, CallId>,
@@ -103,6 +112,8 @@ pub struct Switch {
     /// What operators' calls outside have cost today.
     pub(super) spending: Spending,
     pub(super) refusals: Refusals,
+    /// Callers who were cut off.
+    pub(super) returning: Returning,
     /// What is known of each trunk.
     pub(super) lines: Lines,
     /// Trunks' servers that failed lately.
@@ -156,6 +167,7 @@ impl Switch {
             dialogs: BTreeMap::new(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             refusing: BTreeMap::new(),
             claims: BTreeMap::new(),
             timers: TimerTable::default(),
@@ -169,6 +181,7 @@ impl Switch {
             troubled: Troubled::default(),
             last_targets: BTreeMap::new(),
             refusals: Refusals::default(),
+            returning: Returning::default(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
             unfit: Unfit::default(),
@@ -230,6 +243,8 @@ impl Switch {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Question(call) => self.question_due(call, now),
+                Timer::Callback(call) => self.wait_for_turn(call, now),
                 Timer::Trace(call) => self.trace_due(call, now),
                 Timer::Unheard(leg) => {
                     if !self.refused_aloud(leg, now) {
@@ -239,6 +254,7 @@ impl Switch {
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
                 Timer::Refusals => self.refusals_due(now),
+                Timer::Leaving(leg) => self.answered_leaving(leg, None, now),
                 Timer::Midnight => {
                     self.tell_queue(crate::queue::Input::NewDay, now);
                     self.await_midnight(now);
@@ -322,6 +338,7 @@ impl Switch {
                 for (operator, bindings) in by_operator {
                     if self.accounts.contains_key(&operator) {
                         changes.extend(self.registrar.restore(&operator, bindings, now));
+                        self.await_word(&operator, now);
                     }
                 }
                 self.contacts_changed(changes, now);
@@ -329,6 +346,7 @@ impl Switch {
             Command::Bans(bans) => self.restore_bans(bans, now),
             Command::LiftBans { source, user } => self.lift_bans(source, user.as_deref(), now),
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::CutOff(callers) => self.expect_back(callers, now),
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));
             }
@@ -349,7 +367,13 @@ impl Switch {
                 self.plan = plan;
                 self.configure_queues(now);
             }
-            Command::Drain => self.draining = true,
+            Command::Drain => {
+                self.draining = true;
+                self.rest_callbacks(now);
+            }
+            Command::CancelCallback(call) => {
+                self.cancel_callback(call, now);
+            }
             Command::ShutDown => {
                 self.tell_all_refusals(now);
                 self.end_all(Cause::ShutDown, now);
@@ -367,8 +391,16 @@ impl Switch {
     }
 
     fn end_all(&mut self, cause: Cause, now: Now) {
-        let all: Vec<CallId> = self.calls.keys().copied().collect();
-        for call in all {
+        self.set_attempts_aside(now);
+        self.rest_callbacks(now);
+        // Who is to be called back is so by the next process.
+        let all = self.calls.values();
+        let all = all.filter(|call| {
+            call.callback
+                .as_ref()
+                .is_none_or(|one| one.phase == Phase::Reached)
+        });
+        for call in all.map(|call| call.id).collect::<Vec<_>>() {
             self.end_call(call, Side::Server, cause, now);
         }
         let errands: Vec<LegId> = self.legs.keys().copied().collect();
@@ -494,11 +526,16 @@ impl Switch {
         let is = |wanted: fn(&Stage) -> bool| {
             self.calls
                 .values()
-                .filter(|call| wanted(&call.stage))
+                .filter(|call| wanted(&call.stage) && !call.is_pending_callback())
                 .count()
         };
+        let pending = || {
+            let calls = self.calls.values();
+            calls.filter(|call| call.is_pending_callback()).count()
+        };
         Counts {
-            calls: self.calls.len(),
+            calls: self.calls.len() - pending(),
+            callbacks: pending(),
             waiting: is(|stage| matches!(stage, Stage::Waiting { .. })),
             talking: is(|stage| matches!(stage, Stage::Talking)),
             legs: self.legs.len(),
@@ -516,9 +553,10 @@ impl Switch {
         }
     }
 
-    /// Whether no call and no leg is left.
+    /// Whether no call and no leg is left, but callers who are to be called back.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.legs.is_empty()
+        let mut calls = self.calls.values();
+        calls.all(PlannedCall::is_pending_callback) && self.legs.is_empty()
     }
 
     /// Whether also the answers to our last requests and the last figures of media are in.

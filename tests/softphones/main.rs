@@ -53,4 +53,5 @@ mod tls_trunk;
 mod trace;
 mod transfers;
 mod trunks;
+mod waits;
 mod wire;

@@ -104,12 +104,10 @@ impl Draft {
                 found.push((one.place.clone(), what, remedy));
             }
         }
-        let numbers = self
-            .numbers
-            .iter()
-            .map(Number::as_str)
-            .zip(&self.number_places);
-        let numbers: BTreeMap<&str, &Place> = numbers.collect();
+        let numbers = self.known_numbers.iter();
+        let numbers: BTreeMap<&str, (&Number, &Place)> = numbers
+            .map(|(number, place)| (number.as_str(), (number, place)))
+            .collect();
         let plain = self
             .entrances
             .iter()
@@ -118,8 +116,8 @@ impl Draft {
             plain.flat_map(|one| one.dial.iter().map(move |dialled| (one, dialled)))
         {
             let (low, high) = dialled.span();
-            for (number, place) in numbers.range(low..=high.as_str()) {
-                if Number::parse(number).is_some_and(|number| dialled.holds(&number)) {
+            for (_, (number, place)) in numbers.range(low..=high.as_str()) {
+                if dialled.holds(number) {
                     let what = format!("{number} goes this way, and is one of numbers at {place}");
                     found.push((one.place.clone(), what, "leave it out of one of the two"));
                 }
