@@ -42,7 +42,7 @@ fn loaded(keys: &str, gone: &str) -> Result<Plan, Vec<Fault>> {
 
 #[test]
 fn keys_offers_and_estimates_are_read() {
-    let keys = "keys = { 0 = 'leave', '#' = 'a' }\nsay_estimate = '60s'\nif_empty = 'leave'\n\
+    let keys = "keys = { 0 = 'leave', '#' = 'a' }\nsay_estimate = '60s'\n\
         if_waiting = [{ for = '1m', go = 'leave' }, { for = '3m', offer = 'callback', key = 1 }, \
         { for = '5m', go = 'leave' }]\n[callback]\nattempts = 2\nevery = '5m'\nnumbers = ['mobile', '012…']\n\
         later = ['20:00', '09:30']\n\
@@ -51,7 +51,6 @@ fn keys_offers_and_estimates_are_read() {
     let queue = &plan.queues[&"children".into()];
     assert_eq!(queue.keys[&'0'], "leave".into());
     assert_eq!(queue.keys[&'#'], "a".into());
-    assert_eq!(queue.if_empty, Some("leave".into()));
     assert_eq!(queue.say_estimate, Some(Duration::from_secs(60)));
     let minute = |count: u64| Duration::from_secs(60 * count);
     let thresholds: Vec<_> = queue.thresholds().into_iter().collect();
@@ -92,6 +91,13 @@ fn a_caller_who_presses_nothing_goes_past_the_offer() {
             .iter()
             .any(|step| step.reason.contains("nobody presses 1"))
     );
+}
+
+#[test]
+fn a_queue_without_anybody_on_shift_leads_where_it_says() {
+    let plan = loaded("if_empty = 'leave'", "").unwrap();
+    let found = route(&plan, "116111", &Assumed::default());
+    assert_eq!(found.ends, Ends::Heard("hello".into()));
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
         ),
         ("operator", "a.toml", one("[operator.o]\nSTRANGE = 1")),
         ("closed", "a.toml", one("[[closed]]\nSTRANGE = 1")),
+        ("callback", "a.toml", one("[callback]\nSTRANGE = 1")),
         ("outgoing", "a.toml", one("[[outgoing]]\nSTRANGE = 1")),
         ("expect", "a.toml", one("[[expect]]\nSTRANGE = 1")),
         ("ends", "a.toml", one("[[expect]]\nends = { STRANGE = 1 }")),

@@ -298,6 +298,9 @@ fn queue_piece(name: &QueueName, queue: &Queue) -> Piece {
         };
         push(&mut rows, row);
     }
+    for row in ways_by_key(queue) {
+        push(&mut rows, row);
+    }
     if let Some(full) = &queue.full {
         let row = Row {
             text: format!("if {} wait already: go to {}", full.most, full.go),
@@ -312,6 +315,29 @@ fn queue_piece(name: &QueueName, queue: &Queue) -> Piece {
         title: format!("queue {name}"),
         rows,
     }
+}
+
+/// What callers of a queue may do, and where they go while nobody is on shift.
+fn ways_by_key(queue: &Queue) -> Vec<Row> {
+    let offer = queue.offer.iter().map(|offer| Row {
+        text: format!(
+            "after {}: offer a callback by key {}",
+            seconds(offer.after),
+            offer.key
+        ),
+        ..Row::default()
+    });
+    let keys = queue.keys.iter();
+    let keys = keys.map(|(key, go)| (format!("key {key}"), go));
+    let empty = queue.if_empty.iter();
+    let empty = empty.map(|go| ("nobody on shift".to_owned(), go));
+    let ways = keys.chain(empty).map(|(label, go)| Row {
+        text: format!("{label}: go to {go}"),
+        to: path(go),
+        label,
+        ..Row::default()
+    });
+    offer.chain(ways).collect()
 }
 
 fn names(prompts: &[PromptName]) -> String {

@@ -111,6 +111,7 @@ pub const DIALPLAN: Section = Section {
             Tables(&CLOSED),
             "A planned closure, which expires by itself.",
         ),
+        key("callback", Table(&CALLBACK), "How callers are called back."),
         key("outgoing", Tables(&OUTGOING), "Whom operators may call."),
         key(
             "expect",
@@ -251,6 +252,11 @@ const STEP: Section = Section {
             "An operator, several at once, or a number outside.",
         ),
         key("for", Time, "How long it rings."),
+        key(
+            "callback",
+            Text,
+            "Offers to be called back out of this queue, by key 1.",
+        ),
         key("go", Text, "On with this path."),
         key("hang_up", Flag, "The end."),
     ],
@@ -321,6 +327,17 @@ const QUEUE: Section = Section {
         ),
         key("say_position_every", Time, "How often; left out: 30s."),
         key(
+            "say_estimate",
+            Time,
+            "How often callers are told how long it may last; left out: never.",
+        ),
+        key("keys", Keys, "Keys that leave the line, each for a path."),
+        key(
+            "if_empty",
+            Text,
+            "The path while nobody is on shift; left out: the next step.",
+        ),
+        key(
             "comfort",
             Table(&COMFORT),
             "What callers are told now and then.",
@@ -373,6 +390,12 @@ const WAITING: Section = Section {
             "How many operators ring together.",
         ),
         key("level", Count, "Up to which level."),
+        key(
+            "offer",
+            Words(&["callback"]),
+            "What can be had by the key from then on.",
+        ),
+        key("key", Any(&[Count, Text]), "By which key."),
     ],
     needed: &["for"],
 };
@@ -391,6 +414,33 @@ const CLOSED: Section = Section {
         key("go", Text, "The path of calls meanwhile."),
     ],
     needed: &["from", "until", "go"],
+};
+
+const CALLBACK: Section = Section {
+    name: "callback",
+    keys: &[
+        key(
+            "attempts",
+            Count,
+            "How often a number is called; left out: 3.",
+        ),
+        key(
+            "every",
+            Time,
+            "How long after an attempt in vain; left out: 10m.",
+        ),
+        key(
+            "numbers",
+            Texts,
+            "Which may be called; left out: mobile and fixed.",
+        ),
+        key(
+            "later",
+            Texts,
+            "Times of the day that callers may choose: 16:00.",
+        ),
+    ],
+    needed: &[],
 };
 
 const OUTGOING: Section = Section {
@@ -449,6 +499,11 @@ const ENDS: Section = Section {
     name: "ends",
     keys: &[
         key("queue", Text, "In this queue."),
+        key(
+            "callback",
+            Text,
+            "With a place in this queue, to be called back.",
+        ),
         key("heard", Text, "After this prompt."),
         key("said", Text, "After this was said: time, date or resumes."),
         key("hung_up", Flag, "Without a word."),

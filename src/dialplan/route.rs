@@ -150,6 +150,7 @@ impl Way<'_> {
                 }
                 Instruction::Queue { queue, .. } => {
                     self.tell(format!("queue {queue} is left: nobody is on shift"));
+                    self.if_empty(&queue);
                 }
                 Instruction::Callback { queue } if self.keys.contains(&'1') => {
                     return Ends::Callback(queue);
@@ -180,6 +181,15 @@ impl Way<'_> {
         ));
         self.run.go(&full.go);
         true
+    }
+
+    /// Where the queue sends its callers while nobody is on shift.
+    fn if_empty(&mut self, queue: &QueueName) {
+        let queue = self.plan.queues.get(queue);
+        if let Some(go) = queue.and_then(|queue| queue.if_empty.as_ref()) {
+            self.tell(format!("if_empty: go to {go}"));
+            self.run.go(go);
+        }
     }
 
     /// The ways of those who wait too long, each path once.

@@ -493,7 +493,12 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
                 outcome.reached = Reached::Person;
                 return outcome;
             }
-            Instruction::Queue { .. } => {}
+            Instruction::Queue { queue, .. } => {
+                let queue = plan.queues.get(&queue);
+                if let Some(go) = queue.and_then(|queue| queue.if_empty.as_ref()) {
+                    run.go(go);
+                }
+            }
             // Who presses nothing is not called back.
             Instruction::Callback { .. } => outcome.after += SAYING,
             Instruction::Ring { wait, .. } => outcome.after += wait,

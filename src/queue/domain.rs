@@ -41,7 +41,7 @@ pub struct Domain {
     pub(super) line: Line,
     pub(super) timers: TimerTable<Timer>,
     pub(super) actions: VecDeque<Action>,
-    paces: BTreeMap<QueueName, Pace>,
+    pub(super) paces: BTreeMap<QueueName, Pace>,
     /// Callers whose wait began in this step: unless somebody rings at its end, the reason is told.
     pub(super) fresh: Vec<CallId>,
     last_claim: u64,
@@ -473,30 +473,6 @@ impl Domain {
             self.actions.push_back(Action::Announce { call, what });
         }
         self.arm(call, now);
-    }
-
-    /// From 1: how many of the caller's queue are served before, and the caller; 0: does not wait.
-    pub fn position(&self, call: CallId) -> u32 {
-        u32::try_from(self.line.position(call)).unwrap_or(u32::MAX)
-    }
-
-    /// How long the caller may wait from now, by what this queue's calls took lately; `None`: does not
-    /// wait, or nobody is on shift. The model knows no skills, levels or other queues of the operators.
-    pub fn estimate(&self, call: CallId) -> Option<Duration> {
-        let queue = &self.line.get(call)?.queue;
-        let ahead = self.line.position(call).saturating_sub(1);
-        let servers = self.roster.on_shift_for(queue);
-        let pace = self.paces.get(queue).copied().unwrap_or_default();
-        match self.roster.free_for(queue) > ahead {
-            true => Some(Duration::ZERO),
-            false => pace.estimate(ahead, servers),
-        }
-    }
-
-    /// The same, unless too few calls were seen to tell.
-    fn known_estimate(&self, call: CallId) -> Option<Duration> {
-        let pace = self.paces.get(&self.line.get(call)?.queue)?;
-        self.estimate(call).filter(|_| pace.is_known())
     }
 
     /// What to do next; `None`: nothing.

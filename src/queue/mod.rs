@@ -15,6 +15,7 @@ mod roster;
 pub mod rule;
 pub mod settings;
 mod shift;
+mod told;
 pub mod wants;
 
 pub use crate::ids::Rule;

@@ -18,7 +18,7 @@ use crate::event::{Cause, Direction, Outcome, RingEnd, Side, What};
 use crate::ids::{CallId, LegId, PromptName, Pseudonym, QueueName};
 use crate::media::{Clip, Command};
 use crate::private::Private;
-use crate::queue::{Input, Joining, QueueSettings};
+use crate::queue::{Input, Joining, QueueSettings, Wants};
 use crate::records::pseudonym;
 use crate::speech::callback::{NEUTRAL, OPERATOR};
 use crate::time::{Now, Wall};
@@ -141,7 +141,7 @@ impl Switch {
         );
         let (plan, run) = (former.plan.clone(), former.run.clone());
         let (dialled, trunk) = (former.dialled.clone(), former.trunk.clone());
-        let hops = former.hops;
+        let (hops, ahead, knows) = (former.hops, former.ahead, former.knows.clone());
         let id = self.new_call_id(now);
         let what = What::CallbackAsked {
             callback: id,
@@ -162,6 +162,7 @@ impl Switch {
         let leg = self.leg_of_nobody();
         let mut call = PlannedCall::new((id, leg), Some(caller), dialled, trunk, (plan, run), hops);
         call.joined.insert(queue.clone(), joined);
+        (call.ahead, call.knows) = (ahead, knows);
         call.callback = Some(Callback {
             number,
             asker: asker_is,
@@ -207,8 +208,11 @@ impl Switch {
                 let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
                 let settings = call.plan.queues.get(&queue).map(queue_settings);
                 let settings = silent(settings.unwrap_or_default());
-                let wants = wants(&call.plan, &call.run, &queue);
-                let bonus = call.run.priority();
+                let wants = Wants {
+                    operator: call.knows.clone(),
+                    ..wants(&call.plan, &call.run, &queue)
+                };
+                let bonus = call.ahead + call.run.priority();
                 call.stage = Stage::Waiting {
                     queue: queue.clone(),
                     joined,

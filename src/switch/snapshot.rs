@@ -372,6 +372,8 @@ impl Switch {
         let (ids, way) = ((id, leg), (plan, snapshot.run));
         let mut call = PlannedCall {
             joined: snapshot.joined,
+            ahead: snapshot.ahead,
+            knows: snapshot.knows,
             callback: snapshot.callback,
             ..PlannedCall::new(ids, caller, dialled, trunk, way, snapshot.hops)
         };

@@ -73,6 +73,8 @@ fn carriers(world: &mut World, dice: &mut Dice) {
             _ => OnRing::Wait,
         };
         let talk_for = dice.chance(50).then(|| dice.between(SECOND, SECOND * 15));
+        // A call back is ended by nobody else.
+        let talk_for = Some(talk_for.unwrap_or(SECOND * 40));
         let manner = Manner {
             on_ring,
             talk_for,
@@ -203,11 +205,11 @@ fn laws(dice: &mut Dice) -> Vec<Law> {
 
 /// Leaves the line by a key, or asks to be called back and agrees, or changes one's mind.
 fn wish(wishes: &mut Dice, keys: &mut Vec<(Duration, char)>) {
-    let at = wishes.between(SECOND * 4, SECOND * 30);
-    let pause = wishes.between(SECOND, SECOND * 6);
+    let at = wishes.between(SECOND * 8, SECOND * 30);
+    let pause = wishes.between(SECOND, SECOND * 4);
     match wishes.below(10) {
         0 => keys.push((at, '0')),
-        1..4 => {
+        1..8 => {
             let answers = ["111", "111", "11", "12", "1105#", "112"];
             let answers = wishes.one_of(&answers);
             let timed = answers.chars().zip(0..);

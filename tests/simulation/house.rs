@@ -210,6 +210,14 @@ pub(crate) fn account(operator: &str) -> Account {
 /// Odd seeds run the plan as it stands; the even ones another rule, more phones for who waits longer, and
 /// operators who can different things.
 pub(crate) fn of_seed(text: &str, seed: u64) -> String {
+    // A day is short: what comes after minutes comes after seconds.
+    let text = &text
+        .replace("{ for = \"3m\", offer", "{ for = \"12s\", offer")
+        .replace("every = \"10m\"", "every = \"20s\"")
+        .replace(
+            "say_position = false",
+            "say_position = false\nkeys = { 0 = \"long-wait\" }",
+        );
     if seed % 2 == 1 {
         return text.to_owned();
     }

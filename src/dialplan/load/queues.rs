@@ -143,8 +143,13 @@ impl Draft {
                 let go = self.path_reference(&one, go, &span);
                 waiting.push(Waiting { after, go });
             }
-            // `read_offer` reads the key.
-            let _ = offers && one.has("key");
+            // `read_offer` reads it.
+            if one.has("key") && !offers {
+                one.fault(
+                    "a key that offers nothing",
+                    "write offer = \"callback\" too",
+                );
+            }
             one.finish();
         }
         (waiting, more)

@@ -95,7 +95,7 @@ impl Draft {
             }
             for step in steps {
                 todo.extend(leads_to(&step.action).into_iter().cloned());
-                let Action::Queue { queue, .. } = &step.action else {
+                let (Action::Queue { queue, .. } | Action::Callback(queue)) = &step.action else {
                     continue;
                 };
                 let Some((name, queue)) = self.queues.get_key_value(queue) else {
@@ -104,6 +104,7 @@ impl Draft {
                 if queues.insert(name) {
                     todo.extend(queue.if_waiting.iter().map(|one| one.go.clone()));
                     todo.extend(queue.full.iter().map(|full| full.go.clone()));
+                    todo.extend(queue.keys.values().chain(&queue.if_empty).cloned());
                 }
             }
         }
