@@ -417,6 +417,38 @@ fn the_dry_run_tells_what_follows_for_who_waits_and_where_a_full_line_leads() {
     assert_eq!(route(&plan, "116111", &assumed(12)).ends, heard("full"));
 }
 
+#[test]
+fn keys_lead_out_of_a_line_or_to_a_callback() {
+    let text = MENU.replace(
+        "if_waiting = [",
+        "keys = { 0 = \"sorry\" }\nif_waiting = [{ for = \"1m\", offer = \"callback\", key = 9 }, ",
+    );
+    let text = format!(
+        "{text}[path.sorry]\nsteps = [{{ play = 'sorry' }}]\n[callback]\nnumbers = \"mobile\"\n"
+    );
+    let plan = loaded(&text).unwrap();
+    let ends = |keys: &str| {
+        let assumed = Assumed {
+            operators: 1,
+            keys: keys.chars().collect(),
+            ..Assumed::default()
+        };
+        let found = route(&plan, "116111", &assumed);
+        (found.ends, found.steps.last().unwrap().reason.clone())
+    };
+    let (there, told) = ends("1");
+    assert_eq!(there, Ends::Queue("children".into()));
+    assert_eq!(told, "who waits for 180 s goes on with psychology");
+    assert_eq!(ends("10").0, Ends::Heard("sorry".into()));
+    assert_eq!(
+        ends("19"),
+        (
+            Ends::Callback("children".into()),
+            "key 9, offered after 60 s: to be called back".to_owned()
+        )
+    );
+}
+
 /// The caller's number itself is nowhere, and a restart forgets no call.
 #[test]
 fn who_calls_again_and_again_is_known_by_pseudonym_also_after_a_restart() {
