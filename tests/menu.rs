@@ -502,3 +502,24 @@ fn an_unsynchronised_clock_is_told_and_opens_the_hours() {
     other.standing_call("");
     assert_eq!(other.plays(), ["az/closed"]);
 }
+
+#[test]
+fn the_time_and_the_reopening_are_said_live_and_again_in_another_language() {
+    let text = "numbers = ['116111']\nstart = 'a'\nlanguages = ['az', 'ru']\nlanguage_keys = { 2 = 'ru' }\n[path.a]\n\
+                steps = [{ say = 'time' }, { if = 'not office open', say = 'resumes' }, { play = 'over' }]\n\
+                [hours.office]\nopen = 'sat 09:00-10:00'\n";
+    let mut house = House::with_plan(text);
+    house.standing_call("");
+    assert_eq!(house.plays()[0], "az/time-is");
+    house.played();
+    assert_eq!(house.plays()[0], "az/resumes-before");
+    house.presses('2');
+    assert_eq!(house.plays()[0], "ru/resumes-before");
+    assert!(
+        house.plays().contains(&"ru/on-saturday".to_owned()),
+        "{:?}",
+        house.plays()
+    );
+    house.played();
+    assert_eq!(house.plays(), ["ru/over"]);
+}
