@@ -468,6 +468,16 @@ fn numbers_that_lead_two_ways_are_faults_that_name_both_lines() {
         let faults = loaded(&format!("{DOORS}{routes}")).unwrap_err().join("\n");
         assert!(faults.contains(expected), "{faults}");
     }
+    // Of thousands none is overlooked.
+    let many: String = (0..3_000)
+        .map(|one| format!("[[route]]\ndial = '01255{one:05}'\ngo = 'a'\n"))
+        .collect();
+    let twice = format!("{DOORS}{many}[[route]]\ndial = '0125501500-0125501501'\ngo = 'b'\n");
+    let faults = loaded(&twice).unwrap_err();
+    assert!(
+        faults[0].contains("overlaps with the route at main.toml:"),
+        "{faults:?}"
+    );
     // The same number by another trunk is another matter.
     let apart = "[[route]]\ndial = '0125551234'\ntrunk = 'azercell'\ngo = 'a'\n[[route]]\ndial = '0125551234'\ngo = 'b'\n";
     assert!(loaded(&format!("{DOORS}{apart}")).is_ok());

@@ -90,6 +90,16 @@ fn the_dry_run_presses_keys_where_they_mean_something() {
         "who waits for 180 s goes on with psychology",
     ];
     assert_eq!(reasons, expected);
+    let places: Vec<String> = with_keys("1")
+        .steps
+        .into_iter()
+        .map(|step| step.place)
+        .collect();
+    assert!(
+        places.iter().all(|place| place.starts_with("main.toml:")),
+        "{places:?}"
+    );
+    assert_eq!(places[0], "main.toml:2", "where the number stands");
     let silent: Vec<String> = with_keys("")
         .steps
         .into_iter()
@@ -407,6 +417,38 @@ fn the_dry_run_tells_what_follows_for_who_waits_and_where_a_full_line_leads() {
     assert_eq!(route(&plan, "116111", &assumed(12)).ends, heard("full"));
 }
 
+#[test]
+fn keys_lead_out_of_a_line_or_to_a_callback() {
+    let text = MENU.replace(
+        "if_waiting = [",
+        "keys = { 0 = \"sorry\" }\nif_waiting = [{ for = \"1m\", offer = \"callback\", key = 9 }, ",
+    );
+    let text = format!(
+        "{text}[path.sorry]\nsteps = [{{ play = 'sorry' }}]\n[callback]\nnumbers = \"mobile\"\n"
+    );
+    let plan = loaded(&text).unwrap();
+    let ends = |keys: &str| {
+        let assumed = Assumed {
+            operators: 1,
+            keys: keys.chars().collect(),
+            ..Assumed::default()
+        };
+        let found = route(&plan, "116111", &assumed);
+        (found.ends, found.steps.last().unwrap().reason.clone())
+    };
+    let (there, told) = ends("1");
+    assert_eq!(there, Ends::Queue("children".into()));
+    assert_eq!(told, "who waits for 180 s goes on with psychology");
+    assert_eq!(ends("10").0, Ends::Heard("sorry".into()));
+    assert_eq!(
+        ends("19"),
+        (
+            Ends::Callback("children".into()),
+            "key 9, offered after 60 s: to be called back".to_owned()
+        )
+    );
+}
+
 /// The caller's number itself is nowhere, and a restart forgets no call.
 #[test]
 fn who_calls_again_and_again_is_known_by_pseudonym_also_after_a_restart() {
@@ -459,4 +501,25 @@ fn an_unsynchronised_clock_is_told_and_opens_the_hours() {
     synchronised(&mut other, true);
     other.standing_call("");
     assert_eq!(other.plays(), ["az/closed"]);
+}
+
+#[test]
+fn the_time_and_the_reopening_are_said_live_and_again_in_another_language() {
+    let text = "numbers = ['116111']\nstart = 'a'\nlanguages = ['az', 'ru']\nlanguage_keys = { 2 = 'ru' }\n[path.a]\n\
+                steps = [{ say = 'time' }, { if = 'not office open', say = 'resumes' }, { play = 'over' }]\n\
+                [hours.office]\nopen = 'sat 09:00-10:00'\n";
+    let mut house = House::with_plan(text);
+    house.standing_call("");
+    assert_eq!(house.plays()[0], "az/time-is");
+    house.played();
+    assert_eq!(house.plays()[0], "az/resumes-before");
+    house.presses('2');
+    assert_eq!(house.plays()[0], "ru/resumes-before");
+    assert!(
+        house.plays().contains(&"ru/on-saturday".to_owned()),
+        "{:?}",
+        house.plays()
+    );
+    house.played();
+    assert_eq!(house.plays(), ["ru/over"]);
 }

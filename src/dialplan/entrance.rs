@@ -139,6 +139,13 @@ impl Dialled {
         fits && short.low.as_str() <= high && low <= short.high.as_str()
     }
 
+    /// Between which texts all of them stand, in the order of letters.
+    pub fn span(&self) -> (&str, String) {
+        // No digit comes after the tilde: whatever follows an open beginning is before it.
+        let end = if self.open { "~" } else { "" };
+        (&self.low, format!("{}{end}", self.high))
+    }
+
     /// Whether every number of the other is one of these.
     pub fn covers(&self, other: &Self) -> bool {
         let length = self.low.len();
@@ -196,6 +203,12 @@ impl Entrance {
                     .iter()
                     .all(|one| self.dial.iter().any(|ours| ours.covers(one))));
         trunks && from && list && dial
+    }
+
+    /// Which of its numbers the other has too.
+    pub fn shares_with(&self, other: &Self) -> Option<&Dialled> {
+        let meets = |ours: &&Dialled| other.dial.iter().any(|theirs| ours.meets(theirs));
+        self.dial.iter().find(meets)
     }
 
     /// Whether nothing but the number matters to it.

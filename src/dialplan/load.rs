@@ -121,9 +121,8 @@ enum Spoken {
 struct Draft {
     faults: Vec<Fault>,
     numbers: Vec<Number>,
-    known_numbers: BTreeSet<Number>,
     /// Where each of them stands.
-    number_places: Vec<Place>,
+    known_numbers: BTreeMap<Number, Place>,
     entrances: Vec<Entrance>,
     otherwise: Option<Reference>,
     start: Option<Reference>,
@@ -279,6 +278,7 @@ impl Draft {
             zone,
             numbers: self.numbers,
             known_numbers: self.known_numbers,
+            otherwise_place: self.otherwise.as_ref().map(|one| one.place.clone()),
             otherwise: self
                 .otherwise
                 .map_or(start.clone(), |reference| PathName(reference.name)),

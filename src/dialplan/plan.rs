@@ -30,10 +30,12 @@ pub struct Plan {
     pub zone: TimeZone,
     /// The helpline's numbers, as they are listed.
     pub numbers: Vec<Number>,
-    /// The same, to be found fast.
-    pub known_numbers: BTreeSet<Number>,
+    /// Where each of them stands, to be found fast.
+    pub known_numbers: BTreeMap<Number, Place>,
     /// Where any other number on a trusted trunk goes.
     pub otherwise: PathName,
+    /// Where that stands, if it is said.
+    pub otherwise_place: Option<Place>,
     /// What is spoken; the first unless a key is pressed.
     pub languages: Vec<Language>,
     /// Keys that choose a language at any moment.
@@ -70,7 +72,7 @@ impl Plan {
     /// Whether the number is one of the helpline's.
     pub fn has_number(&self, number: &Number) -> bool {
         let entered = |one: &Entrance| one.dial.iter().any(|dialled| dialled.holds(number));
-        self.known_numbers.contains(number) || self.entrances.iter().any(entered)
+        self.known_numbers.contains_key(number) || self.entrances.iter().any(entered)
     }
 
     /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.

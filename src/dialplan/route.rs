@@ -145,8 +145,9 @@ impl Way<'_> {
                 }
                 Instruction::Queue { queue, .. } if self.is_full(&queue, facts) => {}
                 Instruction::Queue { queue, .. } if facts.on_shift > 0 => {
-                    self.tell_waiting(&queue);
-                    return Ends::Queue(queue);
+                    if let Some(ends) = self.wait(queue) {
+                        return ends;
+                    }
                 }
                 Instruction::Queue { queue, .. } => {
                     self.tell(format!("queue {queue} is left: nobody is on shift"));
@@ -162,6 +163,29 @@ impl Way<'_> {
                 Instruction::HangUp => return ends,
             }
         }
+    }
+
+    /// In the line: the next key may lead out of it, or to a callback; `None`: on with another path.
+    fn wait(&mut self, queue: QueueName) -> Option<Ends> {
+        let settings = self.plan.queues.get(&queue);
+        while let Some(key) = self.keys.pop_front() {
+            if let Some(go) = settings.and_then(|settings| settings.keys.get(&key)) {
+                self.tell(format!("key {key}: out of {queue}, go to {go}"));
+                self.run.go(go);
+                return None;
+            }
+            let offer = settings.and_then(|settings| settings.offer);
+            if let Some(offer) = offer.filter(|offer| offer.key == key) {
+                let after = offer.after.as_secs();
+                self.tell(format!(
+                    "key {key}, offered after {after} s: to be called back"
+                ));
+                return Some(Ends::Callback(queue));
+            }
+            self.tell(format!("key {key} means nothing here"));
+        }
+        self.tell_waiting(&queue);
+        Some(Ends::Queue(queue))
     }
 
     /// Whether nobody more may wait; then the call goes on where the queue says.
@@ -223,10 +247,12 @@ impl Way<'_> {
         follows
     }
 
+    /// Of the step that was taken last.
     fn tell(&mut self, reason: String) {
+        let last = self.steps.last().map(|last| last.place.clone());
         self.steps.push(Note {
             path: self.run.path().clone(),
-            place: String::new(),
+            place: last.unwrap_or_default(),
             reason,
         });
     }
@@ -264,12 +290,22 @@ impl Way<'_> {
             return;
         };
         let place = settings.place.to_string();
-        for one in &settings.if_waiting {
-            let seconds = one.after.as_secs();
+        for (after, go) in settings.thresholds() {
+            let seconds = after.as_secs();
+            let reason = match (go, settings.offer) {
+                (Some(go), _) => format!("who waits for {seconds} s goes on with {go}"),
+                (None, Some(offer)) => {
+                    format!(
+                        "who waits for {seconds} s is offered a callback by key {}",
+                        offer.key
+                    )
+                }
+                (None, None) => continue,
+            };
             self.steps.push(Note {
                 path: self.run.path().clone(),
                 place: place.clone(),
-                reason: format!("who waits for {seconds} s goes on with {}", one.go),
+                reason,
             });
         }
     }

@@ -105,22 +105,24 @@ impl Run {
             let why = one.takes(dialled, trunk, &caller, facts)?;
             Some((one, why))
         });
-        let known = dialled.is_some_and(|number| plan.known_numbers.contains(number));
+        let known = dialled.and_then(|number| plan.known_numbers.get(number));
         let (path, place, reason) = match (closed, entered) {
             (Some(closed), _) => {
                 let reason = format!("closed by {}", closed.place);
                 (&closed.go, closed.place.to_string(), reason)
             }
             (None, Some((one, why))) => (&one.go, one.place.to_string(), format!("route: {why}")),
-            (None, None) if known => (
-                &plan.start,
-                String::new(),
-                "a number of the helpline".to_owned(),
-            ),
-            (None, None) => {
-                let reason = "not a number of the helpline: otherwise".to_owned();
-                (&plan.otherwise, String::new(), reason)
-            }
+            (None, None) => match known {
+                Some(place) => {
+                    let reason = "a number of the helpline".to_owned();
+                    (&plan.start, place.to_string(), reason)
+                }
+                None => {
+                    let reason = "not a number of the helpline: otherwise".to_owned();
+                    let place = plan.otherwise_place.as_ref().map(ToString::to_string);
+                    (&plan.otherwise, place.unwrap_or_default(), reason)
+                }
+            },
         };
         let run = Self {
             path: path.clone(),

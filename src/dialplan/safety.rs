@@ -125,7 +125,7 @@ fn numbers(plan: &Plan) -> Vec<Alike> {
     let dialled: Vec<&Dialled> = plan.entrances.iter().flat_map(|one| &one.dial).collect();
     let others = dialled.iter().filter_map(|one| one.any());
     let others: BTreeSet<Number> = others
-        .filter(|one| !plan.known_numbers.contains(one))
+        .filter(|one| !plan.known_numbers.contains_key(one))
         .collect();
     let mut alike: Vec<Alike> = Vec::new();
     let mut seen: BTreeMap<(bool, Vec<bool>), usize> = BTreeMap::new();

@@ -90,3 +90,39 @@ impl Switch {
         calls.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_callers_has_its_limits() {
+        let second = |count: usize| Wall(1_000_000 * i64::try_from(count).unwrap_or(0));
+        let who = |count: usize| Pseudonym(format!("C-{count}"));
+        let mut recent = Recent::default();
+        for count in 0..MOST_CALLERS + 10 {
+            recent.note(&who(count), second(count));
+        }
+        assert_eq!(
+            (recent.calls.len(), recent.by_last.len()),
+            (MOST_CALLERS, MOST_CALLERS)
+        );
+        assert!(
+            recent.of(Some(&who(9))).is_empty(),
+            "who called longest ago is forgotten"
+        );
+        let last = who(MOST_CALLERS);
+        for count in 0..100 {
+            recent.note(&last, second(MOST_CALLERS + count));
+        }
+        assert_eq!(recent.of(Some(&last)).len(), MOST_CALLS);
+        let tomorrow = second(MOST_CALLERS + 100) + MEMORY;
+        recent.note(&last, tomorrow);
+        assert_eq!(recent.of(Some(&last)), [tomorrow]);
+        assert_eq!(
+            recent.calls.len(),
+            1,
+            "a day later nobody else is remembered"
+        );
+    }
+}

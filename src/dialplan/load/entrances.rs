@@ -1,7 +1,11 @@
 //! `[[route]]`: where calls go first of all.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::condition::Sort;
 use super::super::entrance::{Dialled, Entrance};
+use super::super::fault::Place;
+use super::super::number::Number;
 use super::super::read::Table;
 use super::{Draft, Reference};
 use crate::ids::{ListName, PathName, TrunkName};
@@ -69,57 +73,82 @@ impl Draft {
     /// Numbers that lead two ways, and routes that an earlier one hides.
     pub(super) fn check_entrances(&mut self) {
         let mut found = Vec::new();
-        for (index, one) in self.entrances.iter().enumerate() {
-            let earlier = self.entrances.get(..index).unwrap_or_default();
-            if let Some(other) = earlier.iter().find(|other| other.hides(one)) {
-                found.push((
-                    one.place.clone(),
-                    format!(
-                        "this route is never taken: the one at {} takes all its calls",
-                        other.place
-                    ),
-                    "put it before the other, or remove it",
-                ));
+        let mut told = BTreeSet::new();
+        for (later, earlier) in self.meeting() {
+            let pair = (self.entrances.get(later), self.entrances.get(earlier));
+            let (Some(one), Some(other)) = pair else {
                 continue;
-            }
-            let meeting = earlier.iter().filter(|other| other.asks_as(one));
-            let twice = meeting.into_iter().find_map(|other| {
-                let mut pairs = one
-                    .dial
-                    .iter()
-                    .flat_map(|ours| other.dial.iter().map(move |theirs| (ours, theirs)));
-                let (ours, _) = pairs.find(|(ours, theirs)| ours.meets(theirs))?;
-                Some((ours, other))
-            });
-            if let Some((dialled, other)) = twice {
-                found.push((
-                    one.place.clone(),
-                    format!(
-                        "{:?} overlaps with the route at {}",
-                        dialled.text, other.place
-                    ),
-                    "let each number go one way",
-                ));
+            };
+            let fault = if other.hides(one) {
+                let what = format!(
+                    "this route is never taken: the one at {} takes all its calls",
+                    other.place
+                );
+                Some((what, "put it before the other, or remove it"))
+            } else {
+                other
+                    .asks_as(one)
+                    .then(|| one.shares_with(other))
+                    .flatten()
+                    .map(|dialled| {
+                        let what = format!(
+                            "{:?} overlaps with the route at {}",
+                            dialled.text, other.place
+                        );
+                        (what, "let each number go one way")
+                    })
+            };
+            if let Some((what, remedy)) = fault
+                && told.insert(later)
+            {
+                found.push((one.place.clone(), what, remedy));
             }
         }
+        let numbers = self.known_numbers.iter();
+        let numbers: BTreeMap<&str, (&Number, &Place)> = numbers
+            .map(|(number, place)| (number.as_str(), (number, place)))
+            .collect();
         let plain = self
             .entrances
             .iter()
             .filter(|one| one.asks_for_number_alone());
-        for one in plain {
-            let numbers = self.numbers.iter().zip(&self.number_places);
-            let hidden =
-                numbers.filter(|(number, _)| one.dial.iter().any(|dialled| dialled.holds(number)));
-            for (number, place) in hidden {
-                found.push((
-                    one.place.clone(),
-                    format!("{number} goes this way, and is one of numbers at {place}"),
-                    "leave it out of one of the two",
-                ));
+        for (one, dialled) in
+            plain.flat_map(|one| one.dial.iter().map(move |dialled| (one, dialled)))
+        {
+            let (low, high) = dialled.span();
+            for (_, (number, place)) in numbers.range(low..=high.as_str()) {
+                if dialled.holds(number) {
+                    let what = format!("{number} goes this way, and is one of numbers at {place}");
+                    found.push((one.place.clone(), what, "leave it out of one of the two"));
+                }
             }
         }
         for (place, what, remedy) in found {
             self.fault(place, what, remedy);
         }
+    }
+
+    /// Pairs of routes, the later one first, that some number may lead to both. Sorted by the lowest of
+    /// their numbers, only neighbours meet: comparing each with each would take minutes for thousands.
+    fn meeting(&self) -> BTreeSet<(usize, usize)> {
+        let mut pairs = BTreeSet::new();
+        let mut spans = Vec::new();
+        for (index, one) in self.entrances.iter().enumerate() {
+            spans.extend(one.dial.iter().map(|dialled| (dialled.span(), index)));
+            if one.dial.is_empty() {
+                let others = 0..self.entrances.len();
+                let others = others.filter(|other| *other != index);
+                pairs.extend(others.map(|other| (index.max(other), index.min(other))));
+            }
+        }
+        spans.sort();
+        let mut open: Vec<(String, usize)> = Vec::new();
+        for ((low, high), index) in spans {
+            open.retain(|(end, _)| end.as_str() >= low);
+            let others = open.iter().filter(|(_, other)| *other != index);
+            pairs.extend(others.map(|(_, other)| (index.max(*other), index.min(*other))));
+            open.push((high, index));
+        }
+        pairs
     }
 }
