@@ -8,6 +8,7 @@ mod house;
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use house::{House, PATIENCE};
@@ -40,13 +41,13 @@ fn trusted() -> Catalogue {
 }
 
 /// All sounds are there.
-fn sounds() -> Catalogue {
+static SOUNDS: LazyLock<Catalogue> = LazyLock::new(|| {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans");
     plans::sounds(&shipped).0
-}
+});
 
 fn faults(text: &str) -> String {
-    let found = load(&[("a.toml".into(), text.into())], &sounds()).unwrap_err();
+    let found = load(&[("a.toml".into(), text.into())], &SOUNDS).unwrap_err();
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     found.join("\n")
 }
@@ -230,10 +231,7 @@ fn a_path_must_have_an_end_that_callers_hear() {
         "{ play = 'greeting' }, { hang_up = true }",
     ] {
         let text = plan(&format!("[path.a]\nsteps = [{steps}]"));
-        assert!(
-            load(&[("a.toml".into(), text)], &sounds()).is_ok(),
-            "{steps}"
-        );
+        assert!(load(&[("a.toml".into(), text)], &SOUNDS).is_ok(), "{steps}");
     }
 }
 
@@ -245,7 +243,7 @@ fn paths_and_queues_that_no_call_comes_to_are_warnings() {
         "{}if_waiting = [{{ for = '3m', go = 'late' }}]\n[queue.empty]\n",
         plan(&format!("{used}{more}"))
     );
-    let plan = load(&[("a.toml".into(), text)], &sounds()).unwrap();
+    let plan = load(&[("a.toml".into(), text)], &SOUNDS).unwrap();
     let told: Vec<String> = plan.remarks.iter().map(ToString::to_string).collect();
     let unused: Vec<&String> = told
         .iter()
@@ -303,7 +301,7 @@ fn fifty_thousand_lines_are_checked_in_a_moment() {
     text += "[path.p8000]\nsteps = [{ play = 'greeting' }]\n";
     assert!(text.lines().count() > 50_000 && text.len() < 4 * 1024 * 1024);
     let begun = Instant::now();
-    let plan = load(&[("a.toml".into(), text.clone())], &sounds()).unwrap();
+    let plan = load(&[("a.toml".into(), text.clone())], &SOUNDS).unwrap();
     let took = begun.elapsed();
     assert_eq!((plan.numbers.len(), plan.paths.len()), (10_000, 8_001));
     println!("loaded in {took:?}");
@@ -313,7 +311,7 @@ fn fifty_thousand_lines_are_checked_in_a_moment() {
     let broken = text
         .replace("go = 'p8000'", "go = 'p0'")
         .replace("'p77'", "'q77'");
-    let found = load(&[("a.toml".into(), broken)], &sounds()).unwrap_err();
+    let found = load(&[("a.toml".into(), broken)], &SOUNDS).unwrap_err();
     let took = begun.elapsed();
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert!(

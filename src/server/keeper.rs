@@ -16,7 +16,7 @@ use crate::store::cases::Cases;
 use crate::store::health::{Health, Part};
 use crate::store::lists::Lists;
 use crate::store::operators::Operators;
-use crate::store::plans::{Files, PlansError};
+use crate::store::plans::PlansError;
 use crate::switch::{Account, OnList};
 use crate::time::Wall;
 
@@ -160,15 +160,13 @@ impl Round {
     fn run(mut self, orders: &Receiver<Order>) {
         // What is live came from the folder a moment ago, or is the last good version.
         self.seen = self.kept.dialplans.fingerprint();
-        let found = self.kept.dialplans.check(self.now());
-        self.tell_findings(&found);
+        self.tell_findings(self.check().as_ref());
         loop {
             self.look_at_clock();
             match orders.recv_timeout(LOOK) {
                 Ok(Order::Apply(answer)) => {
                     self.seen = self.kept.dialplans.fingerprint();
-                    let loaded = self.kept.dialplans.apply(self.now());
-                    self.publish(loaded, Some(answer));
+                    self.apply(Some(answer));
                 }
                 Ok(Order::UseVersion(hash, answer)) => {
                     let loaded = self.kept.dialplans.use_version(&hash, self.now());
@@ -194,13 +192,19 @@ impl Round {
         let _ = self.news.blocking_send(news);
     }
 
+    /// Makes the folder live, if it is well.
+    fn apply(&mut self, answer: Option<oneshot::Sender<Answer>>) {
+        let loaded = self.kept.dialplans.apply(self.now());
+        // First: whoever asks for the status after the answer is told of the folder as it is now.
+        self.tell_findings(loaded.as_ref());
+        self.publish(loaded, answer);
+    }
+
     fn publish(
         &mut self,
         loaded: Result<Loaded, PlansError>,
         answer: Option<oneshot::Sender<Answer>>,
     ) {
-        // First: whoever asks for the status after the answer is told of the folder as it is now.
-        self.tell_findings(&self.kept.dialplans.check(self.now()));
         match loaded {
             Ok(loaded) => {
                 self.kept.live = loaded.clone();
@@ -219,9 +223,9 @@ impl Round {
         }
     }
 
-    fn tell_findings(&self, found: &Result<(Loaded, Files), PlansError>) {
+    fn tell_findings(&self, found: Result<&Loaded, &PlansError>) {
         let findings = match found {
-            Ok((loaded, _)) => loaded.warnings.clone(),
+            Ok(loaded) => loaded.warnings.clone(),
             Err(PlansError::Faulty(faults)) => faults.iter().map(ToString::to_string).collect(),
             Err(other) => vec![other.to_string()],
         };
@@ -310,16 +314,15 @@ impl Round {
         }
         self.seen = found;
         self.changing = None;
-        let found = self.kept.dialplans.check(self.now());
         let is_live =
-            matches!(&found, Ok((loaded, _)) if loaded.plan.hash == self.kept.live.plan.hash);
+            self.kept.dialplans.hash_on_disk().as_ref() == Some(&self.kept.live.plan.hash);
         if self.kept.apply_on_save && !is_live {
-            let loaded = self.kept.dialplans.apply(self.now());
-            return self.publish(loaded, None);
+            return self.apply(None);
         }
+        let found = self.check();
         match &found {
             Ok(_) if is_live => {}
-            Ok((loaded, _)) => {
+            Ok(loaded) => {
                 tracing::info!("the saved dialplan is well; `qaynar apply` makes it live");
                 for warning in &loaded.warnings {
                     tracing::warn!("{warning}");
@@ -327,7 +330,12 @@ impl Round {
             }
             Err(error) => tracing::warn!("the saved dialplan has mistakes:\n{error}"),
         }
-        self.tell_findings(&found);
+        self.tell_findings(found.as_ref());
+    }
+
+    fn check(&self) -> Result<Loaded, PlansError> {
+        let checked = self.kept.dialplans.check(self.now());
+        checked.map(|(loaded, _)| loaded)
     }
 
     /// What was safe for a year when it was applied is looked at again each day.
