@@ -122,6 +122,9 @@ fn the_table_of_keys_and_the_reader_know_the_same() {
             .iter()
             .map(|key| key.name.to_owned())
             .collect();
+        if table.len() != all[name].keys.len() {
+            mistakes.push(format!("a key of {name} is there twice"));
+        }
         for key in table.symmetric_difference(&known) {
             let missing = if known.contains(key) {
                 "src/dialplan/keys.rs"
