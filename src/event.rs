@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, Language, OperatorId, PathName, Pseudonym, QueueName, TrunkName};
+use crate::ids::{
+    CallId, Language, MailboxName, OperatorId, PathName, Pseudonym, QueueName, TrunkName,
+};
 use crate::time::Wall;
 
 /// One thing that happened, once. The order of the journal is the order of the switch.
@@ -270,6 +272,55 @@ pub struct Traced {
     pub cseq: String,
     /// What it meant further: `Require: 100rel`, `SDP: audio PCMA sendrecv`.
     pub details: Vec<String>,
+}
+
+/// What is recorded, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Recorded {
+    /// A message that a caller leaves.
+    Voicemail {
+        /// In which mailbox.
+        mailbox: MailboxName,
+    },
+    /// A talk of a queue that records: the caller left, the operator right.
+    Talk {
+        /// Which queue.
+        queue: QueueName,
+    },
+}
+
+impl Recorded {
+    /// Whether it is a message.
+    pub fn is_voicemail(&self) -> bool {
+        matches!(self, Self::Voicemail { .. })
+    }
+
+    /// The mailbox's name, or the queue's.
+    pub fn place(&self) -> &str {
+        match self {
+            Self::Voicemail { mailbox } => mailbox.as_str(),
+            Self::Talk { queue } => queue.as_str(),
+        }
+    }
+}
+
+/// Why a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingEnd {
+    /// The exchange stopped it: a key, the end of the talk.
+    Stopped,
+    /// The caller hung up.
+    HungUp,
+    /// It was as long as it may be.
+    TooLong,
+    /// The caller was silent for as long as the mailbox waits.
+    Quiet,
+    /// A fault of ours: the disk, or a media thread.
+    Failed,
+    /// The process ended meanwhile.
+    Interrupted,
 }
 
 /// Why an operator's phones stopped ringing.

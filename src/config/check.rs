@@ -347,6 +347,21 @@ fn storage(table: &Table<'_, '_>, base: &Path, settings: &mut Settings) {
         },
     );
     set(&mut settings.storage.database, database);
+    let remedy = "write a number with its unit: \"256M\", \"4G\"";
+    let free = one(table, "keep_free", "size", remedy, size);
+    set(&mut settings.storage.keep_free, free);
+}
+
+/// `256M`, `4G`: in bytes.
+fn size(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let shift = match unit {
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 fn cluster(table: &Table<'_, '_>, settings: &mut Settings) {
@@ -596,6 +611,16 @@ from = \"+994506802280\"
     fn a_later_database_kind_is_refused_with_what_works() {
         let faults = checked("[storage]\nurl = \"postgres://db\"").unwrap_err();
         assert!(faults[0].contains("sqlite://"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_size_has_a_unit() {
+        let settings = checked("[storage]\nkeep_free = \"4G\"").unwrap();
+        assert_eq!(settings.storage.keep_free, 4 << 30);
+        for text in ["4", "", "G", "-1G", "4 gigabytes", "99999999999999T"] {
+            let faults = checked(&format!("[storage]\nkeep_free = \"{text}\"")).unwrap_err();
+            assert!(faults[0].contains("256M"), "{text}: {faults:?}");
+        }
     }
 
     #[test]

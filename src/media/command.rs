@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::event::Quality;
-use crate::ids::{Language, LegId, PromptName};
+use crate::event::RecordingEnd;
+use crate::ids::{Language, LegId, PromptName, RecordingId};
 use crate::rtp::codec::{Codec, Direction};
 pub use crate::rtp::srtp::Crypto;
 
@@ -132,6 +133,38 @@ pub enum Command {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
     },
+    /// What comes from this leg is recorded, and from another one on a second channel. Again with the same
+    /// recording: these legs from now on. `Event::Recorded` tells the end, once a recording.
+    Record {
+        /// The only channel, or the left one. Its end is the recording's.
+        leg: LegId,
+        /// The right one; both are on one shard.
+        right: Option<LegId>,
+        /// Which recording.
+        recording: RecordingId,
+        /// Among which files.
+        voicemail: bool,
+        /// How long it may be.
+        most: Duration,
+        /// After how much silence it ends; `None`: never.
+        quiet: Option<Duration>,
+    },
+    /// The recording holds silence for a while, and its time goes on; or sound again.
+    PauseRecording {
+        /// Its only or left leg.
+        leg: LegId,
+        /// Which recording.
+        recording: RecordingId,
+        /// Whether it is silence from now on.
+        paused: bool,
+    },
+    /// The recording is over.
+    StopRecording {
+        /// Its only or left leg.
+        leg: LegId,
+        /// Which recording.
+        recording: RecordingId,
+    },
     /// Give the port back. `Event::Closed` follows with the leg's quality, even if the leg was lost
     /// before.
     Close {
@@ -189,6 +222,17 @@ pub enum Event {
         leg: LegId,
         /// What happened, without caller data.
         reason: String,
+    },
+    /// A recording is over.
+    Recorded {
+        /// Which.
+        recording: RecordingId,
+        /// How long it is.
+        length: Duration,
+        /// Nothing that could be a voice was in it.
+        silent: bool,
+        /// Why it ended.
+        why: RecordingEnd,
     },
     /// After `Close`.
     Closed {

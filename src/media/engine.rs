@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::clips::Clips;
+use super::clips::{Clips, Sound};
 use super::command::{Clip, Command, Event, Stream};
 use super::incoming::Taken;
 use super::leg::{Leg, Notice, Playing, Source};
+use super::recording::{Chunk, Recorder};
 use crate::ids::LegId;
 use crate::rtp::packet::{self, Header};
 use crate::time::{Instant, Now};
@@ -46,6 +47,7 @@ pub struct Engine {
     clips: Arc<Clips>,
     legs: BTreeMap<LegId, Leg>,
     events: VecDeque<Event>,
+    recorder: Recorder,
 }
 
 impl Engine {
@@ -55,6 +57,7 @@ impl Engine {
             clips,
             legs: BTreeMap::new(),
             events: VecDeque::new(),
+            recorder: Recorder::default(),
         }
     }
 
@@ -101,6 +104,15 @@ impl Engine {
                     });
                 }
             }
+            Command::Record { .. }
+            | Command::PauseRecording { .. }
+            | Command::StopRecording { .. } => {
+                let legs = &self.legs;
+                let ended = self
+                    .recorder
+                    .handle(&command, |leg| legs.contains_key(leg), now.at);
+                self.events.extend(ended);
+            }
             Command::Close { leg } => self.close(leg, now, sink),
         }
     }
@@ -137,6 +149,20 @@ impl Engine {
         leg.set_source(Source::Sound(playing), now);
     }
 
+    /// Plays a sound that is no clip of the plan, as [`Command::Play`] does.
+    pub fn play_sound(&mut self, id: LegId, playback: u64, sound: Option<Sound>, now: Instant) {
+        self.unbridge(id, now);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            let playing = Playing {
+                sounds: sound.into_iter().collect(),
+                clip: 0,
+                offset: 0,
+                playback: Some(playback),
+            };
+            leg.set_source(Source::Sound(playing), now);
+        }
+    }
+
     fn set_source(&mut self, id: LegId, source: Source, now: Instant) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.set_source(source, now);
@@ -160,6 +186,7 @@ impl Engine {
 
     fn close(&mut self, id: LegId, now: Now, sink: &mut impl Sink) {
         self.unbridge(id, now.at);
+        self.events.extend(self.recorder.leg_closed(id, now.at));
         let Some(mut leg) = self.legs.remove(&id) else {
             let quality = super::Quality::default();
             return self.report(Event::Closed { leg: id, quality });
@@ -236,6 +263,9 @@ impl Engine {
             .stream
             .as_ref()
             .is_some_and(|stream| stream.direction.receives());
+        if let (Some(codec), true) = (codec.filter(|_| !is_event), receives) {
+            self.recorder.heard(id, &header, codec, payload, now.at);
+        }
         if let (Source::Bridge(peer), true) = (&leg.source, receives) {
             let peer = *peer;
             self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
@@ -271,6 +301,7 @@ impl Engine {
 
     /// Sends what is due. Call it at [`Engine::next_timeout`]; later is caught up, not lost.
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
+        self.events.extend(self.recorder.tick(now.at));
         for (id, leg) in &mut self.legs {
             if let Some((to, bytes)) = leg.report(now, false) {
                 sink.send(*id, leg.report_channel(), to, &bytes);
@@ -295,7 +326,18 @@ impl Engine {
 
     /// When [`Engine::tick`] has something to do; `None`: not before the next command.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.legs.values().filter_map(Leg::next_timeout).min()
+        let legs = self.legs.values().filter_map(Leg::next_timeout);
+        legs.chain(self.recorder.next_timeout()).min()
+    }
+
+    /// The next piece of a recording, to be written.
+    pub fn poll_chunk(&mut self) -> Option<Chunk> {
+        self.recorder.poll()
+    }
+
+    /// After a fault: what is left of recordings is over, and the switch is to hear so.
+    pub fn abandon_recordings(&mut self) -> Vec<Event> {
+        self.recorder.abandon()
     }
 
     /// The next thing to tell the switch.

@@ -7,6 +7,7 @@ mod incoming;
 pub mod leg;
 mod outgoing;
 mod pieces;
+pub mod recording;
 #[cfg(test)]
 mod tests;
 
@@ -14,3 +15,4 @@ pub use crate::rtp::codec::{Codec, Direction};
 pub use clips::{ClipFault, Clips, Sound};
 pub use command::{Clip, Command, Crypto, Event, Quality, Stream};
 pub use engine::{Channel, Engine, Sink};
+pub use recording::Chunk;

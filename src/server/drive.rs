@@ -15,6 +15,7 @@ use super::keeper::{Keeper, News, Order};
 use super::known::Known;
 use super::media::Threads;
 use super::resolve::Resolver;
+use super::scribe::{Scribe, Told};
 use super::stream::Streams;
 use crate::event::{Entry, Event, What};
 use crate::ids::{CallId, OperatorId};
@@ -66,6 +67,8 @@ pub struct Shell {
     pub guard: Guard,
     /// Media threads.
     pub media: Threads,
+    /// Writes recordings; ends after the threads that make them.
+    pub scribe: Scribe,
     /// Asks DNS.
     pub resolver: Resolver,
     /// Reads accounts and dialplans.
@@ -88,6 +91,8 @@ pub struct Orders {
     pub asked: mpsc::Receiver<Asked>,
     /// First: drain; second: end all calls.
     pub stop: mpsc::Receiver<()>,
+    /// What the writer of recordings tells.
+    pub written: mpsc::Receiver<Told>,
     /// What the keeper finds.
     pub news: mpsc::Receiver<News>,
     /// Counts for readers.
@@ -115,6 +120,7 @@ impl Shell {
                 // Rare ones first: a flood of inputs must not hide them.
                 Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
                 Some(news) = orders.news.recv() => self.hear(news),
+                Some(told) = orders.written.recv() => self.hear_of_recordings(told),
                 _ = publish.tick() => {
                     orders.counts.send_replace(self.switch.counts());
                 }
@@ -296,6 +302,24 @@ impl Shell {
                     let _ = answer.send(told);
                 }
             }
+        }
+    }
+
+    fn hear_of_recordings(&mut self, told: Told) {
+        match told {
+            Told::Sound {
+                leg,
+                playback,
+                sound,
+            } => {
+                if let Err(reason) = &sound {
+                    tracing::error!("a message cannot be heard: {reason}");
+                }
+                self.media.play(leg, playback, sound.ok());
+            }
+            Told::Room(room) => tracing::warn!(room, "recordings"),
+            Told::Failed { recording, reason } => tracing::error!(%recording, reason, "recordings"),
+            Told::Lost(count) => tracing::error!(count, "recordings"),
         }
     }
 

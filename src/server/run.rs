@@ -21,6 +21,7 @@ use super::keeper::{Keeper, Kept};
 use super::known::Known;
 use super::media::Threads;
 use super::resolve::Resolver;
+use super::scribe::Scribe;
 use super::stream::Streams;
 use super::tls::{Tls, TlsStartError};
 use super::udp;
@@ -37,6 +38,7 @@ use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
 use crate::store::operators::Operators;
 use crate::store::plans::{PlansError, Versions};
+use crate::store::recordings::Shelf;
 use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
@@ -50,6 +52,8 @@ const QUEUE: usize = 10_000;
 const HEARD: usize = 4_096;
 /// What the keeper may have found before the driver hears of it.
 const NEWS: usize = 16;
+/// What the writer of recordings may have to tell before the driver hears of it.
+const WRITTEN: usize = 256;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
 /// Caps begin anew each day.
@@ -236,6 +240,13 @@ pub async fn start(
         .with_origins(&settings.sip.origins);
     // A way of their own: a flood of SIP must not keep the media threads waiting.
     let (told, heard) = mpsc::channel(HEARD);
+    let (told_of, written) = mpsc::channel(WRITTEN);
+    let shelf = Shelf::new(data, settings.storage.keep_free);
+    let scribe = Scribe::start(shelf, move |told| {
+        // A driver that is so far behind has other worries; what it missed is on the disk or in the log.
+        let _ = told_of.try_send(told);
+    })?;
+    let pen = scribe.pen();
     let media = Threads::start(
         settings.media.threads.get(),
         &loaded.clips,
@@ -245,6 +256,7 @@ pub async fn start(
             // The switch is gone when nobody listens; so is the thread soon.
             Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
         },
+        move |chunk| pen.write(chunk),
     )?;
 
     let mut seed = [0; 32];
@@ -309,6 +321,7 @@ pub async fn start(
         known,
         guard,
         media,
+        scribe,
         on_disk: Some(loaded.plan.hash.clone()),
         resolver: Resolver::new(&settings.dns, inputs.clone()),
         keeper,
@@ -318,6 +331,7 @@ pub async fn start(
     };
     let orders = Orders {
         heard,
+        written,
         news: found,
         asked,
         stop: stopped,

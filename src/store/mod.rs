@@ -16,6 +16,7 @@ pub mod line;
 mod migrations;
 pub mod operators;
 pub mod plans;
+pub mod recordings;
 pub mod recover;
 mod rows;
 pub mod seal;

@@ -398,6 +398,7 @@ impl Switch {
                 let call = self.legs.get(&leg).and_then(Leg::call);
                 self.alarm(call, "media-failed", reason, now);
             }
+            media::Event::Recorded { .. } => {}
             media::Event::Closed { leg, quality } => {
                 let Some((call, side, port)) = self.closing.remove(&leg) else {
                     return;
