@@ -3,12 +3,16 @@
 //! Events are journalled in the clear, so none may hold a caller's number: callers appear as
 //! [`Pseudonym`] alone.
 
+mod recording;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use recording::{Change, Recorded, Recording, RecordingEnd};
+
 use crate::ids::{
-    CallId, Language, MailboxName, OperatorId, PathName, Pseudonym, QueueName, TrunkName,
+    CallId, Language, OperatorId, PathName, Pseudonym, QueueName, RecordingId, TrunkName,
 };
 use crate::time::Wall;
 
@@ -192,6 +196,14 @@ pub enum What {
         /// How many of the middle of a very long call were left out.
         skipped: u32,
     },
+    /// A message of a caller, or a talk that is recorded: it began, paused, ended, was heard, handled, erased.
+    /// May follow `Ended`.
+    Recording {
+        /// Which; its file has this name.
+        recording: RecordingId,
+        /// What happened to it.
+        change: Change,
+    },
     /// The call is over; exactly once a call.
     Ended {
         /// Who ended it.
@@ -274,55 +286,6 @@ pub struct Traced {
     pub details: Vec<String>,
 }
 
-/// What is recorded, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-pub enum Recorded {
-    /// A message that a caller leaves.
-    Voicemail {
-        /// In which mailbox.
-        mailbox: MailboxName,
-    },
-    /// A talk of a queue that records: the caller left, the operator right.
-    Talk {
-        /// Which queue.
-        queue: QueueName,
-    },
-}
-
-impl Recorded {
-    /// Whether it is a message.
-    pub fn is_voicemail(&self) -> bool {
-        matches!(self, Self::Voicemail { .. })
-    }
-
-    /// The mailbox's name, or the queue's.
-    pub fn place(&self) -> &str {
-        match self {
-            Self::Voicemail { mailbox } => mailbox.as_str(),
-            Self::Talk { queue } => queue.as_str(),
-        }
-    }
-}
-
-/// Why a recording ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordingEnd {
-    /// The exchange stopped it: a key, the end of the talk.
-    Stopped,
-    /// The caller hung up.
-    HungUp,
-    /// It was as long as it may be.
-    TooLong,
-    /// The caller was silent for as long as the mailbox waits.
-    Quiet,
-    /// A fault of ours: the disk, or a media thread.
-    Failed,
-    /// The process ended meanwhile.
-    Interrupted,
-}
-
 /// Why an operator's phones stopped ringing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
@@ -375,7 +338,7 @@ pub enum Cause {
     HungUp,
     /// The caller gave up before an operator was connected, or while waiting anew after one was lost.
     Abandoned,
-    /// The dialplan's path came to its end.
+    /// The dialplan's path came to its end, or the caller hung up while leaving a message.
     Completed,
     /// A dialog died: probe unanswered, session timer, ACK never came.
     Lost,
@@ -588,6 +551,20 @@ mod tests {
                 messages: vec![message()],
                 skipped: 0,
             },
+            What::Recording {
+                recording: RecordingId {
+                    call: CallId(7),
+                    part: 1,
+                },
+                change: Change::Begun {
+                    of: Recorded::Voicemail {
+                        mailbox: "night".into(),
+                    },
+                    caller: Some(Pseudonym::from("C-7F3A")),
+                    language: Language::Az,
+                    operator: None,
+                },
+            },
         ]
     }
 
@@ -686,6 +663,7 @@ mod tests {
             What::Banned { .. } => 25,
             What::BansLifted { .. } => 26,
             What::Waits { .. } => 28,
+            What::Recording { .. } => 60,
         }
     }
 

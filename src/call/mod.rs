@@ -4,4 +4,4 @@ pub mod leg;
 pub mod stage;
 
 pub use leg::{Early, Leg, Media, Owner, Progress, Referral};
-pub use stage::{Call, Outgoing, Rung, Said, Stage, Transfer};
+pub use stage::{Call, Outgoing, Rung, Said, Stage, Tape, Transfer};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    CallId, Language, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName,
+    CallId, Language, LegId, MailboxName, OperatorId, PromptName, Pseudonym, QueueName,
+    RecordingId, TrunkName,
 };
 use crate::speech;
 use crate::time::{Instant, Wall};
@@ -35,8 +36,36 @@ pub enum Stage {
         /// When it is given up.
         until: Instant,
     },
+    /// A `voicemail` step.
+    LeavingMessage {
+        /// In which mailbox.
+        mailbox: MailboxName,
+        /// Greeting and tone; the message begins behind them.
+        playback: u64,
+        /// The message, once it is recorded.
+        recording: Option<RecordingId>,
+    },
     /// Connected with an operator or an outside number.
     Talking,
+}
+
+/// The recording of a talk, where the queue wants one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tape {
+    /// The caller was told.
+    pub told: bool,
+    /// The notice that is being said.
+    pub telling: Option<u64>,
+    /// What is recorded now.
+    pub recording: Option<RecordingId>,
+    /// Who is on its right channel.
+    pub partner: Option<LegId>,
+    /// The operator wants silence in it.
+    pub paused: bool,
+    /// Media makes silence of it.
+    pub silent: bool,
+    /// Keys of the operator that may become a code.
+    pub keys: String,
 }
 
 /// What is said to a caller, whatever the language.
@@ -139,6 +168,8 @@ pub struct Call<P, R, C> {
     pub operator: Option<(OperatorId, Option<C>)>,
     /// Whose phones ring.
     pub rung: Vec<Rung<C>>,
+    /// Whether the talk is recorded.
+    pub tape: Tape,
 }
 
 impl<P, R: Clone, C> Call<P, R, C> {
@@ -171,6 +202,7 @@ impl<P, R: Clone, C> Call<P, R, C> {
             outgoing: None,
             operator: None,
             rung: Vec::new(),
+            tape: Tape::default(),
         }
     }
 }

@@ -181,6 +181,7 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
     }
     let ends = match &found.ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
+        Ends::Voicemail(mailbox) => format!("in voicemail {mailbox}: the caller leaves a message"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
         Ends::Outgoing(class) => format!("outside: a call of the class {class}"),

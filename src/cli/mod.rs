@@ -8,6 +8,7 @@ pub mod calls;
 pub mod demo;
 pub mod dialplan;
 pub mod operator;
+mod recordings;
 pub mod serve;
 mod timeline;
 mod trace;
@@ -96,6 +97,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
+        Command::Voicemail(asked) => return recordings::voicemail(asked, &settings()?, out),
+        Command::Recordings(asked) => return recordings::recordings(asked, &settings()?, out),
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }

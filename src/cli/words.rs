@@ -1,9 +1,12 @@
 //! Events in words, one line each.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::event::{Direction, Event, OperatorState, RingEnd, What};
+use crate::event::{Change, Direction, Event, OperatorState, Recorded, RingEnd, What};
+use crate::ids::RecordingId;
 
 /// The line for an event; `None`: nothing that one would watch.
 pub(super) fn line(event: &Event) -> Option<String> {
@@ -74,9 +77,50 @@ pub(super) fn words(what: &What) -> Option<String> {
             }
             _ => return None,
         },
+        What::Recording { recording, change } => of_recording(*recording, change),
         What::Alarm { text, .. } => format!("ALARM {text}"),
         _ => return None,
     })
+}
+
+fn of_recording(recording: RecordingId, change: &Change) -> String {
+    let seconds = |length: &Option<Duration>| {
+        length.map_or("of unknown length".to_owned(), |length| {
+            format!("{} s long", length.as_secs())
+        })
+    };
+    match change {
+        Change::Begun { of, .. } => match of {
+            Recorded::Voicemail { mailbox } => {
+                format!("leaves message {recording} in voicemail {mailbox}")
+            }
+            Recorded::Talk { queue } => {
+                format!("is recorded as {recording}, as queue {queue} wants")
+            }
+        },
+        Change::Paused { by } => format!("recording {recording} is paused by {by}"),
+        Change::Resumed { by } => format!("recording {recording} goes on, by {by}"),
+        Change::Ended {
+            length,
+            silent,
+            why,
+        } => {
+            let silent = if *silent == Some(true) {
+                ", silent"
+            } else {
+                ""
+            };
+            let length = seconds(length);
+            format!(
+                "recording {recording} is over: {length}{silent} ({})",
+                word(why)
+            )
+        }
+        Change::Heard { by } => format!("message {recording} is heard by {by}"),
+        Change::Handled { by: Some(by) } => format!("message {recording} is handled by {by}"),
+        Change::Handled { by: None } => format!("message {recording} is handled"),
+        Change::Erased { reason } => format!("recording {recording} is erased: {reason}"),
+    }
 }
 
 /// `hung_up` → `hung up`.

@@ -428,12 +428,14 @@ fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
 }
 
 fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
-    let keys: [(&'static str, &mut String); 5] = [
+    let keys: [(&'static str, &mut String); 7] = [
         ("status", &mut codes.status),
         ("log_in", &mut codes.log_in),
         ("log_out", &mut codes.log_out),
         ("pause", &mut codes.pause),
         ("resume", &mut codes.resume),
+        ("messages", &mut codes.messages),
+        ("pause_recording", &mut codes.pause_recording),
     ];
     let mut taken: Vec<String> = Vec::new();
     for (key, code) in keys {

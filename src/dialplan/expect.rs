@@ -91,6 +91,7 @@ fn circles(plan: &Plan) -> Vec<Fault> {
 fn words(ends: &Ends) -> String {
     match ends {
         Ends::Queue(queue) => format!("queue {queue}"),
+        Ends::Voicemail(mailbox) => format!("voicemail {mailbox}"),
         Ends::Heard(prompt) => format!("the prompt {prompt} and the end of the call"),
         Ends::HungUp => "silence and the end of the call".to_owned(),
         Ends::Outgoing(class) => format!("a call outside, class {class}"),

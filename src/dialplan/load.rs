@@ -7,6 +7,7 @@ mod outgoing;
 mod paths;
 mod queues;
 mod sounds;
+mod voicemail;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +17,9 @@ use sha2::{Digest, Sha256};
 use super::fault::{Fault, Place};
 use super::number::Number;
 use super::outgoing::Destination;
-use super::plan::{Expectation, Plan, Queue, Step};
+use super::plan::{Expectation, Mailbox, Plan, Queue, Step};
 use super::read::{Source, Table};
-use crate::ids::{Language, OperatorId, PathName, QueueName, Skill};
+use crate::ids::{Language, MailboxName, OperatorId, PathName, QueueName, Skill};
 
 pub use moments::moment_of;
 
@@ -103,6 +104,10 @@ struct Draft {
     expectations: Vec<(Expectation, Option<String>)>,
     path_references: Vec<Reference>,
     queue_references: Vec<Reference>,
+    mailboxes: BTreeMap<MailboxName, Mailbox>,
+    mailbox_references: Vec<Reference>,
+    /// Where queues record.
+    recording: Vec<Place>,
     skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
     skill_references: Vec<Reference>,
     prompts: Vec<Reference>,
@@ -154,6 +159,11 @@ impl Draft {
         if let Some(queues) = table.table("queue") {
             for (name, span, value) in queues.entries() {
                 self.read_queue(&queues, name, span, value);
+            }
+        }
+        if let Some(mailboxes) = table.table("voicemail") {
+            for (name, span, value) in mailboxes.entries() {
+                self.read_mailbox(&mailboxes, name, span, value);
             }
         }
         if let Some(operators) = table.table("operator") {
@@ -221,6 +231,7 @@ impl Draft {
             start,
             paths: self.paths,
             queues: self.queues,
+            mailboxes: self.mailboxes,
             skills: self.skills,
             closed,
             outgoing: self.outgoing,

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::fault::Place;
 use super::number::Number;
 use super::outgoing::Destination;
-use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Rule, Skill};
+use crate::ids::{Language, MailboxName, OperatorId, PathName, PromptName, QueueName, Rule, Skill};
 use crate::time::Wall;
 
 /// One version of the dialplan.
@@ -32,6 +32,8 @@ pub struct Plan {
     pub paths: BTreeMap<PathName, Vec<Step>>,
     /// All queues.
     pub queues: BTreeMap<QueueName, Queue>,
+    /// Where callers leave messages.
+    pub mailboxes: BTreeMap<MailboxName, Mailbox>,
     /// Times when calls go elsewhere; those that are over do nothing.
     pub closed: Vec<Closed>,
     /// What operators can, by `[operator.ID]`.
@@ -112,6 +114,8 @@ pub enum Action {
         /// `for`.
         wait: Duration,
     },
+    /// `voicemail`: the caller leaves a message.
+    Voicemail(MailboxName),
     /// `go`: on with another path.
     Go(PathName),
     /// `hang_up = true`.
@@ -165,6 +169,34 @@ pub struct Queue {
     pub if_waiting: Vec<Waiting>,
     /// Who else rings after a time, in rising order.
     pub ring_more: Vec<RingMore>,
+    /// Talks are recorded, and for how long the files are kept; `None`: they are not.
+    pub record: Option<Duration>,
+}
+
+/// `[voicemail.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// Where it stands.
+    pub place: Place,
+    /// What callers hear before the tone.
+    pub greeting: Vec<PromptName>,
+    /// How long a message may be.
+    pub most: Duration,
+    /// After how much silence it ends; `None`: never, since silence may be all that a child can say.
+    pub quiet: Option<Duration>,
+    /// Who hears of messages and may hear them; `None`: everybody.
+    pub operators: Option<Vec<OperatorId>>,
+    /// For how long files are kept.
+    pub keep: Duration,
+}
+
+impl Mailbox {
+    /// Whether an operator may hear its messages.
+    pub fn is_of(&self, operator: &OperatorId) -> bool {
+        self.operators
+            .as_ref()
+            .is_none_or(|all| all.contains(operator))
+    }
 }
 
 /// An operator's place in a queue.
@@ -256,6 +288,8 @@ pub struct Expectation {
 pub enum Ends {
     /// Waits for an operator.
     Queue(QueueName),
+    /// Leaves a message.
+    Voicemail(MailboxName),
     /// Hears this last, then the line is closed.
     Heard(PromptName),
     /// The line is closed and nothing was said.

@@ -86,6 +86,10 @@ pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
                     reason,
                 });
             }
+            Instruction::Voicemail(mailbox) => {
+                ends = Ends::Voicemail(mailbox);
+                break;
+            }
             Instruction::HangUp => break,
         }
     }

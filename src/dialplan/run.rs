@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::number::Number;
 use super::plan::{Action, Closed, Condition, Plan, Target, Wants};
-use crate::ids::{Language, PathName, PromptName, QueueName};
+use crate::ids::{Language, MailboxName, PathName, PromptName, QueueName};
 use crate::time::Wall;
 
 /// Steps that may follow each other without the caller hearing anything, before the way is given up.
@@ -38,6 +38,8 @@ pub enum Instruction {
         /// For how long.
         wait: std::time::Duration,
     },
+    /// Record a message; ask again when it is left.
+    Voicemail(MailboxName),
     /// The way is over.
     HangUp,
 }
@@ -170,6 +172,10 @@ impl Run {
                         },
                         notes,
                     );
+                }
+                Action::Voicemail(mailbox) => {
+                    self.note(&mut notes, place, format!("voicemail {mailbox}"));
+                    return (Instruction::Voicemail(mailbox.clone()), notes);
                 }
                 Action::HangUp => {
                     self.note(&mut notes, place, "hang up".to_owned());

@@ -178,6 +178,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
         | What::Messages { .. }
+        | What::Recording { .. }
         | What::Operator { .. }
         | What::Binding { .. }
         | What::Alarm { .. }

@@ -17,8 +17,8 @@ use super::media::Threads;
 use super::resolve::Resolver;
 use super::scribe::{Scribe, Told};
 use super::stream::Streams;
-use crate::event::{Entry, Event, What};
-use crate::ids::{CallId, OperatorId};
+use crate::event::{Change, Entry, Event, What};
+use crate::ids::{CallId, OperatorId, RecordingId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Transport};
@@ -221,6 +221,15 @@ impl Shell {
             match output {
                 Output::Send { flow, bytes } => self.send(flow, bytes),
                 Output::Media(command) => self.media.send(command),
+                Output::Listen {
+                    leg,
+                    playback,
+                    recording,
+                } => self.scribe.pen().read(recording, leg, playback),
+                Output::Erase {
+                    recording,
+                    voicemail,
+                } => self.scribe.pen().erase(recording, voicemail),
                 Output::Resolve { question, ask } => self.resolver.ask(question, ask),
                 Output::Expect { remote, host } => self.streams.expect(remote, &host),
                 Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
@@ -317,9 +326,12 @@ impl Shell {
                 }
                 self.media.play(leg, playback, sound.ok());
             }
-            Told::Room(room) => tracing::warn!(room, "recordings"),
-            Told::Failed { recording, reason } => tracing::error!(%recording, reason, "recordings"),
-            Told::Lost(count) => tracing::error!(count, "recordings"),
+            Told::Room(room) => self.handle(Input::Command(Command::RecordingRoom(room))),
+            Told::Failed { recording, reason } => {
+                let failed = Command::RecordingFailed { recording, reason };
+                self.handle(Input::Command(failed));
+            }
+            Told::Lost(count) => self.handle(Input::Command(Command::RecordingLost(count))),
         }
     }
 
@@ -368,10 +380,51 @@ impl Shell {
                 let _ = answer.send(self.lift_bans(source, user));
                 return;
             }
+            Question::Handled { recording } => {
+                let change = Change::Handled { by: None };
+                let _ = answer.send(self.change_recording(recording, change));
+                return;
+            }
+            Question::Erase { recording } => {
+                let reason = "an administrator said so".to_owned();
+                let change = Change::Erased { reason };
+                let _ = answer.send(self.change_recording(recording, change));
+                return;
+            }
             Question::Apply => Order::Apply(answer),
             Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
         self.keeper.order(order);
+    }
+
+    fn change_recording(&mut self, recording: RecordingId, change: Change) -> Answer {
+        let before = self.switch.recording(recording).cloned();
+        let done = Command::ChangeRecording { recording, change };
+        self.handle(Input::Command(done));
+        let after = self.switch.recording(recording);
+        let (done, text) = match &before {
+            None => (
+                false,
+                format!(
+                    "there is no {recording}; `qaynar voicemail list` and `qaynar recordings list` name them"
+                ),
+            ),
+            Some(one) if one.ended.is_none() => (
+                false,
+                format!("{recording} is being recorded; wait for its end"),
+            ),
+            Some(one) if after == Some(one) => (
+                false,
+                format!("{recording} is no message that waits to be handled"),
+            ),
+            Some(_) if after.is_some() => (true, format!("{recording} is handled")),
+            Some(_) => (true, format!("{recording} is erased")),
+        };
+        Answer {
+            done,
+            text,
+            data: serde_json::json!({ "recording": recording }),
+        }
     }
 
     fn bans(&self) -> Answer {
@@ -433,6 +486,12 @@ impl Shell {
             self.switch.bans(self.clock.now()).len(),
             self.known.figures(),
         );
+        if counts.messages > 0 {
+            text.push_str(&format!(
+                "\n{} messages wait to be handled; `qaynar voicemail list` lists them",
+                counts.messages
+            ));
+        }
         if bans > 0 {
             text.push_str(&format!("\n{bans} bans; `qaynar bans` lists them"));
         }

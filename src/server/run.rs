@@ -26,7 +26,7 @@ use super::stream::Streams;
 use super::tls::{Tls, TlsStartError};
 use super::udp;
 use crate::config::Settings;
-use crate::event::{Direction, Entry, Event, OperatorState};
+use crate::event::{Direction, Entry, Event, OperatorState, Recording};
 use crate::ids::OperatorId;
 use crate::queue::OperatorSnapshot;
 use crate::registrar::Binding;
@@ -36,9 +36,10 @@ use crate::store::calls::calls;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
+use crate::store::messages::recordings;
 use crate::store::operators::Operators;
 use crate::store::plans::{PlansError, Versions};
-use crate::store::recordings::Shelf;
+use crate::store::recordings::{Shelf, path as recording_path};
 use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
@@ -58,6 +59,8 @@ const WRITTEN: usize = 256;
 const LINGER: Duration = Duration::from_millis(300);
 /// Caps begin anew each day.
 const A_DAY: Duration = Duration::from_secs(25 * 3600);
+/// The most recordings that are known again at a start.
+const MAX_RECORDINGS: usize = 200_000;
 /// The most calls that are counted anew at a start.
 const MAX_PAST: usize = 100_000;
 /// How long after a call's end its peers may still wait for a BYE that was lost.
@@ -276,6 +279,8 @@ pub async fn start(
     switch.handle(Input::Command(Command::OperatorStates(states)), now);
     let past = past_calls(settings, now.wall);
     switch.handle(Input::Command(Command::PastCalls(past)), now);
+    let kept = kept_recordings(settings, &scribe);
+    switch.handle(Input::Command(Command::Recordings(kept)), now);
     let guard = Guard {
         known: known.clone(),
         streams: streams.clone(),
@@ -470,6 +475,26 @@ fn past_calls(settings: &Settings, now: Wall) -> Vec<PastCall> {
         })
     })
     .collect()
+}
+
+/// Messages and recorded talks whose files are there. What was to be erased and is not, goes now.
+fn kept_recordings(settings: &Settings, scribe: &Scribe) -> Vec<Recording> {
+    let storage = &settings.storage;
+    let all = match recordings(&storage.database, &storage.journal(), MAX_RECORDINGS) {
+        Ok(all) => all,
+        Err(error) => {
+            tracing::error!(%error, "which messages wait is not known");
+            return Vec::new();
+        }
+    };
+    let (kept, erased): (Vec<_>, Vec<_>) = all.into_values().partition(|one| one.erased.is_none());
+    for one in erased {
+        let voicemail = one.of.is_voicemail();
+        if recording_path(&storage.data, one.recording, voicemail).exists() {
+            scribe.pen().erase(one.recording, voicemail);
+        }
+    }
+    kept
 }
 
 /// The last states of the database, or of the journal where that is ahead, as the queue wants them.

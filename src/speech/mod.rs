@@ -2,6 +2,7 @@
 //! recorded words, and an operator's state.
 
 pub mod errand;
+pub mod messages;
 pub mod number;
 pub mod position;
 pub mod refusal;

@@ -14,9 +14,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::bans::{self, BanRow};
 use super::bindings::{self, BindingRow};
 use super::journal::private_folder;
+use super::messages;
 use super::migrations;
 use super::rows::{self, Wanted};
-use crate::event::{CallRecord, Event, OperatorState};
+use crate::event::{CallRecord, Event, OperatorState, Recording};
 use crate::ids::{CallId, OperatorId};
 use crate::time::Wall;
 
@@ -223,6 +224,14 @@ impl Reader {
     /// The database cannot be read.
     pub fn bans(&self) -> Result<Vec<BanRow>, DatabaseError> {
         self.told(bans::all(&self.connection))
+    }
+
+    /// Messages and recorded talks, erased ones included, the latest `limit` of them.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn recordings(&self, limit: usize) -> Result<Vec<Recording>, DatabaseError> {
+        self.told(messages::all(&self.connection, limit))
     }
 
     /// What operators were doing at last, and since when.

@@ -48,6 +48,13 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (source, user)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 4: messages of callers, and talks that were recorded.
+    "
+    CREATE TABLE recordings (
+        recording TEXT PRIMARY KEY, begun INTEGER NOT NULL, erased INTEGER, body TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX recordings_by_beginning ON recordings (begun, recording);
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

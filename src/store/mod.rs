@@ -13,6 +13,7 @@ pub mod disk;
 pub mod health;
 pub mod journal;
 pub mod line;
+pub mod messages;
 mod migrations;
 pub mod operators;
 pub mod plans;

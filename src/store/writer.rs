@@ -20,6 +20,7 @@ use super::database::{self, CHECKPOINT, Trouble};
 use super::health::{Health, Part};
 use super::journal::Journal;
 use super::line::Numbered;
+use super::messages;
 use super::rows;
 use super::signal::Signal;
 use crate::event::{CallRecord, Entry, Event, What};
@@ -317,6 +318,7 @@ impl Work {
             let Entry::Event(event) = entry else { continue };
             rows::insert_event(&transaction, *sequence, event)?;
             note_operator(&transaction, event)?;
+            messages::note(&transaction, event)?;
             let stored = |call| match changed.get(&call) {
                 Some(record) => Ok(Some(record.clone())),
                 None => rows::one(&transaction, call),

@@ -66,6 +66,7 @@ impl Switch {
                     queue: queue.clone(),
                 };
                 self.emit(Some(id), what, now);
+                let greet = self.with_notice(id, &queue, greet);
                 let speaking = (!greet.is_empty()).then(|| self.say(id, Said::Prompts(greet)));
                 self.join_queue(id, queue, speaking, now);
                 true
@@ -80,6 +81,7 @@ impl Switch {
                     Target::Outside(number) => self.ring_outside(id, &number, now),
                 }
             }
+            Instruction::Voicemail(mailbox) => self.take_message(id, mailbox, now),
             Instruction::HangUp => false,
         }
     }
@@ -177,11 +179,17 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            if !self.refused_aloud(leg, now) {
+            if !self.listener_heard(leg, playback, now) && !self.refused_aloud(leg, now) {
                 self.hang_up(leg, now);
             }
             return;
         };
+        if self.message_begins(id, playback, now) {
+            return self.save(id);
+        }
+        if self.notice_heard(id, playback) {
+            return self.save(id);
+        }
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -190,6 +198,9 @@ impl Switch {
             Stage::Waiting { speaking, .. } if *speaking == Some(playback) => {
                 *speaking = None;
                 self.wait_with_music(id);
+                if self.greeted(id) {
+                    self.save(id);
+                }
             }
             _ => {}
         }
@@ -197,6 +208,10 @@ impl Switch {
 
     /// A key was pressed.
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
+        if self.listener_pressed(leg, digit, now) {
+            return;
+        }
+        self.partner_pressed(leg, digit, now);
         let Some(id) = self
             .legs
             .get(&leg)
@@ -205,6 +220,9 @@ impl Switch {
         else {
             return;
         };
+        if self.pressed_in_message(id, digit, now) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -311,6 +329,7 @@ impl Switch {
 
     /// A `ring` step's time is over.
     pub(super) fn call_due(&mut self, id: CallId, now: Now) {
+        self.message_overdue(id, now);
         let ringing = self
             .calls
             .get(&id)
@@ -324,15 +343,16 @@ impl Switch {
 
     /// Bridge or music, after anything changed that the two hear.
     pub(super) fn connect_media(&mut self, leg: LegId) {
-        let Some(call) = self.legs.get(&leg).and_then(|leg| leg.call()) else {
+        let Some(id) = self.legs.get(&leg).and_then(|leg| leg.call()) else {
             return;
         };
-        let Some(call) = self.calls.get(&call) else {
+        let Some(call) = self.calls.get(&id) else {
             return;
         };
         let (a, Some(b)) = (call.caller_leg, call.partner) else {
             return;
         };
+        self.tapes.insert(id);
         let held = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.media.held);
         let (a_holds, b_holds) = (held(&a), held(&b));
         let music = Clip {
@@ -340,8 +360,12 @@ impl Switch {
             name: PromptName::from("hold"),
         };
         if !a_holds && !b_holds {
+            if self.tells_notice(id, b) {
+                return;
+            }
             return self.media(Command::Bridge { a, b });
         }
+        self.forget_notice(id);
         self.media(Command::Unbridge { leg: a });
         // Whoever is held hears music; who holds hears nothing.
         if a_holds && !b_holds {
@@ -378,14 +402,13 @@ impl Switch {
     }
 
     fn cause_of_leaving(&self, call: CallId) -> Cause {
-        let talking = self
-            .calls
-            .get(&call)
-            .is_some_and(|call| call.stage == Stage::Talking);
-        if talking {
-            Cause::HungUp
-        } else {
-            Cause::Abandoned
+        match self.calls.get(&call).map(|call| &call.stage) {
+            Some(Stage::Talking) => Cause::HungUp,
+            // Whoever left a message was not left alone.
+            Some(Stage::LeavingMessage {
+                recording: Some(_), ..
+            }) => Cause::Completed,
+            _ => Cause::Abandoned,
         }
     }
 

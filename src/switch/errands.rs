@@ -30,6 +30,7 @@ impl Switch {
             &codes.log_out,
             &codes.pause,
             &codes.resume,
+            &codes.messages,
         ];
         if !known.contains(&&code) {
             return self.respond_status(id, &request, 404, now);
@@ -53,6 +54,9 @@ impl Switch {
     pub(super) fn run_errand(&mut self, leg: LegId, operator: &OperatorId, now: Now) {
         let code = self.dialled_code(leg);
         let codes = self.settings.codes.clone();
+        if code.as_ref() == Some(&codes.messages) {
+            return self.listen(leg, operator, now);
+        }
         let done = match code.as_deref() {
             Some(code) if code == codes.log_in => Some(Done::LoggedIn),
             Some(code) if code == codes.log_out => Some(Done::LoggedOut),

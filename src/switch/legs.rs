@@ -334,6 +334,7 @@ impl Switch {
             return;
         };
         leg.ending = true;
+        self.tapes.extend(leg.call());
         self.closing
             .insert(id, (leg.call(), leg.side, leg.media.port));
         self.media(Command::Close { leg: id });
@@ -356,6 +357,7 @@ impl Switch {
         self.timers.clear(&Timer::Leg(id));
         self.timers.clear(&Timer::Unheard(id));
         self.refusing.remove(&id);
+        self.listener_left(id);
         let operator = leg.operator.as_ref();
         if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
             self.ring_later(operator, &invite.uri, now);
@@ -398,7 +400,7 @@ impl Switch {
                 let call = self.legs.get(&leg).and_then(Leg::call);
                 self.alarm(call, "media-failed", reason, now);
             }
-            media::Event::Recorded { .. } => {}
+            recorded @ media::Event::Recorded { .. } => self.recorded(&recorded, now),
             media::Event::Closed { leg, quality } => {
                 let Some((call, side, port)) = self.closing.remove(&leg) else {
                     return;

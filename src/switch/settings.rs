@@ -29,6 +29,10 @@ pub struct FeatureCodes {
     pub pause: String,
     /// Calls again; also ends wrap-up.
     pub resume: String,
+    /// Messages of callers are heard.
+    pub messages: String,
+    /// Pressed in a talk: its recording pauses, or goes on.
+    pub pause_recording: String,
 }
 
 impl Default for FeatureCodes {
@@ -39,6 +43,8 @@ impl Default for FeatureCodes {
             log_out: "*12".into(),
             pause: "*13".into(),
             resume: "*14".into(),
+            messages: "*97".into(),
+            pause_recording: "*5".into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
-use crate::call::{Leg, Media, Outgoing, Owner, Progress, Stage};
+use crate::call::{Leg, Media, Outgoing, Owner, Progress, Stage, Tape};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
@@ -84,6 +84,9 @@ pub struct CallSnapshot {
     outgoing: Option<Outgoing>,
     #[serde(default)]
     onward: Option<Outgoing>,
+    /// The caller knows that the talk is recorded, and the operator wants silence in it.
+    #[serde(default)]
+    tape: (bool, bool),
 }
 
 fn most_hops() -> u8 {
@@ -108,7 +111,9 @@ impl Switch {
                 (self.back_in_line(id, call), &call.run)
             }
             Stage::Arriving => return None,
-            Stage::Playing { .. } | Stage::Ringing { .. } => (StageSnapshot::Step, &call.resume),
+            Stage::Playing { .. } | Stage::Ringing { .. } | Stage::LeavingMessage { .. } => {
+                (StageSnapshot::Step, &call.resume)
+            }
             Stage::Waiting { queue, joined, .. } => (
                 StageSnapshot::Waiting {
                     queue: queue.clone(),
@@ -138,6 +143,7 @@ impl Switch {
             hops: call.hops,
             outgoing: call.outgoing.clone(),
             onward: call.onward.clone().filter(|one| one.since.is_some()),
+            tape: (call.tape.told, call.tape.paused),
         })
     }
 
@@ -200,6 +206,7 @@ impl Switch {
         for snapshot in talking.into_iter().chain(others) {
             self.restore_call(snapshot, plans, now);
             self.settle(now);
+            self.tend_tapes(now);
         }
     }
 
@@ -263,6 +270,11 @@ impl Switch {
             joined: snapshot.joined,
             outgoing: snapshot.outgoing,
             onward: snapshot.onward,
+            tape: Tape {
+                told: snapshot.tape.0,
+                paused: snapshot.tape.1,
+                ..Tape::default()
+            },
             ..PlannedCall::new(ids, caller, dialled, trunk, way, snapshot.hops)
         };
         self.calls.insert(id, call);

@@ -188,6 +188,7 @@ impl Switch {
             return;
         };
         one.partner = None;
+        self.tapes.insert(call);
         if let Some((operator, claim)) = one.operator.take() {
             let leg = Some(leg);
             one.transfer = Some(Transfer {

@@ -47,6 +47,9 @@ const PROMPTS: [(&str, f64); 20] = [
 /// The music.
 pub(crate) const HOLD: u32 = 3_150;
 
+/// After it, callers speak.
+pub(crate) const SPEAK_NOW: u32 = 3_400;
+
 /// The tone that a prompt is.
 pub(crate) fn tone_of(language: &str, prompt: &str) -> u32 {
     let place = PROMPTS.iter().position(|(name, _)| *name == prompt);
@@ -68,8 +71,21 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// As shipped, but quick: rest is 2 s, comfort comes every 5 s.
+    /// As shipped, but quick: rest is 2 s, comfort comes every 5 s; and where nobody is there, a caller hears
+    /// to call again and leaves no message.
     pub(crate) fn new() -> Self {
+        let (step, thanks) = ("  { voicemail = \"night\" },", "play = \"message-thanks\"");
+        Self::with_mailbox()
+            .plan(step, "")
+            .plan(thanks, "play = \"please-call-again\"")
+            .plan(
+                "ends = { voicemail = \"night\" }",
+                "ends = { heard = \"please-call-again\" }",
+            )
+    }
+
+    /// The same with the mailbox.
+    pub(crate) fn with_mailbox() -> Self {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/helpline.toml");
         let plan = std::fs::read_to_string(shipped).unwrap();
         let plan = plan
@@ -192,6 +208,7 @@ impl Setup {
             }
         }
         tone::write_wav(&plans.join("prompts/music/hold.wav"), HOLD, 5.0);
+        tone::write_wav(&plans.join("prompts/music/tone.wav"), SPEAK_NOW, 0.3);
         let (mut config, mut authority) = (self.config, None);
         if self.tls {
             let own = Authority::new(root);

@@ -7,7 +7,7 @@ use super::super::plan::{Closed, Ends, Expectation, Plan};
 use super::super::read::Table;
 use super::head::language;
 use super::{Draft, Reference};
-use crate::ids::{Language, PathName, PromptName, QueueName};
+use crate::ids::{Language, MailboxName, PathName, PromptName, QueueName};
 use crate::time::Wall;
 
 impl Draft {
@@ -125,6 +125,9 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let queue = ends
         .text("queue")
         .map(|(name, _)| Ends::Queue(QueueName(name)));
+    let voicemail = ends
+        .text("voicemail")
+        .map(|(name, _)| Ends::Voicemail(MailboxName(name)));
     let heard = ends
         .text("heard")
         .map(|(name, _)| Ends::Heard(PromptName(name)));
@@ -140,11 +143,16 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .flag("refused")
         .filter(|flag| *flag)
         .map(|_| Ends::Refused);
-    let found = queue.or(heard).or(hung_up).or(outgoing).or(refused);
+    let found = queue
+        .or(voicemail)
+        .or(heard)
+        .or(hung_up)
+        .or(outgoing)
+        .or(refused);
     if found.is_none() {
         ends.fault(
             "ends says nowhere",
-            "give it queue, heard or hung_up, or with by = \"operator\": outgoing or refused",
+            "give it queue, voicemail, heard or hung_up, or with by = \"operator\": outgoing or refused",
         );
     }
     ends.finish();

@@ -84,6 +84,9 @@ impl Draft {
                 actions.push(Action::Ring { target, wait });
             }
         }
+        if let Some(mailbox) = self.read_voicemail_step(&step) {
+            actions.push(Action::Voicemail(mailbox));
+        }
         if let Some((path, span)) = step.text("go") {
             self.path_references.push(Reference {
                 place: step.source.place(&span),
@@ -94,7 +97,7 @@ impl Draft {
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
-        let verbs = ["play", "queue", "ring", "go", "hang_up"];
+        let verbs = ["play", "queue", "ring", "voicemail", "go", "hang_up"];
         let said = verbs.into_iter().filter(|verb| step.has(verb)).count();
         if said != 1 {
             let what = if said == 0 {

@@ -65,6 +65,7 @@ impl Draft {
             music: PromptName(music),
             if_waiting,
             ring_more,
+            record: self.read_record(&table),
         };
         table.finish();
         if self.queues.insert(QueueName::from(name), queue).is_some() {

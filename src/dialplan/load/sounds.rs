@@ -22,6 +22,7 @@ impl Draft {
         let none = BTreeSet::new();
         let spoken = |language| catalogue.spoken.get(&language).unwrap_or(&none);
         if let Some(language) = languages.first() {
+            found.extend(self.missing_of_listening(*language, spoken(*language)));
             let outgoing = !self.outgoing.is_empty();
             found.extend(missing_words(
                 *language,
@@ -45,6 +46,7 @@ impl Draft {
             for place in &self.positions {
                 found.extend(missing_numbers(language, there, place));
             }
+            found.extend(self.missing_of_recordings(language, there));
         }
         found.extend(self.missing_music(catalogue, first));
         for (place, what, remedy) in found {
@@ -59,6 +61,7 @@ impl Draft {
         if wanted.iter().all(|(_, name)| *name != super::HOLD) {
             wanted.push((first, super::HOLD));
         }
+        wanted.extend(self.wanted_tone());
         let missing = wanted
             .into_iter()
             .filter(|(_, name)| !catalogue.music.contains(*name));
@@ -73,7 +76,7 @@ impl Draft {
 }
 
 /// Place, what, remedy.
-type Found = (Place, String, String);
+pub(super) type Found = (Place, String, String);
 
 /// Operators hear these when they dial, in the first language. `outgoing`: also numbers outside.
 fn missing_words(
