@@ -72,7 +72,9 @@ music = "hold"
 "#;
 
 /// Each prompt is a tone of its own: name, language-free pitch, milliseconds.
-const PROMPTS: [(&str, u16, u32); 19] = [
+const PROMPTS: [(&str, u16, u32); 21] = [
+    ("leave-a-message", 2_750, 600),
+    ("recording-notice", 2_800, 500),
     ("greeting", 2_000, 1_500),
     ("language-choice", 2_050, 1_200),
     ("stay-with-us", 2_100, 900),
@@ -202,6 +204,7 @@ pub(crate) fn account(operator: &str) -> Account {
 /// Odd seeds run the plan as it stands; the even ones another rule, more phones for who waits longer, and
 /// operators who can different things.
 pub(crate) fn of_seed(text: &str, seed: u64) -> String {
+    let text = &with_recordings(text, seed);
     if seed % 2 == 1 {
         return text.to_owned();
     }
@@ -219,6 +222,21 @@ pub(crate) fn of_seed(text: &str, seed: u64) -> String {
     )
     .replace("if_waiting = [", &format!("if_waiting = [{more}"))
         + "\n[operator.102]\ncan = [\"ru\", \"legal\"]\n[operator.103]\ncan = [\"ru\"]\n"
+}
+
+/// Every third seed has a mailbox, every third one a queue that records.
+fn with_recordings(text: &str, seed: u64) -> String {
+    let play = "{ play = [\"nobody-now\", \"please-call-again\"] },";
+    match seed % 3 {
+        0 if text.contains(play) => {
+            let mailbox = "\n[voicemail.night]\ngreeting = \"leave-a-message\"\nmost = \"15s\"\n";
+            text.replace(play, &format!("{play} {{ voicemail = \"night\" }},")) + mailbox
+        }
+        1 => text
+            .replace("wrap_up = \"3s\"", "wrap_up = \"3s\"\nrecord = true")
+            .replace("record = false", "record = true"),
+        _ => text.to_owned(),
+    }
 }
 
 pub(crate) fn plan(text: &str) -> Arc<Plan> {
@@ -240,6 +258,11 @@ pub(crate) fn clips() -> Arc<Clips> {
         name: "hold".into(),
     };
     clips.insert(hold, tone(MUSIC, 4_000));
+    let speak = Clip {
+        language: None,
+        name: "tone".into(),
+    };
+    clips.insert(speak, tone(MUSIC, 300));
     for (name, hertz, ms) in PROMPTS {
         let sound = tone(hertz, ms);
         for language in Language::ALL {

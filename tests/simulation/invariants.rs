@@ -78,6 +78,7 @@ impl World {
             ),
             ("ports", counts.ports),
             ("traces", counts.traces),
+            ("recordings", counts.recording),
             ("legs of media", self.open_media()),
         ];
         let left: Vec<String> = tables
@@ -87,6 +88,7 @@ impl World {
             .collect();
         let mut faults = left;
         faults.extend(self.books.audit());
+        faults.extend(self.tapes.audit());
         for (number, player) in self.players.iter().enumerate() {
             if !player.phone.has_vanished() && player.calls != player.outcomes {
                 let (calls, outcomes) = (player.calls, player.outcomes);

@@ -47,6 +47,21 @@ const PROMPTS: [(&str, f64); 20] = [
 /// The music.
 pub(crate) const HOLD: u32 = 3_150;
 
+/// What is said around messages and recordings, the same in each language.
+const AROUND_MESSAGES: [(&str, u32); 8] = [
+    ("leave-a-message", 3_300),
+    ("message-thanks", 3_300),
+    ("message-keys", 3_300),
+    ("message-handled", 3_300),
+    ("messages-over", 3_300),
+    ("no-messages", 3_300),
+    ("no-message-now", NO_ROOM),
+    ("recording-notice", NOTICE),
+];
+/// A caller hears that no message can be left.
+pub(crate) const NO_ROOM: u32 = 3_500;
+/// A caller hears that the talk is recorded.
+pub(crate) const NOTICE: u32 = 3_600;
 /// After it, callers speak.
 pub(crate) const SPEAK_NOW: u32 = 3_400;
 
@@ -205,6 +220,10 @@ impl Setup {
             for (prompt, seconds) in PROMPTS {
                 let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
                 tone::write_wav(&path, tone_of(language, prompt), seconds);
+            }
+            for (prompt, hertz) in AROUND_MESSAGES {
+                let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
+                tone::write_wav(&path, hertz, 0.3);
             }
         }
         tone::write_wav(&plans.join("prompts/music/hold.wav"), HOLD, 5.0);
