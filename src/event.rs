@@ -551,21 +551,25 @@ mod tests {
                 messages: vec![message()],
                 skipped: 0,
             },
-            What::Recording {
-                recording: RecordingId {
-                    call: CallId(7),
-                    part: 1,
-                },
-                change: Change::Begun {
-                    of: Recorded::Voicemail {
-                        mailbox: "night".into(),
-                    },
-                    caller: Some(Pseudonym::from("C-7F3A")),
-                    language: Language::Az,
-                    operator: None,
-                },
-            },
         ]
+    }
+
+    /// What happens to a recording.
+    fn of_a_recording() -> Vec<What> {
+        vec![What::Recording {
+            recording: RecordingId {
+                call: CallId(7),
+                part: 1,
+            },
+            change: Change::Begun {
+                of: Recorded::Voicemail {
+                    mailbox: "night".into(),
+                },
+                caller: Some(Pseudonym::from("C-7F3A")),
+                language: Language::Az,
+                operator: None,
+            },
+        }]
     }
 
     /// What happens on the way outside.
@@ -625,7 +629,8 @@ mod tests {
 
     /// One of each kind; a kind that is added must be added above too.
     fn one_of_each() -> Vec<What> {
-        let all = [of_a_call(), of_the_way_out(), of_the_exchange()].concat();
+        let calls = [of_a_call(), of_a_recording()].concat();
+        let all = [calls, of_the_way_out(), of_the_exchange()].concat();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
         assert_eq!(kinds.len(), all.len());
         all

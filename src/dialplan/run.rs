@@ -160,18 +160,10 @@ impl Run {
                         Target::Operator(operator) => format!("operator {operator}"),
                         Target::Outside(_) => "an outside number".to_owned(),
                     };
-                    self.note(
-                        &mut notes,
-                        place,
-                        format!("ring {whom} for {} s", wait.as_secs()),
-                    );
-                    return (
-                        Instruction::Ring {
-                            target: target.clone(),
-                            wait: *wait,
-                        },
-                        notes,
-                    );
+                    let (target, wait) = (target.clone(), *wait);
+                    let reason = format!("ring {whom} for {} s", wait.as_secs());
+                    self.note(&mut notes, place, reason);
+                    return (Instruction::Ring { target, wait }, notes);
                 }
                 Action::Voicemail(mailbox) => {
                     self.note(&mut notes, place, format!("voicemail {mailbox}"));

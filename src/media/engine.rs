@@ -232,6 +232,7 @@ impl Engine {
             leg.incoming.refused += 1;
             return;
         };
+        let receives = stream.direction.receives();
         let is_event = stream.event_type_in == Some(header.payload_type);
         let listed = stream
             .accepts
@@ -259,11 +260,7 @@ impl Engine {
         if let Some(digit) = digit {
             note(&mut self.events, Event::Digit { leg: id, digit });
         }
-        let receives = leg
-            .stream
-            .as_ref()
-            .is_some_and(|stream| stream.direction.receives());
-        if let (Some(codec), true) = (codec.filter(|_| !is_event), receives) {
+        if let Some(codec) = codec.filter(|_| receives && !is_event) {
             self.recorder.heard(id, &header, codec, payload, now.at);
         }
         if let (Source::Bridge(peer), true) = (&leg.source, receives) {

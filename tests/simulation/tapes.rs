@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qaynar::event::{Change, Event, Recording, RecordingEnd, What};
-use qaynar::ids::RecordingId;
-use qaynar::media::Chunk;
+use qaynar::ids::{LegId, RecordingId};
+use qaynar::media::{self, Chunk};
+
+use crate::world::{Act, World};
 
 /// A sample that is no silence.
 const LOUD: u16 = 1_000;
@@ -115,5 +117,28 @@ impl Tapes {
             file.loud > 0
         };
         (!fits || !heard).then(|| format!("{one:?} is not what its file holds: {file:?}"))
+    }
+}
+
+impl World {
+    /// What the engine gives out goes into the files.
+    pub(crate) fn keep_tapes(&mut self) {
+        while let Some(chunk) = self.engine.poll_chunk() {
+            if let Some(fault) = self.tapes.write(&chunk) {
+                self.fault(fault);
+            }
+        }
+    }
+
+    /// An operator hears a message, which is out after a while.
+    pub(crate) fn listens(&mut self, leg: LegId, playback: u64) {
+        let played = media::Event::Played { leg, playback };
+        let act = Act::Media(self.generation, played);
+        self.plan_act(Duration::from_secs(1), act);
+    }
+
+    /// The media engine's legs, for the end of a run.
+    pub(crate) fn open_media(&self) -> usize {
+        self.engine.len()
     }
 }

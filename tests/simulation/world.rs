@@ -76,7 +76,7 @@ pub(crate) struct World {
     /// When the process began: its own clock counts from there.
     pub(crate) boot: Instant,
     pub(crate) switch: Switch,
-    engine: Engine,
+    pub(crate) engine: Engine,
     clips: Arc<Clips>,
     ports: BTreeMap<u16, LegId>,
     port_of: BTreeMap<LegId, u16>,
@@ -374,11 +374,7 @@ impl World {
     }
 
     fn media_events(&mut self) {
-        while let Some(chunk) = self.engine.poll_chunk() {
-            if let Some(fault) = self.tapes.write(&chunk) {
-                self.fault(fault);
-            }
-        }
+        self.keep_tapes();
         while let Some(event) = self.engine.poll_event() {
             let lag = self.dice.between(Duration::ZERO, MEDIA_LAG);
             self.plan_act(lag, Act::Media(self.generation, event));
@@ -423,10 +419,7 @@ impl World {
                 Output::Bindings { operator, bindings } => {
                     self.bindings.insert(operator, bindings);
                 }
-                Output::Listen { leg, playback, .. } => {
-                    let played = media::Event::Played { leg, playback };
-                    self.plan_act(Duration::from_secs(1), Act::Media(self.generation, played));
-                }
+                Output::Listen { leg, playback, .. } => self.listens(leg, playback),
                 Output::Resolve { .. }
                 | Output::Erase { .. }
                 | Output::Expect { .. }
@@ -701,10 +694,5 @@ impl World {
         let read = |(_, text): (Instant, String)| serde_json::from_str(&text);
         let parted = parted.map(|one| read(one).expect("what was written"));
         self.switch.part_again(parted.collect(), now);
-    }
-
-    /// The media engine's legs, for the end of a run.
-    pub(crate) fn open_media(&self) -> usize {
-        self.engine.len()
     }
 }
