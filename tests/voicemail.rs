@@ -532,6 +532,32 @@ fn a_talk_is_recorded_only_after_the_caller_was_told() {
     assert_eq!(operator, Some("101".into()));
 }
 
+#[test]
+fn a_notice_that_a_hold_cuts_off_is_said_again_before_the_two_hear_each_other() {
+    let mut house = house("day", "");
+    on_shift(&mut house, &["101"]);
+    house.standing_call("");
+    let mut phone = answers(&mut house);
+    let hold = SDP.to_owned() + "a=sendonly\n";
+    let text = phone.next("INVITE", "", &hold);
+    house.receive(PHONE, &text);
+    house.receive(PHONE, &phone.ack(phone.cseq, ""));
+    commands(&mut house);
+    let text = phone.next("INVITE", "", SDP);
+    house.receive(PHONE, &text);
+    let all = commands(&mut house);
+    assert_eq!(plays(&all), "az/recording-notice");
+    let spoken = all.iter().find_map(|one| match one {
+        Sound::Play { leg, playback, .. } => Some((*leg, *playback)),
+        _ => None,
+    });
+    let (leg, playback) = spoken.unwrap();
+    house.tell(Input::Media(media::Event::Played { leg, playback }));
+    let all = commands(&mut house);
+    assert!(all.iter().any(|one| matches!(one, Sound::Bridge { .. })));
+    assert_eq!(records(&all).len(), 1);
+}
+
 /// A talk of 101 whose caller was told in the greeting.
 fn talk() -> (House, Peer, Vec<qaynar::ids::LegId>) {
     let mut house = house("day", ", greet = \"greeting\"");

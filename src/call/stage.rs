@@ -54,7 +54,7 @@ pub enum Stage {
 pub struct Tape {
     /// The caller was told.
     pub told: bool,
-    /// The notice that is being said.
+    /// The notice that is being said; whatever the caller hears instead clears it, and it is said again.
     pub telling: Option<u64>,
     /// What is recorded now.
     pub recording: Option<RecordingId>,

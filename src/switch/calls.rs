@@ -143,6 +143,7 @@ impl Switch {
             let language = call.run.language();
             let clips = spoken(&said.words(language), language);
             call.said = said;
+            call.tape.telling = None;
             let leg = call.caller_leg;
             self.media(Command::Play {
                 leg,
@@ -155,9 +156,10 @@ impl Switch {
 
     /// Music to the caller: the queue's, or the common one.
     pub(super) fn wait_with_music(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        call.tape.telling = None;
         let queue = match &call.stage {
             Stage::Waiting { queue, .. } => call.plan.queues.get(queue),
             _ => None,
@@ -329,7 +331,9 @@ impl Switch {
 
     /// A `ring` step's time is over.
     pub(super) fn call_due(&mut self, id: CallId, now: Now) {
-        self.message_overdue(id, now);
+        if self.message_overdue(id, now) {
+            return;
+        }
         let ringing = self
             .calls
             .get(&id)

@@ -175,19 +175,20 @@ impl Switch {
         }
     }
 
-    /// Media did not say that the message is over.
-    pub(super) fn message_overdue(&mut self, id: CallId, now: Now) {
+    /// Media did not say that the message is over; `false`: none is left.
+    pub(super) fn message_overdue(&mut self, id: CallId, now: Now) -> bool {
         let call = self.calls.get(&id);
         let Some(Stage::LeavingMessage {
             recording: Some(recording),
             ..
         }) = call.map(|call| &call.stage)
         else {
-            return;
+            return false;
         };
         let recording = *recording;
         self.end_recording(recording, None, RecordingEnd::Failed, now);
         self.message_left(recording, now);
+        true
     }
 }
 
