@@ -228,3 +228,79 @@ impl<T: Fn(Told)> Round<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::ids::CallId;
+
+    fn chunk(at: u64, last: bool) -> Chunk {
+        Chunk {
+            recording: RecordingId {
+                call: CallId(7),
+                part: 1,
+            },
+            voicemail: true,
+            channels: 1,
+            at,
+            samples: vec![9; 1_600],
+            last,
+        }
+    }
+
+    #[test]
+    fn what_a_slow_disk_leaves_no_room_for_is_let_go_counted_and_told_and_nobody_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (works, queue) = sync_channel(1);
+        let pen = Pen {
+            works,
+            lost: Arc::default(),
+        };
+        for piece in 0..3 {
+            pen.write(chunk(piece * 1_600, false));
+        }
+        let told = RefCell::new(Vec::new());
+        let mut round = Round {
+            shelf: Shelf::new(folder.path(), 0),
+            tell: |news| told.borrow_mut().push(news),
+            lost: Arc::clone(&pen.lost),
+            room: true,
+            failed: BTreeSet::new(),
+        };
+        round.work(queue.try_recv().unwrap());
+        pen.write(chunk(3 * 1_600, true));
+        round.work(queue.try_recv().unwrap());
+        round.look();
+        assert!(matches!(told.borrow()[..], [Told::Lost(2)]), "{told:?}");
+        let sound = round.shelf.read(chunk(0, true).recording, true).unwrap();
+        assert_eq!(
+            sound.len(),
+            4 * 1_600,
+            "two pieces are silence of their length"
+        );
+    }
+
+    #[test]
+    fn a_recording_that_cannot_be_written_is_told_once() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let told = RefCell::new(Vec::new());
+        let mut round = Round {
+            // No folder can be made in a file.
+            shelf: Shelf::new(file.path(), 0),
+            tell: |news| told.borrow_mut().push(news),
+            lost: Arc::default(),
+            room: true,
+            failed: BTreeSet::new(),
+        };
+        for piece in 0..3 {
+            round.work(Work::Write(chunk(piece * 1_600, piece == 2)));
+        }
+        assert!(
+            matches!(told.borrow()[..], [Told::Failed { .. }]),
+            "{told:?}"
+        );
+        assert!(round.failed.is_empty(), "nothing is kept of what is over");
+    }
+}
