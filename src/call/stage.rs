@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
@@ -21,6 +23,13 @@ pub enum Stage {
     Playing {
         /// Of the media command.
         playback: u64,
+    },
+    /// A `menu` step: a key is waited for.
+    Choosing {
+        /// What still plays; `None`: it is out, and the wait for a key has begun.
+        playback: Option<u64>,
+        /// How long a key is waited for then.
+        wait: Duration,
     },
     /// In a queue.
     Waiting {
@@ -75,6 +84,12 @@ pub enum Said {
     Prompts(Vec<PromptName>),
     /// The place in the line: its words differ, not only their sounds.
     Position(u32),
+    /// The time of the day.
+    Time(Time),
+    /// The day.
+    Date(Date),
+    /// When the line opens again, as seen from a moment.
+    Resumes(DateTime, DateTime),
 }
 
 impl Default for Said {
@@ -89,6 +104,9 @@ impl Said {
         match self {
             Self::Prompts(prompts) => prompts.clone(),
             Self::Position(position) => speech::position(language, *position),
+            Self::Time(time) => speech::moment::time(language, *time),
+            Self::Date(date) => speech::moment::date(language, *date),
+            Self::Resumes(now, then) => speech::moment::resumes(language, *now, *then),
         }
     }
 }

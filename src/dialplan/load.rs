@@ -1,7 +1,11 @@
 //! Files to a checked plan, or all their faults at once. A folder is one version or none.
 
 mod check;
+mod conditions;
+mod entrances;
 mod head;
+mod hours;
+mod menus;
 mod moments;
 mod outgoing;
 mod paths;
@@ -14,14 +18,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::entrance::Entrance;
 use super::fault::{Fault, Place};
+use super::hours::Hours;
+use super::menu::Saying;
 use super::number::Number;
 use super::outgoing::Destination;
 use super::plan::{Expectation, Mailbox, Plan, Queue, Step};
 use super::read::{Source, Table};
-use crate::ids::{Language, MailboxName, OperatorId, PathName, QueueName, Skill};
+use crate::ids::{HoursName, Language, MailboxName, OperatorId, PathName, QueueName, Skill};
 
-pub use moments::moment_of;
+pub use moments::{moment_of, read_keys};
 
 /// What callers hear on hold, and in queues that name no music.
 const HOLD: &str = "hold";
@@ -92,6 +99,9 @@ struct Reference {
 struct Draft {
     faults: Vec<Fault>,
     numbers: Vec<Number>,
+    /// Where each of them stands.
+    number_places: Vec<Place>,
+    entrances: Vec<Entrance>,
     otherwise: Option<Reference>,
     start: Option<Reference>,
     languages: Option<(Place, Vec<Language>)>,
@@ -99,6 +109,8 @@ struct Draft {
     zone: Option<(Place, String)>,
     paths: BTreeMap<PathName, Vec<Step>>,
     queues: BTreeMap<QueueName, Queue>,
+    hours: BTreeMap<HoursName, Hours>,
+    hours_references: Vec<Reference>,
     closed: Vec<(Place, String, String, PathName)>,
     outgoing: Vec<Destination>,
     expectations: Vec<(Expectation, Option<String>)>,
@@ -114,6 +126,10 @@ struct Draft {
     music: Vec<Reference>,
     /// Where queues say the position.
     positions: Vec<Place>,
+    /// What steps say by grammar.
+    sayings: Vec<(Place, Saying)>,
+    /// Keys of menus.
+    menu_keys: Vec<(Place, char)>,
     first: Option<Place>,
 }
 
@@ -171,6 +187,14 @@ impl Draft {
                 self.read_operator(&operators, id, span, value);
             }
         }
+        if let Some(hours) = table.table("hours") {
+            for (name, span, value) in hours.entries() {
+                self.read_hours(&hours, name, span, value);
+            }
+        }
+        for one in table.tables("route", "route") {
+            self.read_entrance(one);
+        }
         for one in table.tables("closed", "closed") {
             self.read_closed(one);
         }
@@ -194,7 +218,7 @@ impl Draft {
             file: "dialplans".into(),
             line: 1,
         });
-        if self.numbers.is_empty() {
+        if self.numbers.is_empty() && self.entrances.is_empty() {
             self.fault(
                 first.clone(),
                 "there are no numbers",
@@ -203,6 +227,8 @@ impl Draft {
         }
         let zone = self.time_zone();
         self.check_references();
+        self.check_entrances();
+        self.check_menu_keys();
         self.check_sounds(catalogue, &first);
         self.check_paths();
         let start = self.start.take();
@@ -219,10 +245,12 @@ impl Draft {
         let languages = languages.filter(|list| !list.is_empty());
         faults.append(&mut self.faults);
         let start = PathName(start?.name);
-        Some(Plan {
+        let mut plan = Plan {
             hash: hash.to_owned(),
             zone,
             numbers: self.numbers,
+            number_places: self.number_places,
+            otherwise_place: self.otherwise.as_ref().map(|one| one.place.clone()),
             otherwise: self
                 .otherwise
                 .map_or(start.clone(), |reference| PathName(reference.name)),
@@ -236,7 +264,12 @@ impl Draft {
             closed,
             outgoing: self.outgoing,
             expectations,
-        })
+            entrances: self.entrances,
+            hours: self.hours,
+            beginnings: BTreeSet::new(),
+        };
+        plan.note_beginnings();
+        Some(plan)
     }
 
     fn time_zone(&mut self) -> TimeZone {

@@ -606,6 +606,11 @@ impl Domain {
         self.line.len()
     }
 
+    /// Callers in one line.
+    pub fn waiting_in(&self, queue: &QueueName) -> usize {
+        self.line.len_of(queue)
+    }
+
     /// What an operator is doing; `None`: there is no such operator.
     pub fn state(&self, id: &OperatorId) -> Option<OperatorState> {
         self.roster.operator(id).map(Operator::state)

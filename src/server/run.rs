@@ -26,8 +26,8 @@ use super::stream::Streams;
 use super::tls::{Tls, TlsStartError};
 use super::udp;
 use crate::config::Settings;
-use crate::event::{Direction, Entry, Event, OperatorState, Recording};
-use crate::ids::OperatorId;
+use crate::event::{CallRecord, Direction, Entry, Event, OperatorState, Recording};
+use crate::ids::{OperatorId, Pseudonym};
 use crate::queue::OperatorSnapshot;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
@@ -197,7 +197,11 @@ pub async fn start(
     for text in told {
         tracing::error!(version = short(&loaded.plan.hash), "{text}");
     }
-    for warning in &loaded.warnings {
+    for warning in loaded
+        .warnings
+        .iter()
+        .chain(&loaded.plan.warnings(now.wall))
+    {
         tracing::warn!("{warning}");
     }
 
@@ -277,10 +281,13 @@ pub async fn start(
     let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.operator_states());
     let states = states_of(rows.unwrap_or_default(), &recovered);
     switch.handle(Input::Command(Command::OperatorStates(states)), now);
-    let past = past_calls(settings, now.wall);
+    let records = records_of_a_day(settings, now.wall);
+    let past = past_calls(&records, now.wall);
     switch.handle(Input::Command(Command::PastCalls(past)), now);
     let kept = kept_recordings(settings, &scribe);
     switch.handle(Input::Command(Command::Recordings(kept)), now);
+    let recent = recent_calls(&records);
+    switch.handle(Input::Command(Command::RecentCalls(recent)), now);
     let guard = Guard {
         known: known.clone(),
         streams: streams.clone(),
@@ -452,23 +459,11 @@ fn restore_bans(settings: &Settings, guard: &Guard, switch: &mut Switch, now: No
 }
 
 /// The calls of operators to numbers outside that today's caps count.
-fn past_calls(settings: &Settings, now: Wall) -> Vec<PastCall> {
-    let (database, journal) = (&settings.storage.database, settings.storage.journal());
-    let day = i64::try_from(A_DAY.as_micros()).unwrap_or(0);
-    let from = Some(Wall(now.0.saturating_sub(day)));
-    let records = match calls(database, &journal, from, None, MAX_PAST) {
-        Ok(records) => records,
-        Err(error) => {
-            tracing::error!(%error, "what was spent today on calls outside is not known");
-            Vec::new()
-        }
-    };
-    let out = records
-        .into_iter()
-        .filter(|one| one.direction == Direction::Out);
+fn past_calls(records: &[CallRecord], now: Wall) -> Vec<PastCall> {
+    let out = records.iter().filter(|one| one.direction == Direction::Out);
     out.filter_map(|one| {
         Some(PastCall {
-            class: one.dialled,
+            class: one.dialled.clone(),
             connected: one.connected?,
             // One that a crash ended has no end on record yet.
             ended: one.ended.unwrap_or(now),
@@ -495,6 +490,24 @@ fn kept_recordings(settings: &Settings, scribe: &Scribe) -> Vec<Recording> {
         }
     }
     kept
+}
+
+/// Who called lately, for dialplans that ask how often somebody did.
+fn recent_calls(records: &[CallRecord]) -> Vec<(Pseudonym, Wall)> {
+    let came = records.iter().filter(|one| one.direction == Direction::In);
+    came.filter_map(|one| Some((one.caller.clone()?, one.arrived)))
+        .collect()
+}
+
+/// The calls of the last day.
+fn records_of_a_day(settings: &Settings, now: Wall) -> Vec<CallRecord> {
+    let (database, journal) = (&settings.storage.database, settings.storage.journal());
+    let day = i64::try_from(A_DAY.as_micros()).unwrap_or(0);
+    let from = Some(Wall(now.0.saturating_sub(day)));
+    calls(database, &journal, from, None, MAX_PAST).unwrap_or_else(|error| {
+        tracing::error!(%error, "what calls outside cost today, and who called lately, is not known");
+        Vec::new()
+    })
 }
 
 /// The last states of the database, or of the journal where that is ahead, as the queue wants them.

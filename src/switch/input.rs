@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::dialplan::Plan;
 use crate::event::{Change, Event, Recording};
-use crate::ids::{CallId, LegId, OperatorId, RecordingId, TrunkName};
+use crate::ids::{CallId, LegId, OperatorId, Pseudonym, RecordingId, TrunkName};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
@@ -14,6 +14,7 @@ use crate::sip::locate;
 use crate::sip::message::Message;
 use crate::sip::parse::{Malformed, parse_datagram, parse_frame};
 use crate::sip::source::Source;
+use crate::time::Wall;
 
 use super::bans::Ban;
 use super::settings::Account;
@@ -141,6 +142,13 @@ pub enum Command {
     },
     /// States of operators that a store kept.
     OperatorStates(crate::queue::Snapshot),
+    /// Who called within the last day, and when.
+    RecentCalls(Vec<(Pseudonym, Wall)>),
+    /// Whether the clock is synchronised: if not, all hours of the dialplan are open.
+    Clock {
+        /// Whether it is, as far as the shell can tell.
+        synchronised: bool,
+    },
     /// This dialplan from now on; calls in progress finish on theirs.
     Apply(Arc<Plan>),
     /// No new calls; those in progress end by themselves.

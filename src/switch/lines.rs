@@ -36,7 +36,7 @@ pub(super) fn queue_settings(queue: &plan::Queue) -> QueueSettings {
 /// What is wanted of the operator for a call in this line: what the path says, and who speaks the
 /// caller's language first.
 pub(super) fn wants(plan: &plan::Plan, run: &Run, queue: &QueueName) -> Wants {
-    let said = run.wants(plan, queue).cloned().unwrap_or_default();
+    let said = run.wants(plan, queue);
     let required = said.needs.into_iter().map(|skill| Required {
         skill,
         until: said.needs_for,

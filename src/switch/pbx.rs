@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::bans::Bans;
 use super::dial::{Dialling, Troubled};
+use super::facts::Recent;
 use super::guard::BanAlarm;
 use super::input::{Command, Counts, Input, Output};
 use super::lines::queue_settings;
@@ -132,6 +133,10 @@ pub struct Switch {
     pub(super) tapes: BTreeSet<CallId>,
     /// Operators who hear messages.
     pub(super) listening: BTreeMap<LegId, Listening>,
+    /// Who called lately.
+    pub(super) recent: Recent,
+    /// The shell says that the clock is not synchronised.
+    pub(super) clock_unset: bool,
     pub(super) draining: bool,
 }
 
@@ -185,6 +190,8 @@ impl Switch {
             recordings: Recordings::default(),
             tapes: BTreeSet::new(),
             listening: BTreeMap::new(),
+            recent: Recent::default(),
+            clock_unset: false,
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -357,6 +364,12 @@ impl Switch {
             Command::ChangeRecording { recording, change } => {
                 self.judge_recording(recording, change, now);
             }
+            Command::RecentCalls(calls) => {
+                calls
+                    .iter()
+                    .for_each(|(caller, at)| self.recent.note(caller, *at));
+            }
+            Command::Clock { synchronised } => self.clock_found(synchronised, now),
             Command::Apply(plan) => {
                 self.emit(
                     None,

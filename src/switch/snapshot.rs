@@ -111,9 +111,10 @@ impl Switch {
                 (self.back_in_line(id, call), &call.run)
             }
             Stage::Arriving => return None,
-            Stage::Playing { .. } | Stage::Ringing { .. } | Stage::LeavingMessage { .. } => {
-                (StageSnapshot::Step, &call.resume)
-            }
+            Stage::Playing { .. }
+            | Stage::Choosing { .. }
+            | Stage::Ringing { .. }
+            | Stage::LeavingMessage { .. } => (StageSnapshot::Step, &call.resume),
             Stage::Waiting { queue, joined, .. } => (
                 StageSnapshot::Waiting {
                     queue: queue.clone(),

@@ -85,21 +85,19 @@ impl Books {
     }
 }
 
-/// arrived ≤ answered ≤ queued ≤ rung ≤ connected ≤ ended, as far as each is there.
+/// arrived ≤ answered ≤ rung ≤ connected ≤ ended, and queued between the second and the last, as far as
+/// each is there: a path may ring somebody before it leads into a queue.
 fn arithmetic(record: &CallRecord) -> Option<String> {
-    let moments = [
-        Some(record.arrived),
-        record.answered,
-        record.queued,
-        record.rung,
-        record.connected,
-        record.ended,
-    ];
-    let there: Vec<_> = moments.into_iter().flatten().collect();
+    let (came, ended) = ([Some(record.arrived), record.answered], [record.ended]);
+    let rises = |between: &[_]| {
+        let moments = came.iter().chain(between).chain(&ended);
+        moments.flatten().is_sorted()
+    };
+    let in_order = rises(&[record.queued]) && rises(&[record.rung, record.connected]);
     let complete = record.ended.is_some() && record.ended_by.is_some() && record.cause.is_some();
     // Whom an operator calls is rung by somebody else.
     let rung = record.rung.is_some() || record.direction == Direction::Out;
     let implied = record.connected.is_none() || (rung && record.answered.is_some());
-    (!there.is_sorted() || !complete || !implied)
+    (!in_order || !complete || !implied)
         .then(|| format!("the moments of {} do not fit: {record:?}", record.call))
 }

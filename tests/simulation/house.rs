@@ -19,7 +19,7 @@ pub(crate) const REALM: &str = "qaynar";
 pub(crate) const PASSWORD: &str = "correct horse";
 /// The shipped one.
 pub(crate) const HELPLINE: &str = include_str!("../../dialplans/helpline.toml");
-/// Another, with what the first has not: positions, a way out of the queue, a direct ring.
+/// Another, with what the first has not: a menu, positions, a way out of the queue, a group that rings.
 pub(crate) const OTHER: &str = r#"
 numbers = ["116111", "050 680 22 80", "051 580 22 80", "051 880 11 80", "051 880 22 80"]
 start = "welcome"
@@ -36,14 +36,15 @@ calls_a_day = 8
 
 [path.welcome]
 steps = [
-  { play = "greeting" },
+  { menu = "greeting", keys = { 9 = "later", '#' = "nobody" }, wait = "2s", tries = 2 },
+  { if = "called 2 times within 1h", set = { priority = "20s" } },
   { queue = "children", greet = "language-choice" },
   { go = "nobody" },
 ]
 
 [path.later]
 steps = [
-  { ring = "101", for = "8s" },
+  { ring = ["101", "102", "103"], for = "8s" },
   { queue = "late" },
   { go = "nobody" },
 ]

@@ -624,6 +624,7 @@ impl World {
         self.note(|| "the process starts again".to_owned());
         let states = self.switch.operator_states(self.now());
         let states = serde_json::to_string(&states).expect("states are plain data");
+        let recent = self.switch.recent_calls();
         let bans = serde_json::to_string(&self.switch.bans(self.now())).expect("plain data");
         self.boot = self.at;
         self.down = false;
@@ -646,6 +647,7 @@ impl World {
             Command::OperatorStates(serde_json::from_str(&states).expect("what was written")),
             Command::PastCalls(self.books.past_calls()),
             Command::Recordings(self.tapes.kept()),
+            Command::RecentCalls(recent),
         ];
         let mut names: Vec<&str> = self.players.iter().filter_map(Player::operator).collect();
         names.sort_unstable();

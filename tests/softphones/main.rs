@@ -37,6 +37,7 @@ mod flows;
 mod keys;
 mod leaving;
 mod media;
+mod menus;
 mod nat;
 mod onward;
 mod operators;
