@@ -88,6 +88,12 @@ pub enum What {
         /// Which.
         queue: QueueName,
     },
+    /// The caller was cut off some minutes ago and calls back: comes first in the line.
+    Returned {
+        /// Who talked with the caller then, and is rung first if free.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
+    },
     /// Nobody rings for the waiting caller; told when that begins.
     Waits {
         /// The queue's decision, for people.
@@ -575,6 +581,9 @@ mod tests {
     /// What happens on the way outside.
     fn of_the_way_out() -> Vec<What> {
         vec![
+            What::Returned {
+                operator: Some(operator()),
+            },
             What::Refused {
                 operator: operator(),
                 why: reason(),
@@ -669,6 +678,7 @@ mod tests {
             What::BansLifted { .. } => 26,
             What::Waits { .. } => 28,
             What::Recording { .. } => 60,
+            What::Returned { .. } => 29,
         }
     }
 

@@ -167,6 +167,12 @@ pub struct Call<P, R, C> {
     pub stage: Stage,
     /// When each queue was joined first: the place that is kept.
     pub joined: BTreeMap<QueueName, Wall>,
+    /// So much earlier than it came the call counts in a line: the caller was cut off before.
+    pub ahead: Duration,
+    /// Who spoke with the caller before: rung first, if free.
+    pub knows: Option<OperatorId>,
+    /// A network ended the call, and no person.
+    pub broke_off: bool,
     /// The caller's leg.
     pub caller_leg: LegId,
     /// Whoever talks with the caller.
@@ -211,6 +217,9 @@ impl<P, R: Clone, C> Call<P, R, C> {
             said: Said::default(),
             stage: Stage::Arriving,
             joined: BTreeMap::new(),
+            ahead: Duration::ZERO,
+            knows: None,
+            broke_off: false,
             caller_leg,
             partner: None,
             rings: BTreeSet::new(),

@@ -18,4 +18,5 @@ pub mod run;
 pub mod scribe;
 pub mod stream;
 pub mod tls;
+mod today;
 pub mod udp;

@@ -24,15 +24,14 @@ use super::resolve::Resolver;
 use super::scribe::Scribe;
 use super::stream::Streams;
 use super::tls::{Tls, TlsStartError};
+use super::today;
 use super::udp;
 use crate::config::Settings;
-use crate::event::{CallRecord, Direction, Entry, Event, OperatorState, Recording};
-use crate::ids::{OperatorId, Pseudonym};
-use crate::queue::OperatorSnapshot;
+use crate::event::{Entry, Event, Recording};
+use crate::ids::OperatorId;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
 use crate::store::bindings::BindingRow;
-use crate::store::calls::calls;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
@@ -44,8 +43,8 @@ use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
-use crate::switch::{Ban, CallSnapshot, Command, Counts, Input, PastCall, Switch};
-use crate::time::{Now, Wall};
+use crate::switch::{Ban, CallSnapshot, Command, Counts, Input, Switch};
+use crate::time::Now;
 
 /// Inputs that may wait for the switch.
 const QUEUE: usize = 10_000;
@@ -57,12 +56,8 @@ const NEWS: usize = 16;
 const WRITTEN: usize = 256;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
-/// Caps begin anew each day.
-const A_DAY: Duration = Duration::from_secs(25 * 3600);
 /// The most recordings that are known again at a start.
 const MAX_RECORDINGS: usize = 200_000;
-/// The most calls that are counted anew at a start.
-const MAX_PAST: usize = 100_000;
 /// How long after a call's end its peers may still wait for a BYE that was lost.
 const STILL_WAITING: Duration = Duration::from_secs(300);
 
@@ -278,16 +273,9 @@ pub async fn start(
     }
     let kept = kept_bindings(settings, shared.as_ref()).await;
     switch.handle(Input::Command(Command::Bindings(kept)), now);
-    let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.operator_states());
-    let states = states_of(rows.unwrap_or_default(), &recovered);
-    switch.handle(Input::Command(Command::OperatorStates(states)), now);
-    let records = records_of_a_day(settings, now.wall);
-    let past = past_calls(&records, now.wall);
-    switch.handle(Input::Command(Command::PastCalls(past)), now);
+    today::tell(settings, &recovered, &loaded.plan, &mut switch, now);
     let kept = kept_recordings(settings, &scribe);
     switch.handle(Input::Command(Command::Recordings(kept)), now);
-    let recent = recent_calls(&records);
-    switch.handle(Input::Command(Command::RecentCalls(recent)), now);
     let guard = Guard {
         known: known.clone(),
         streams: streams.clone(),
@@ -458,20 +446,6 @@ fn restore_bans(settings: &Settings, guard: &Guard, switch: &mut Switch, now: No
     switch.handle(Input::Command(Command::Bans(bans)), now);
 }
 
-/// The calls of operators to numbers outside that today's caps count.
-fn past_calls(records: &[CallRecord], now: Wall) -> Vec<PastCall> {
-    let out = records.iter().filter(|one| one.direction == Direction::Out);
-    out.filter_map(|one| {
-        Some(PastCall {
-            class: one.dialled.clone(),
-            connected: one.connected?,
-            // One that a crash ended has no end on record yet.
-            ended: one.ended.unwrap_or(now),
-        })
-    })
-    .collect()
-}
-
 /// Messages and recorded talks whose files are there. What was to be erased and is not, goes now.
 fn kept_recordings(settings: &Settings, scribe: &Scribe) -> Vec<Recording> {
     let storage = &settings.storage;
@@ -490,47 +464,6 @@ fn kept_recordings(settings: &Settings, scribe: &Scribe) -> Vec<Recording> {
         }
     }
     kept
-}
-
-/// Who called lately, for dialplans that ask how often somebody did.
-fn recent_calls(records: &[CallRecord]) -> Vec<(Pseudonym, Wall)> {
-    let came = records.iter().filter(|one| one.direction == Direction::In);
-    came.filter_map(|one| Some((one.caller.clone()?, one.arrived)))
-        .collect()
-}
-
-/// The calls of the last day.
-fn records_of_a_day(settings: &Settings, now: Wall) -> Vec<CallRecord> {
-    let (database, journal) = (&settings.storage.database, settings.storage.journal());
-    let day = i64::try_from(A_DAY.as_micros()).unwrap_or(0);
-    let from = Some(Wall(now.0.saturating_sub(day)));
-    calls(database, &journal, from, None, MAX_PAST).unwrap_or_else(|error| {
-        tracing::error!(%error, "what calls outside cost today, and who called lately, is not known");
-        Vec::new()
-    })
-}
-
-/// The last states of the database, or of the journal where that is ahead, as the queue wants them.
-fn states_of(
-    rows: Vec<(OperatorId, OperatorState, Wall)>,
-    recovered: &Recovered,
-) -> crate::queue::Snapshot {
-    let mut states: BTreeMap<OperatorId, (OperatorState, Wall)> = rows
-        .into_iter()
-        .map(|(operator, state, since)| (operator, (state, since)))
-        .collect();
-    states.extend(recovered.operators.clone());
-    let operators = states.into_iter().map(|(operator, (state, since))| {
-        let on_shift = state != OperatorState::LoggedOut;
-        let paused = state == OperatorState::Paused;
-        OperatorSnapshot {
-            paused: paused.then(|| "before the restart".to_owned()),
-            ..OperatorSnapshot::new(operator, on_shift, since)
-        }
-    });
-    crate::queue::Snapshot {
-        operators: operators.collect(),
-    }
 }
 
 /// Calls that a former process left open: their legs get BYE, and they end as interrupted.

@@ -15,10 +15,12 @@ pub enum Done {
     Paused,
     /// Wants them again.
     Resumed,
+    /// Rests for longer.
+    Extended,
 }
 
 /// Every clip that [`errand`] can ask for, in any language.
-pub const CLIPS: [&str; 10] = [
+pub const CLIPS: [&str; 12] = [
     "logged-in",
     "logged-out",
     "paused",
@@ -29,7 +31,14 @@ pub const CLIPS: [&str; 10] = [
     "wrap-up",
     "unreachable",
     "callers-waiting",
+    "press-1-to-leave",
+    "extended",
 ];
+
+/// Said to who would leave callers alone, after "callers are waiting".
+pub fn question() -> PromptName {
+    clip("press-1-to-leave")
+}
 
 /// What was done, then the state that the operator is in now, since that may be another than was
 /// asked for: who logs in from one phone may be in a call on the next. `waiting`: callers are left behind.
@@ -39,6 +48,7 @@ pub fn errand(done: Option<Done>, state: OperatorState, waiting: bool) -> Vec<Pr
         Done::LoggedOut => "logged-out",
         Done::Paused => "paused",
         Done::Resumed => "resumed",
+        Done::Extended => "extended",
     });
     let state = match state {
         OperatorState::LoggedOut => "logged-out",

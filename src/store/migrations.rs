@@ -48,7 +48,9 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (source, user)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 4: messages of callers, and talks that were recorded.
+    // 4: why an operator is in that state.
+    "ALTER TABLE operator_states ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
+    // 5: messages of callers, and talks that were recorded.
     "
     CREATE TABLE recordings (
         recording TEXT PRIMARY KEY, begun INTEGER NOT NULL, erased INTEGER, body TEXT NOT NULL

@@ -23,4 +23,5 @@ mod rows;
 pub mod seal;
 pub mod shared;
 pub mod signal;
+pub mod states;
 pub mod writer;

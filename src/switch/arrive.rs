@@ -224,6 +224,7 @@ impl Switch {
         let (ids, hops) = ((call, leg), hops.unwrap_or(MAX_FORWARDS));
         let planned = PlannedCall::new(ids, caller, dialled, trunk, (plan, run), hops);
         self.calls.insert(call, planned);
+        self.welcome_back(call, now);
     }
 
     /// A leg for an INVITE that came in, with its early dialog; an error: refused already.

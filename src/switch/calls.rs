@@ -10,7 +10,7 @@ use crate::dialplan::plan::Target;
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::queue::{Announcement, Input, Joining};
+use crate::queue::{Announcement, Input, Joining, Wants};
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -111,13 +111,13 @@ impl Switch {
         speaking: Option<u64>,
         now: Now,
     ) {
+        let wants = self.wants_of(id, &queue);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let bonus = call.ahead + call.run.priority();
         let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
         let settings = call.plan.queues.get(&queue).map(queue_settings);
-        let wants = wants(&call.plan, &call.run, &queue);
-        let bonus = call.run.priority();
         call.stage = Stage::Waiting {
             queue: queue.clone(),
             joined,
@@ -135,6 +135,15 @@ impl Switch {
             settings: settings.unwrap_or_default().into(),
         };
         self.tell_queue(Input::Joined(joining), now);
+    }
+
+    /// What the call wants of an operator in this line.
+    fn wants_of(&self, id: CallId, queue: &QueueName) -> Wants {
+        let call = self.calls.get(&id);
+        call.map_or_else(Wants::default, |call| Wants {
+            operator: call.knows.clone(),
+            ..wants(&call.plan, &call.run, queue)
+        })
     }
 
     pub(super) fn stage(&mut self, id: CallId, stage: Stage) {
@@ -198,7 +207,8 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            if !self.listener_heard(leg, playback, now) && !self.refused_aloud(leg, now) {
+            let asks = self.listener_heard(leg, playback, now) || self.refused_aloud(leg, now);
+            if !asks && !self.awaits_answer(leg, now) {
                 self.hang_up(leg, now);
             }
             return;
@@ -235,6 +245,9 @@ impl Switch {
 
     /// A key was pressed.
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
+        if self.leaving.contains_key(&leg) {
+            return self.answered_leaving(leg, Some(digit), now);
+        }
         if self.listener_pressed(leg, digit, now) {
             return;
         }
@@ -266,6 +279,10 @@ impl Switch {
         call.resume.press(&plan, digit);
         let (stage, said) = (call.stage.clone(), call.said.clone());
         self.emit(Some(id), What::Language { language }, now);
+        if let Stage::Waiting { queue, .. } = &stage {
+            let wants = self.wants_of(id, queue);
+            self.tell_queue(Input::Wanted(id, wants), now);
+        }
         // What is being said begins again in the language that was chosen.
         match stage {
             Stage::Playing { .. } => {
@@ -497,6 +514,7 @@ impl Switch {
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
+        self.ended_for(&call, cause, now);
         self.timers.clear(&Timer::Call(id));
         self.stop_dialling(id);
         if let Some((_, Some(claim))) = call.operator {

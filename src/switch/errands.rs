@@ -1,9 +1,12 @@
 //! Feature codes: an operator dials, the state changes, and a voice says so.
 
-use super::pbx::Switch;
+use std::time::Duration;
+
+use super::codes::Asked;
+use super::pbx::{Switch, Timer};
 use crate::call::Owner;
 use crate::event::{OperatorState, Side};
-use crate::ids::{LegId, OperatorId};
+use crate::ids::{LegId, OperatorId, PromptName};
 use crate::media::{Clip, Command};
 use crate::queue::Input;
 use crate::sip::flow::Flow;
@@ -11,6 +14,9 @@ use crate::sip::message::Request;
 use crate::sip::transaction::layer::ServerId;
 use crate::speech::{self, Done};
 use crate::time::Now;
+
+/// How long an operator who was asked may think.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 impl Switch {
     /// An operator who proved who that is dialled a code.
@@ -23,16 +29,7 @@ impl Switch {
         now: Now,
     ) {
         let code = request.uri.user().unwrap_or_default();
-        let codes = &self.settings.codes;
-        let known = [
-            &codes.status,
-            &codes.log_in,
-            &codes.log_out,
-            &codes.pause,
-            &codes.resume,
-            &codes.messages,
-        ];
-        if !known.contains(&&code) {
+        if self.settings.codes.asked(&code).is_none() {
             return self.respond_status(id, &request, 404, now);
         }
         if self.can_take(id, &request, now).is_err() {
@@ -50,45 +47,53 @@ impl Switch {
         }
     }
 
-    /// Does what the code asks and says what was done; the leg ends with the words.
+    /// Does what the code asks and says what was done; the leg ends with the words. Who would leave callers
+    /// alone is asked first.
     pub(super) fn run_errand(&mut self, leg: LegId, operator: &OperatorId, now: Now) {
-        let code = self.dialled_code(leg);
-        let codes = self.settings.codes.clone();
-        if code.as_ref() == Some(&codes.messages) {
-            return self.listen(leg, operator, now);
-        }
-        let done = match code.as_deref() {
-            Some(code) if code == codes.log_in => Some(Done::LoggedIn),
-            Some(code) if code == codes.log_out => Some(Done::LoggedOut),
-            Some(code) if code == codes.pause => Some(Done::Paused),
-            Some(code) if code == codes.resume => Some(Done::Resumed),
-            _ => None,
+        let code = self.dialled_code(leg).unwrap_or_default();
+        let Some(asked) = self.settings.codes.asked(&code) else {
+            return self.say_errand(leg, operator, None);
         };
-        let leaves = matches!(done, Some(Done::LoggedOut | Done::Paused));
-        let waiting = leaves && self.domain.waiting() > 0;
-        if let Some(done) = done {
-            let who = operator.clone();
-            let change = match done {
-                Done::LoggedIn => Input::LogIn(who),
-                Done::LoggedOut => Input::LogOut(who),
-                Done::Paused => Input::Pause(who, "by code".to_owned()),
-                Done::Resumed => Input::Resume(who),
-            };
-            self.tell_queue(change, now);
-            if matches!(done, Done::LoggedIn | Done::Resumed) {
-                self.forgive_phones(operator, now);
-            }
+        if asked.leaves() && self.domain.is_on_shift(operator) && self.domain.waiting() > 0 {
+            let state = self.domain.state(operator);
+            let words = speech::errand(None, state.unwrap_or(OperatorState::LoggedOut), true);
+            let question = words.into_iter().chain([speech::errand::question()]);
+            self.leaving.insert(leg, asked);
+            return self.speak_to(leg, question.collect());
         }
+        self.do_errand(leg, operator, asked, now);
+    }
+
+    fn do_errand(&mut self, leg: LegId, operator: &OperatorId, asked: Asked, now: Now) {
+        let who = operator.clone();
+        let (done, change) = match asked {
+            Asked::Status => return self.say_errand(leg, operator, None),
+            Asked::Messages => return self.listen(leg, operator, now),
+            Asked::LogIn => (Done::LoggedIn, Input::LogIn(who)),
+            Asked::LogOut => (Done::LoggedOut, Input::LogOut(who)),
+            Asked::Pause(why) => (Done::Paused, Input::Pause(who, why)),
+            Asked::Resume => (Done::Resumed, Input::Resume(who)),
+            Asked::Extend(rest) => (Done::Extended, Input::ExtendWrapUp(who, rest)),
+        };
+        self.tell_queue(change, now);
+        if matches!(done, Done::LoggedIn | Done::Resumed) {
+            self.forgive_phones(operator, now);
+        }
+        self.say_errand(leg, operator, Some(done));
+    }
+
+    fn say_errand(&mut self, leg: LegId, operator: &OperatorId, done: Option<Done>) {
         let state = self.domain.state(operator);
         let state = state.unwrap_or(OperatorState::LoggedOut);
-        let language = self.plan.first_language();
-        let clips = speech::errand(done, state, waiting)
-            .into_iter()
-            .map(|name| Clip {
-                language: Some(language),
-                name,
-            })
-            .collect();
+        let leaves = matches!(done, Some(Done::LoggedOut | Done::Paused));
+        let waiting = leaves && self.domain.waiting() > 0;
+        self.speak_to(leg, speech::errand(done, state, waiting));
+    }
+
+    fn speak_to(&mut self, leg: LegId, words: Vec<PromptName>) {
+        let language = Some(self.plan.first_language());
+        let clips = words.into_iter().map(|name| Clip { language, name });
+        let clips = clips.collect();
         self.last_playback += 1;
         let playback = self.last_playback;
         self.media(Command::Play {
@@ -96,6 +101,29 @@ impl Switch {
             playback,
             clips,
         });
+    }
+
+    /// The question is out: the answer may take a moment. `false`: nothing was asked.
+    pub(super) fn awaits_answer(&mut self, leg: LegId, now: Now) -> bool {
+        let asked = self.leaving.contains_key(&leg);
+        if asked {
+            self.timers.set(Timer::Leaving(leg), now.at + ANSWER_WITHIN);
+        }
+        asked
+    }
+
+    /// An operator who would leave callers alone pressed a key, or none in time: 1 leaves, all else stays.
+    pub(super) fn answered_leaving(&mut self, leg: LegId, key: Option<char>, now: Now) {
+        let Some(asked) = self.leaving.remove(&leg) else {
+            return;
+        };
+        self.timers.clear(&Timer::Leaving(leg));
+        let operator = self.legs.get(&leg).and_then(|leg| leg.operator.clone());
+        let Some(operator) = operator else { return };
+        match key {
+            Some('1') => self.do_errand(leg, &operator, asked, now),
+            _ => self.say_errand(leg, &operator, None),
+        }
     }
 
     /// The code is the user part of our own end's address.

@@ -17,6 +17,7 @@ use crate::sip::source::Source;
 use crate::time::Wall;
 
 use super::bans::Ban;
+use super::returning::CutOff;
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
 use super::spending::PastCall;
@@ -111,6 +112,8 @@ pub enum Command {
     Bindings(Vec<(OperatorId, Binding)>),
     /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
     PastCalls(Vec<PastCall>),
+    /// Callers who were cut off lately and may call back.
+    CutOff(Vec<CutOff>),
     /// Bans that a store kept; those that are over are left out.
     Bans(Vec<Ban>),
     /// Forget what a source did, or did under one name.

@@ -21,6 +21,7 @@ use super::ports::PortPool;
 use super::recordings::Recordings;
 use super::refusals::Refusals;
 use super::register::Told;
+use super::returning::Returning;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
@@ -71,6 +72,8 @@ pub(super) enum Timer {
     Recordings,
     /// An operator who hears messages presses no key.
     Listening(LegId),
+    /// An operator is asked whether to leave callers alone.
+    Leaving(LegId),
 }
 
 /// The exchange.
@@ -93,6 +96,8 @@ pub struct Switch {
     pub(super) dialogs: BTreeMap<DialogId, LegId>,
     pub(super) clients: BTreeMap<ClientId, Pending>,
     pub(super) servers: BTreeMap<ServerId, LegId>,
+    /// Operators who are asked whether to leave callers alone, and what they would do.
+    pub(super) leaving: BTreeMap<LegId, super::codes::Asked>,
     /// Whose call outside is being refused in words.
     pub(super) refusing: BTreeMap<LegId, Refusal>,
     pub(super) claims: BTreeMap<ClaimId, CallId>,
@@ -109,6 +114,8 @@ pub struct Switch {
     /// What operators' calls outside have cost today.
     pub(super) spending: Spending,
     pub(super) refusals: Refusals,
+    /// Callers who were cut off.
+    pub(super) returning: Returning,
     /// What is known of each trunk.
     pub(super) lines: Lines,
     /// Trunks' servers that failed lately.
@@ -168,6 +175,7 @@ impl Switch {
             dialogs: BTreeMap::new(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             refusing: BTreeMap::new(),
             claims: BTreeMap::new(),
             timers: TimerTable::default(),
@@ -181,6 +189,7 @@ impl Switch {
             troubled: Troubled::default(),
             last_targets: BTreeMap::new(),
             refusals: Refusals::default(),
+            returning: Returning::default(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
             unfit: Unfit::default(),
@@ -257,6 +266,7 @@ impl Switch {
                 Timer::Refusals => self.refusals_due(now),
                 Timer::Recordings => self.look_at_recordings(now),
                 Timer::Listening(leg) => self.listener_tires(leg, now),
+                Timer::Leaving(leg) => self.answered_leaving(leg, None, now),
                 Timer::Midnight => {
                     self.tell_queue(crate::queue::Input::NewDay, now);
                     self.await_midnight(now);
@@ -341,6 +351,7 @@ impl Switch {
                 for (operator, bindings) in by_operator {
                     if self.accounts.contains_key(&operator) {
                         changes.extend(self.registrar.restore(&operator, bindings, now));
+                        self.await_word(&operator, now);
                     }
                 }
                 self.contacts_changed(changes, now);
@@ -348,6 +359,7 @@ impl Switch {
             Command::Bans(bans) => self.restore_bans(bans, now),
             Command::LiftBans { source, user } => self.lift_bans(source, user.as_deref(), now),
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::CutOff(callers) => self.expect_back(callers, now),
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));
             }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 pub use super::bans::BanSettings;
+pub use super::codes::FeatureCodes;
 pub use super::keying::SrtpSettings;
 pub use super::trunks::settings::{DidFrom, Limits, NumberFormat, Trunk};
 use crate::ids::{OperatorId, TrunkName};
@@ -15,39 +15,6 @@ pub use crate::sdp::Srtp;
 use crate::sip::digest::Algorithm;
 pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
-
-/// Short codes that operators dial; each is spoken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FeatureCodes {
-    /// Tells the operator's state.
-    pub status: String,
-    /// On shift.
-    pub log_in: String,
-    /// Off shift.
-    pub log_out: String,
-    /// No calls for a while.
-    pub pause: String,
-    /// Calls again; also ends wrap-up.
-    pub resume: String,
-    /// Messages of callers are heard.
-    pub messages: String,
-    /// Pressed in a talk: its recording pauses, or goes on.
-    pub pause_recording: String,
-}
-
-impl Default for FeatureCodes {
-    fn default() -> Self {
-        Self {
-            status: "*10".into(),
-            log_in: "*11".into(),
-            log_out: "*12".into(),
-            pause: "*13".into(),
-            resume: "*14".into(),
-            messages: "*97".into(),
-            pause_recording: "*5".into(),
-        }
-    }
-}
 
 /// Everything that does not change while the switch runs.
 #[derive(Debug, Clone)]

@@ -126,18 +126,25 @@ impl House {
     /// The same where 2 chooses Russian and 3 English.
     pub(crate) fn with_languages(steps: &str) -> Self {
         let languages = "[\"az\", \"ru\", \"en\"]\nlanguage_keys = { 2 = \"ru\", 3 = \"en\" }";
-        Self::built(steps, languages, settings())
+        Self::built(steps, languages, "", settings())
+    }
+
+    /// A house whose callers wait in a queue with these settings.
+    pub(crate) fn with_queue(queue: &str) -> Self {
+        let languages = "[\"az\", \"ru\"]\nlanguage_keys = { 2 = \"ru\" }";
+        let queue = format!("[queue.children]\n{queue}\n");
+        Self::built("{ queue = \"children\" }", languages, &queue, settings())
     }
 
     pub(crate) fn with_settings(steps: &str, settings: Settings) -> Self {
-        Self::built(steps, "[\"az\"]", settings)
+        Self::built(steps, "[\"az\"]", "", settings)
     }
 
-    fn built(steps: &str, languages: &str, settings: Settings) -> Self {
+    fn built(steps: &str, languages: &str, more: &str, settings: Settings) -> Self {
         let text = format!(
             "numbers = [\"116111\"]\nstart = \"welcome\"\notherwise = \"welcome\"\n\
              languages = {languages}\ntime_zone = \"Asia/Baku\"\n\
-             [path.welcome]\nsteps = [{steps}, {{ hang_up = true }}]\n"
+             [path.welcome]\nsteps = [{steps}, {{ hang_up = true }}]\n{more}"
         );
         let words = qaynar::speech::errand::CLIPS.map(ToOwned::to_owned);
         let greeting = ["greeting".to_owned()];
@@ -219,7 +226,21 @@ impl House {
         for command in self.known.clone() {
             self.tell(Input::Command(command));
         }
+        self.phones_answer();
         self
+    }
+
+    /// Phones that were there before a start are asked for a word; they say it.
+    pub(crate) fn phones_answer(&mut self) {
+        let asks = |(_, message): &(Flow, Message)| matches!(message, Message::Request(request) if request.method == Method::Options);
+        let (asked, others): (VecDeque<_>, _) = self.sent.drain(..).partition(asks);
+        self.sent = others;
+        for (flow, message) in asked {
+            if let Message::Request(request) = message {
+                let message = Box::new(Message::Response(Response::to(&request, 200)));
+                self.tell(Input::Message { flow, message });
+            }
+        }
     }
 
     /// The process is killed, and another one takes up what was written.
@@ -234,6 +255,7 @@ impl House {
         let kept = self.snapshots.values().map(read).collect();
         self.switch.restore(kept, &BTreeMap::new(), now);
         self.collect();
+        self.phones_answer();
     }
 
     pub(crate) fn now(&self) -> Now {

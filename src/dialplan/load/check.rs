@@ -59,7 +59,9 @@ impl Draft {
         }
         let known: BTreeSet<&str> = self.skills.values().flatten().map(Skill::as_str).collect();
         for reference in &self.skill_references {
-            if !known.contains(reference.name.as_str()) {
+            // The caller's own, whichever that is.
+            let is_known = |name: &str| name == "language" || known.contains(name);
+            if !is_known(&reference.name) {
                 let what = format!("no operator can {:?}", reference.name);
                 let remedy = match known.is_empty() {
                     true => "say who can: [operator.201] with can = [\"ru\"]".to_owned(),
