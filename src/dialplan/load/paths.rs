@@ -11,6 +11,19 @@ use super::super::read::Table;
 use super::{Draft, Reference};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
 
+/// What a step may do.
+const VERBS: [&str; 9] = [
+    "play",
+    "queue",
+    "ring",
+    "menu",
+    "say",
+    "set",
+    "voicemail",
+    "go",
+    "hang_up",
+];
+
 impl Draft {
     pub(super) fn read_path(
         &mut self,
@@ -96,18 +109,7 @@ impl Draft {
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
-        let verbs = [
-            "play",
-            "queue",
-            "ring",
-            "menu",
-            "say",
-            "set",
-            "voicemail",
-            "go",
-            "hang_up",
-        ];
-        let said = verbs.into_iter().filter(|verb| step.has(verb)).count();
+        let said = VERBS.into_iter().filter(|verb| step.has(verb)).count();
         if said != 1 {
             let what = if said == 0 {
                 "the step does nothing"
@@ -116,7 +118,7 @@ impl Draft {
             };
             step.fault(
                 what,
-                format!("give it exactly one of: {}", verbs.join(", ")),
+                format!("give it exactly one of: {}", VERBS.join(", ")),
             );
         }
         step.finish();
