@@ -101,6 +101,50 @@ pub enum What {
         /// The queue's decision, for people.
         reason: String,
     },
+    /// The caller was told how long it may last.
+    Estimated {
+        /// In which queue.
+        queue: QueueName,
+        /// As it was said, rounded.
+        estimate: Duration,
+    },
+    /// The wait came to its end whose length the caller had been told; told when an operator has the caller.
+    EstimateMet {
+        /// In which queue.
+        queue: QueueName,
+        /// What the caller was told first.
+        estimate: Duration,
+        /// How long it lasted from then on.
+        came: Duration,
+    },
+    /// The caller is to be called back, and hung up or will: the place in the line is kept.
+    CallbackAsked {
+        /// As which call: it has a record of its own.
+        callback: CallId,
+        /// In which line.
+        queue: QueueName,
+        /// Not before; `None`: as soon as it is the caller's turn.
+        due: Option<Wall>,
+    },
+    /// An operator took a callback, and the number is called.
+    CallbackTaken {
+        /// Who.
+        operator: OperatorId,
+        /// The how manieth time.
+        attempt: u32,
+    },
+    /// The caller was not reached.
+    CallbackFailed {
+        /// The how manieth time.
+        attempt: u32,
+        /// Why, and what follows, for people.
+        reason: String,
+    },
+    /// A callback is over; exactly once a callback, before `Ended`.
+    CallbackEnded {
+        /// How.
+        outcome: Outcome,
+    },
     /// The caller left the queue without an operator.
     LeftQueue {
         /// Which.
@@ -272,6 +316,22 @@ pub enum What {
     },
 }
 
+/// How a callback ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Caller and operator talked.
+    Reached,
+    /// All attempts were in vain.
+    NotReached,
+    /// An administrator cancelled it.
+    Cancelled,
+    /// The caller called again and reached somebody.
+    CalledAgain,
+    /// The process ended while the two were about to be connected.
+    Interrupted,
+}
+
 /// Why an operator's phones stopped ringing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
@@ -302,6 +362,8 @@ pub enum Direction {
     In,
     /// An operator calls somebody outside.
     Out,
+    /// A caller is called back.
+    Back,
 }
 
 /// A party of a call.
@@ -446,237 +508,4 @@ pub enum Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn operator() -> OperatorId {
-        OperatorId::from("101")
-    }
-
-    fn reason() -> String {
-        "because".into()
-    }
-
-    fn message() -> Traced {
-        Traced {
-            at: Wall(1_795_000_000_000_000),
-            received: true,
-            side: Side::Operator,
-            operator: Some(operator()),
-            transport: "udp".into(),
-            line: "180 Ringing".into(),
-            cseq: "1 INVITE".into(),
-            details: vec!["Require: 100rel".into()],
-        }
-    }
-
-    /// What happens to a call.
-    fn of_a_call() -> Vec<What> {
-        let queue = || QueueName::from("children");
-        vec![
-            What::Arrived {
-                caller: Some(Pseudonym::from("C-7F3A")),
-                dialled: "116111".into(),
-                trunk: "azercell".into(),
-                plan: "a1b2".into(),
-                language: Language::Az,
-                direction: Direction::Out,
-                operator: Some(operator()),
-            },
-            What::Answered,
-            What::Step {
-                path: "welcome".into(),
-                reason: reason(),
-            },
-            What::Language {
-                language: Language::Ru,
-            },
-            What::Queued { queue: queue() },
-            What::Waits { reason: reason() },
-            What::LeftQueue {
-                queue: queue(),
-                reason: reason(),
-            },
-            What::Ringing {
-                operator: operator(),
-                reason: reason(),
-            },
-            What::RingEnded {
-                operator: operator(),
-                why: RingEnd::Declined { status: 486 },
-            },
-            What::Connected {
-                operator: operator(),
-            },
-            What::Transfer {
-                operator: operator(),
-                to: "102".into(),
-            },
-            What::TransferFailed {
-                operator: operator(),
-                status: 486,
-            },
-            What::Parted {
-                operator: operator(),
-                reason: reason(),
-            },
-            What::AudioAbsent {
-                side: Side::Caller,
-                silent_for: Duration::from_secs(20),
-            },
-            What::AudioReturned { side: Side::Caller },
-            What::Media {
-                side: Side::Operator,
-                quality: Quality::default(),
-            },
-            What::Ended {
-                by: Side::Caller,
-                cause: Cause::HungUp,
-            },
-            What::Messages {
-                messages: vec![message()],
-                skipped: 0,
-            },
-        ]
-    }
-
-    /// What happens to a recording.
-    fn of_a_recording() -> Vec<What> {
-        vec![What::Recording {
-            recording: RecordingId {
-                call: CallId(7),
-                part: 1,
-            },
-            change: Change::Begun {
-                of: Recorded::Voicemail {
-                    mailbox: "night".into(),
-                },
-                caller: Some(Pseudonym::from("C-7F3A")),
-                language: Language::Az,
-                operator: None,
-            },
-        }]
-    }
-
-    /// What happens on the way outside.
-    fn of_the_way_out() -> Vec<What> {
-        vec![
-            What::Returned {
-                operator: Some(operator()),
-            },
-            What::Refused {
-                operator: operator(),
-                why: reason(),
-            },
-            What::Dialling {
-                trunk: "delta".into(),
-                server: "udp:192.0.2.1:5060".into(),
-            },
-            What::DialFailed {
-                trunk: "delta".into(),
-                reason: reason(),
-            },
-        ]
-    }
-
-    /// What happens to the exchange and its operators.
-    fn of_the_exchange() -> Vec<What> {
-        vec![
-            What::Operator {
-                operator: operator(),
-                state: OperatorState::Free,
-                reason: reason(),
-            },
-            What::Binding {
-                operator: operator(),
-                contacts: 2,
-                reason: reason(),
-            },
-            What::TurnedAway {
-                trunk: "azercell".into(),
-                why: Turned::TrunkFull,
-                count: 7,
-            },
-            What::Alarm {
-                kind: "no-ack".into(),
-                text: reason(),
-            },
-            What::Banned {
-                operator: Some(operator()),
-                reason: reason(),
-                length: Duration::from_secs(600),
-            },
-            What::BansLifted { count: 2 },
-            What::Started {
-                plan: "a1b2".into(),
-            },
-            What::Applied {
-                plan: "a1b2".into(),
-            },
-        ]
-    }
-
-    /// One of each kind; a kind that is added must be added above too.
-    fn one_of_each() -> Vec<What> {
-        let calls = [of_a_call(), of_a_recording()].concat();
-        let all = [calls, of_the_way_out(), of_the_exchange()].concat();
-        let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
-        assert_eq!(kinds.len(), all.len());
-        all
-    }
-
-    /// Its place in the list; the compiler asks for a new kind here.
-    fn place(what: &What) -> usize {
-        match what {
-            What::Arrived { .. } => 0,
-            What::Answered => 1,
-            What::Step { .. } => 2,
-            What::Language { .. } => 3,
-            What::Queued { .. } => 4,
-            What::LeftQueue { .. } => 5,
-            What::Ringing { .. } => 6,
-            What::RingEnded { .. } => 7,
-            What::Connected { .. } => 8,
-            What::AudioAbsent { .. } => 9,
-            What::AudioReturned { .. } => 10,
-            What::Media { .. } => 11,
-            What::Ended { .. } => 12,
-            What::Operator { .. } => 13,
-            What::Binding { .. } => 14,
-            What::Alarm { .. } => 15,
-            What::Started { .. } => 16,
-            What::Applied { .. } => 17,
-            What::Parted { .. } => 18,
-            What::Transfer { .. } => 19,
-            What::TransferFailed { .. } => 20,
-            What::Messages { .. } => 24,
-            What::Dialling { .. } => 21,
-            What::DialFailed { .. } => 22,
-            What::TurnedAway { .. } => 27,
-            What::Refused { .. } => 23,
-            What::Banned { .. } => 25,
-            What::BansLifted { .. } => 26,
-            What::Waits { .. } => 28,
-            What::Recording { .. } => 60,
-            What::Returned { .. } => 29,
-        }
-    }
-
-    /// An alarm had a field `kind`, as the journal's entry has: it was written and never read back.
-    #[test]
-    fn each_kind_of_event_survives_the_journal() {
-        for what in one_of_each() {
-            let event = Event {
-                at: Wall(1_795_000_000_000_000),
-                call: Some(CallId(7)),
-                what,
-            };
-            let line = serde_json::to_string(&Entry::Event(event.clone())).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Entry>(&line).unwrap(),
-                Entry::Event(event),
-                "{line}"
-            );
-        }
-    }
-}
+mod tests;

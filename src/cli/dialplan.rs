@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 
 use super::CliError;
-use super::args::{Apply, Check, Dialplan, Route, Status};
+use super::args::{Apply, Check, Dialplan, Route, Schema, Status};
 use crate::config::Settings;
 use crate::dialplan::fault::suggest;
 use crate::dialplan::load::{moment_of, read_keys};
 use crate::dialplan::plan::Ends;
 use crate::dialplan::route::{self, Assumed};
 use crate::dialplan::run::Note;
-use crate::dialplan::{Fault, Number, Plan};
+use crate::dialplan::{Fault, Number, Plan, graph, schema};
 use crate::ids::{ListName, QueueName, TrunkName};
 use crate::server::clock::Clock;
 use crate::server::control::{self, Answer, ControlError, Question};
@@ -34,7 +34,8 @@ fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
 }
 
 fn loaded(settings: &Settings, folder: Option<&Path>) -> Result<(Plan, Vec<String>), PlansError> {
-    let (loaded, _) = dialplans(settings, folder).check()?;
+    let now = Clock::start().now().wall;
+    let (loaded, _) = dialplans(settings, folder).check(now)?;
     let unknown = unknown_trunks(&loaded.plan, settings);
     if !unknown.is_empty() {
         return Err(PlansError::Faulty(unknown));
@@ -195,6 +196,7 @@ fn words(ends: &Ends) -> String {
     match ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
         Ends::Voicemail(mailbox) => format!("in voicemail {mailbox}: the caller leaves a message"),
+        Ends::Callback(queue) => format!("with a place in queue {queue}, to be called back"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
         Ends::Said(what) => format!("after the spoken {what}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
@@ -297,7 +299,20 @@ pub fn status(
     tell(&ask(settings, &Question::Status)?, asked.json, out)
 }
 
-/// `qaynar dialplan history|diff|rollback`.
+/// `qaynar schema`.
+///
+/// # Errors
+/// The terminal.
+pub fn schema(asked: &Schema, out: &mut dyn Write) -> Result<(), CliError> {
+    let schema = match asked.guard {
+        true => schema::of_guard(),
+        false => schema::of_dialplan(),
+    };
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    Ok(writeln!(out, "{text}")?)
+}
+
+/// `qaynar dialplan history|diff|graph|rollback`.
 ///
 /// # Errors
 /// No such version, or no server where one is needed.
@@ -333,6 +348,10 @@ pub fn dialplan(
             let (_, old) = versions.files(&wanted)?;
             let new = plans::read(&settings.dialplans.folder)?;
             write!(out, "{}", difference(&old, &new))?;
+        }
+        Dialplan::Graph { dialplans } => {
+            let (plan, _) = loaded(settings, dialplans.as_deref())?;
+            write!(out, "{}", graph::svg(&plan))?;
         }
         Dialplan::Rollback { version } => {
             let hash = match version {

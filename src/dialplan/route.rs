@@ -151,6 +151,12 @@ impl Way<'_> {
                 Instruction::Queue { queue, .. } => {
                     self.tell(format!("queue {queue} is left: nobody is on shift"));
                 }
+                Instruction::Callback { queue } if self.keys.contains(&'1') => {
+                    return Ends::Callback(queue);
+                }
+                Instruction::Callback { .. } => {
+                    self.tell("nobody presses 1: no callback (assumed)".to_owned());
+                }
                 Instruction::Ring { .. } => self.tell("nobody answers (assumed)".to_owned()),
                 Instruction::Voicemail(mailbox) => return Ends::Voicemail(mailbox),
                 Instruction::HangUp => return ends,

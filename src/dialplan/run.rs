@@ -46,6 +46,11 @@ pub enum Instruction {
         /// What is heard first.
         greet: Vec<PromptName>,
     },
+    /// Offer a callback from this line; ask again if it is not wanted.
+    Callback {
+        /// Which.
+        queue: QueueName,
+    },
     /// Ring; ask again if nobody answers.
     Ring {
         /// Whom.
@@ -102,7 +107,9 @@ impl Run {
             let why = one.takes(dialled, trunk, &caller, facts)?;
             Some((one, why))
         });
-        let known = dialled.and_then(|number| plan.place_of(number));
+        let known = dialled
+            .filter(|number| plan.known_numbers.contains(number))
+            .and_then(|number| plan.place_of(number));
         let (path, place, reason) = match (closed, entered) {
             (Some(closed), _) => {
                 let reason = format!("closed by {}", closed.place);
@@ -253,6 +260,11 @@ impl Run {
             Action::Voicemail(mailbox) => {
                 let reason = format!("voicemail {mailbox}");
                 (reason, Some(Instruction::Voicemail(mailbox.clone())))
+            }
+            Action::Callback(queue) => {
+                let queue = queue.clone();
+                let reason = format!("offer a callback from queue {queue}");
+                (reason, Some(Instruction::Callback { queue }))
             }
             Action::HangUp => ("hang up".to_owned(), Some(Instruction::HangUp)),
         };

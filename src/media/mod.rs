@@ -12,7 +12,7 @@ pub mod recording;
 mod tests;
 
 pub use crate::rtp::codec::{Codec, Direction};
-pub use clips::{ClipFault, Clips, Sound};
+pub use clips::{ClipFault, Clips, Sound, converted};
 pub use command::{Clip, Command, Crypto, Event, Quality, Stream};
 pub use engine::{Channel, Engine, Sink};
 pub use recording::Chunk;

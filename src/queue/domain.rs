@@ -253,8 +253,8 @@ impl Domain {
         // A call may run on a plan whose queue the live one no longer has.
         self.roster.keep_queue(&joining.queue, &joining.settings);
         let call = joining.call;
-        let most = joining.settings.max_waiting.unwrap_or(usize::MAX);
-        if self.line.len_of(&joining.queue) >= most {
+        let most = joining.settings.max_waiting;
+        if most.is_some_and(|most| self.line.len_of(&joining.queue) >= most) {
             return self.actions.push_back(Action::Full { call });
         }
         self.line.join(Waiting::new(joining, now), now.at);
@@ -289,8 +289,10 @@ impl Domain {
     fn take_out(&mut self, call: CallId, gave_up: bool, now: Now) {
         if let Some(waiting) = self.line.leave(call) {
             self.timers.clear(&Timer::Caller(call));
-            let pace = self.paces.entry(waiting.queue.clone()).or_default();
-            pace.waited(waiting.waited(now.at), gave_up);
+            if !waiting.settings.silent {
+                let pace = self.paces.entry(waiting.queue.clone()).or_default();
+                pace.waited(waiting.waited(now.at), gave_up);
+            }
         }
     }
 
@@ -593,7 +595,7 @@ impl Domain {
         if position {
             say = Some(Announcement::Position(self.position(call)));
         }
-        if estimate && let Some(estimate) = self.estimate(call) {
+        if estimate && let Some(estimate) = self.known_estimate(call) {
             say = Some(Announcement::Estimate(estimate));
         }
         if let Some(what) = say {
@@ -618,6 +620,12 @@ impl Domain {
             true => Some(Duration::ZERO),
             false => pace.estimate(ahead, servers),
         }
+    }
+
+    /// The same, unless too few calls were seen to tell.
+    fn known_estimate(&self, call: CallId) -> Option<Duration> {
+        let pace = self.paces.get(&self.line.get(call)?.queue)?;
+        self.estimate(call).filter(|_| pace.is_known())
     }
 
     /// What to do next; `None`: nothing.

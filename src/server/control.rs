@@ -46,6 +46,13 @@ pub enum Question {
         /// Which.
         recording: RecordingId,
     },
+    /// Who is to be called back?
+    Callbacks,
+    /// Do not call this one back.
+    CancelCallback {
+        /// Which.
+        call: CallId,
+    },
     /// Check the dialplans' folder and make it live.
     Apply,
     /// Make the version with this hash live.

@@ -7,7 +7,9 @@
 
 mod answers;
 mod arrive;
+mod asking;
 pub mod bans;
+mod callback;
 mod calls;
 mod codes;
 mod dial;
@@ -57,9 +59,11 @@ pub mod trunks;
 mod unfit;
 mod violations;
 mod voicemail;
+mod waits;
 mod ways;
 
 pub use bans::{Ban, BanSettings};
+pub use callback::Listed;
 pub use facts::CLOCK_UNSET;
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;

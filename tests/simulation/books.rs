@@ -81,7 +81,26 @@ impl Books {
                 None => faults.push(format!("{call} has no record")),
             }
         }
+        faults.extend(self.audit_callbacks());
         faults
+    }
+}
+
+/// Who is called back: one outcome, and the place of who asked for it.
+impl Books {
+    /// What is wrong with the callbacks when all calls are over.
+    pub(crate) fn audit_callbacks(&self) -> Vec<String> {
+        let outcomes = |call: CallId| {
+            let of_call = self.events.iter().filter(|event| event.call == Some(call));
+            let ends = of_call.filter(|event| matches!(event.what, What::CallbackEnded { .. }));
+            ends.count()
+        };
+        let all = self.ended.iter().filter_map(|call| self.record(*call));
+        let back = all.filter(|record| record.direction == Direction::Back);
+        let wrong = back.filter(|record| outcomes(record.call) != 1);
+        wrong
+            .map(|record| format!("{} has {} outcomes", record.call, outcomes(record.call)))
+            .collect()
     }
 }
 
@@ -97,7 +116,9 @@ fn arithmetic(record: &CallRecord) -> Option<String> {
     let complete = record.ended.is_some() && record.ended_by.is_some() && record.cause.is_some();
     // Whom an operator calls is rung by somebody else.
     let rung = record.rung.is_some() || record.direction == Direction::Out;
-    let implied = record.connected.is_none() || (rung && record.answered.is_some());
+    // Who is called back was not answered by us.
+    let back = record.direction == Direction::Back;
+    let implied = record.connected.is_none() || (rung && (record.answered.is_some() || back));
     (!in_order || !complete || !implied)
         .then(|| format!("the moments of {} do not fit: {record:?}", record.call))
 }

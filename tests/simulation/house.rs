@@ -34,6 +34,11 @@ numbers = "mobile"
 per_minute = 0.05
 calls_a_day = 8
 
+[callback]
+attempts = 2
+every = "30s"
+later = ["16:00"]
+
 [path.welcome]
 steps = [
   { menu = "greeting", keys = { 9 = "later", '#' = "nobody" }, wait = "2s", tries = 2 },
@@ -61,9 +66,11 @@ ring_for = "10s"
 wrap_up = "3s"
 say_position = true
 say_position_every = "7s"
+say_estimate = "15s"
+keys = { 0 = "later" }
 comfort = { play = "stay-with-us", every = "11s" }
 music = "hold"
-if_waiting = [{ for = "25s", go = "later" }]
+if_waiting = [{ for = "10s", offer = "callback", key = 1 }, { for = "60s", go = "later" }]
 
 [queue.late]
 ring = "longest idle"
@@ -246,6 +253,7 @@ pub(crate) fn plan(text: &str) -> Arc<Plan> {
         spoken: Language::ALL.map(|one| (one, spoken.clone())).into(),
         music: ["hold".to_owned()].into(),
         on_trust: true,
+        ..Catalogue::default()
     };
     let files = [("main.toml".to_owned(), text.to_owned())];
     let plan = load(&files, &catalogue).unwrap_or_else(|faults| panic!("{faults:?}"));

@@ -16,6 +16,7 @@ mod players;
 mod registrar;
 mod scenarios;
 mod tapes;
+mod waits;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -93,7 +93,7 @@ pub(crate) struct World {
     steps: u64,
     pub(crate) books: Books,
     pub(crate) tapes: Tapes,
-    plans: Vec<Arc<Plan>>,
+    pub(crate) plans: Vec<Arc<Plan>>,
     live: Arc<Plan>,
     snapshots: BTreeMap<CallId, String>,
     /// Of calls that ended, and when.
@@ -460,6 +460,9 @@ impl World {
                 if let Some((player, _)) = player {
                     self.books.caller_of.insert(call, *player);
                 }
+            }
+            (What::CallbackAsked { callback, .. }, Some(asker)) => {
+                self.keeps_the_place(*callback, asker);
             }
             (What::Connected { .. }, Some(call)) => {
                 self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));

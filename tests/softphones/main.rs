@@ -54,4 +54,5 @@ mod tls_trunk;
 mod trace;
 mod transfers;
 mod trunks;
+mod waits;
 mod wire;

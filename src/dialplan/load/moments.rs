@@ -179,6 +179,9 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let voicemail = ends
         .text("voicemail")
         .map(|(name, _)| Ends::Voicemail(MailboxName(name)));
+    let callback = ends
+        .text("callback")
+        .map(|(name, _)| Ends::Callback(QueueName(name)));
     let heard = ends
         .text("heard")
         .map(|(name, _)| Ends::Heard(PromptName(name)));
@@ -197,6 +200,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .map(|_| Ends::Refused);
     let found = queue
         .or(voicemail)
+        .or(callback)
         .or(heard)
         .or(said_last)
         .or(hung_up)
@@ -205,7 +209,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     if found.is_none() {
         ends.fault(
             "ends says nowhere",
-            "give it queue, voicemail, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
+            "give it queue, voicemail, callback, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
         );
     }
     ends.finish();

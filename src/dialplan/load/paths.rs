@@ -12,7 +12,7 @@ use super::{Draft, Reference};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
 
 /// What a step may do.
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 10] = [
     "play",
     "queue",
     "ring",
@@ -20,6 +20,7 @@ const VERBS: [&str; 9] = [
     "say",
     "set",
     "voicemail",
+    "callback",
     "go",
     "hang_up",
 ];
@@ -106,6 +107,7 @@ impl Draft {
             });
             actions.push(Action::Go(PathName(path)));
         }
+        actions.extend(self.read_callback_step(&step));
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
