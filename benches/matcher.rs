@@ -117,7 +117,8 @@ fn turns(criterion: &mut Criterion) {
     }
     for sets in [1, 10, 100] {
         let mut load = Load::new(1_000, 10_000, sets, Rule::default());
-        let name = BenchmarkId::from_parameter(format!("1000 operators, 10000 waiting, {sets} sets"));
+        let name =
+            BenchmarkId::from_parameter(format!("1000 operators, 10000 waiting, {sets} sets"));
         group.bench_function(name, |bencher| bencher.iter(|| load.turn()));
     }
     group.finish();

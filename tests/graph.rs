@@ -39,7 +39,7 @@ fn every_path_queue_and_way_of_the_shipped_plan_is_in_its_picture() {
         ">116111<",
         ">any other number<",
         ">nobody on shift<",
-        ">after 3 min<",
+        ">after 4 min<",
         ">hang up<",
     ] {
         assert!(svg.contains(words), "{words} is not in {svg}");

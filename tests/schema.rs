@@ -60,6 +60,8 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
             "a.toml",
             one("[queue.q]\nif_waiting = [{ STRANGE = 1 }]"),
         ),
+        ("callback", "a.toml", one("[callback]\nSTRANGE = 1")),
+        ("voicemail", "a.toml", one("[voicemail.v]\nSTRANGE = 1")),
         ("operator", "a.toml", one("[operator.o]\nSTRANGE = 1")),
         ("closed", "a.toml", one("[[closed]]\nSTRANGE = 1")),
         ("outgoing", "a.toml", one("[[outgoing]]\nSTRANGE = 1")),

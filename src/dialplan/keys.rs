@@ -105,6 +105,7 @@ pub const DIALPLAN: Section = Section {
         key("hours", Named(&HOURS), "When somebody is there."),
         key("path", Named(&PATH), "Steps from top to bottom."),
         key("queue", Named(&QUEUE), "Where callers wait for operators."),
+        key("callback", Table(&CALLBACK), "How callers are called back."),
         key(
             "voicemail",
             Named(&VOICEMAIL),
@@ -257,6 +258,11 @@ const STEP: Section = Section {
         ),
         key("for", Time, "How long it rings."),
         key("voicemail", Text, "A message is left in this mailbox."),
+        key(
+            "callback",
+            Text,
+            "Offers a place in this queue to who wants to be called back.",
+        ),
         key("go", Text, "On with this path."),
         key("hang_up", Flag, "The end."),
     ],
@@ -332,6 +338,17 @@ const QUEUE: Section = Section {
             "What callers are told now and then.",
         ),
         key(
+            "say_estimate",
+            Time,
+            "How often callers are told how long it may last; left out: never.",
+        ),
+        key(
+            "keys",
+            Keys,
+            "Keys by which callers leave the line: to these paths.",
+        ),
+        key("if_empty", Text, "The path while nobody is on shift."),
+        key(
             "record",
             Flag,
             "Whether talks are recorded; callers are told first. Left out: no.",
@@ -389,8 +406,33 @@ const WAITING: Section = Section {
             "How many operators ring together.",
         ),
         key("level", Count, "Up to which level."),
+        key(
+            "offer",
+            Words(&["callback"]),
+            "What the key takes from then on.",
+        ),
+        key("key", Count, "By which key the offer is taken."),
     ],
     needed: &["for"],
+};
+
+const CALLBACK: Section = Section {
+    name: "callback",
+    keys: &[
+        key(
+            "attempts",
+            Count,
+            "How often a number is called; left out: 3.",
+        ),
+        key("every", Time, "After how long once more; left out: 10m."),
+        key(
+            "numbers",
+            Texts,
+            "Whom we call: mobile, fixed, …; left out: both.",
+        ),
+        key("later", Texts, "Other times to choose from: 16:00."),
+    ],
+    needed: &[],
 };
 
 const VOICEMAIL: Section = Section {
@@ -490,6 +532,11 @@ const ENDS: Section = Section {
     keys: &[
         key("queue", Text, "In this queue."),
         key("voicemail", Text, "In this mailbox."),
+        key(
+            "callback",
+            Text,
+            "With a place in this queue, to be called back.",
+        ),
         key("heard", Text, "After this prompt."),
         key("said", Text, "After this was said: time, date or resumes."),
         key("hung_up", Flag, "Without a word."),

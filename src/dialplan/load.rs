@@ -252,13 +252,7 @@ impl Draft {
             file: "dialplans".into(),
             line: 1,
         });
-        if self.numbers.is_empty() && self.entrances.is_empty() {
-            self.fault(
-                first.clone(),
-                "there are no numbers",
-                "write numbers = [\"116111\"]",
-            );
-        }
+        self.check_numbers(&first);
         let zone = self.time_zone();
         self.check_references();
         self.check_entrances();
@@ -313,6 +307,13 @@ impl Draft {
         };
         plan.note_beginnings();
         Some(plan)
+    }
+
+    fn check_numbers(&mut self, first: &Place) {
+        if self.numbers.is_empty() && self.entrances.is_empty() {
+            let remedy = "write numbers = [\"116111\"]";
+            self.fault(first.clone(), "there are no numbers", remedy);
+        }
     }
 
     /// What is no mistake and yet not as it should be.

@@ -567,12 +567,7 @@ impl Shell {
             self.switch.bans(self.clock.now()).len(),
             self.known.figures(),
         );
-        if counts.messages > 0 {
-            text.push_str(&format!(
-                "\n{} messages wait to be handled; `qaynar voicemail list` lists them",
-                counts.messages
-            ));
-        }
+        text.push_str(&messages(counts.messages));
         if bans > 0 {
             text.push_str(&format!("\n{bans} bans; `qaynar bans` lists them"));
         }
@@ -607,6 +602,14 @@ impl Shell {
             text,
             data,
         }
+    }
+}
+
+/// Who waits to be heard.
+fn messages(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!("\n{count} messages wait to be handled; `qaynar voicemail list` lists them"),
     }
 }
 

@@ -13,6 +13,16 @@ const LONGEST: Duration = Duration::from_secs(40 * 60);
 const DRAIN: Duration = Duration::from_secs(110);
 
 impl World {
+    /// The process is gone: what was not written is lost.
+    pub(crate) fn crash(&mut self, pause: Duration) {
+        if self.down {
+            return;
+        }
+        self.note(|| "the process is killed".to_owned());
+        self.down = true;
+        self.plan_act(pause, Act::Boot);
+    }
+
     /// After each step of the switch.
     pub(crate) fn check(&mut self) {
         let now = self.now();

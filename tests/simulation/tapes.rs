@@ -136,9 +136,4 @@ impl World {
         let act = Act::Media(self.generation, played);
         self.plan_act(Duration::from_secs(1), act);
     }
-
-    /// The media engine's legs, for the end of a run.
-    pub(crate) fn open_media(&self) -> usize {
-        self.engine.len()
-    }
 }

@@ -613,16 +613,6 @@ impl World {
         }
     }
 
-    /// The process is gone: what was not written is lost.
-    fn crash(&mut self, pause: Duration) {
-        if self.down {
-            return;
-        }
-        self.note(|| "the process is killed".to_owned());
-        self.down = true;
-        self.plan_act(pause, Act::Boot);
-    }
-
     fn start_again(&mut self) {
         self.note(|| "the process starts again".to_owned());
         let states = self.switch.operator_states(self.now());

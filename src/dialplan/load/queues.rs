@@ -145,7 +145,12 @@ impl Draft {
                 waiting.push(Waiting { after, go });
             }
             // `read_offer` reads the key.
-            let _ = offers && one.has("key");
+            if one.has("key") && !offers {
+                one.fault(
+                    "key without offer",
+                    "say what it takes: offer = \"callback\"",
+                );
+            }
             one.finish();
         }
         (waiting, more)
