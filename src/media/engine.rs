@@ -9,6 +9,7 @@ use super::clips::Clips;
 use super::command::{Clip, Command, Event, Stream};
 use super::incoming::Taken;
 use super::leg::{Leg, Notice, Playing, Source};
+use super::voice::Voice;
 use crate::ids::LegId;
 use crate::rtp::packet::{self, Header};
 use crate::time::{Instant, Now};
@@ -44,7 +45,9 @@ impl<F: FnMut(LegId, Channel, SocketAddr, &[u8])> Sink for F {
 #[derive(Debug)]
 pub struct Engine {
     clips: Arc<Clips>,
-    legs: BTreeMap<LegId, Leg>,
+    pub(super) legs: BTreeMap<LegId, Leg>,
+    /// What those in rooms say.
+    pub(super) voices: BTreeMap<LegId, Voice>,
     events: VecDeque<Event>,
 }
 
@@ -54,6 +57,7 @@ impl Engine {
         Self {
             clips,
             legs: BTreeMap::new(),
+            voices: BTreeMap::new(),
             events: VecDeque::new(),
         }
     }
@@ -93,6 +97,12 @@ impl Engine {
                     self.set_source(b, Source::Bridge(a), now.at);
                 }
             }
+            Command::Mix { room } => self.mix(room, now.at),
+            Command::Over {
+                leg,
+                playback,
+                clips,
+            } => self.say_over(leg, &clips, playback),
             Command::Unbridge { leg } => self.unbridge(leg, now.at),
             Command::Press { leg, digit } => {
                 if let Some(one) = self.legs.get_mut(&leg) {
@@ -114,9 +124,13 @@ impl Engine {
 
     fn play(&mut self, id: LegId, clips: &[Clip], playback: Option<u64>, now: Instant) {
         self.unbridge(id, now);
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
+        if self.legs.contains_key(&id) {
+            let playing = self.playing(id, clips, playback);
+            self.set_source(id, Source::Sound(playing), now);
+        }
+    }
+
+    pub(super) fn playing(&mut self, id: LegId, clips: &[Clip], playback: Option<u64>) -> Playing {
         let mut sounds = Vec::with_capacity(clips.len());
         for clip in clips {
             match self.clips.sound(clip) {
@@ -128,31 +142,31 @@ impl Engine {
                 }
             }
         }
-        let playing = Playing {
+        Playing {
             sounds,
             clip: 0,
             offset: 0,
             playback,
-        };
-        leg.set_source(Source::Sound(playing), now);
+        }
     }
 
-    fn set_source(&mut self, id: LegId, source: Source, now: Instant) {
+    pub(super) fn set_source(&mut self, id: LegId, source: Source, now: Instant) {
+        self.voices.remove(&id);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.set_source(source, now);
         }
     }
 
     /// Both ends of a bridge fall silent.
-    fn unbridge(&mut self, id: LegId, now: Instant) {
-        let Some(leg) = self.legs.get_mut(&id) else {
+    pub(super) fn unbridge(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get(&id) else {
             return;
         };
         let peer = match leg.source {
             Source::Bridge(peer) => Some(peer),
             _ => None,
         };
-        leg.set_source(Source::Silence, now);
+        self.set_source(id, Source::Silence, now);
         if let Some(peer) = peer {
             self.set_source(peer, Source::Silence, now);
         }
@@ -236,9 +250,16 @@ impl Engine {
             .stream
             .as_ref()
             .is_some_and(|stream| stream.direction.receives());
-        if let (Source::Bridge(peer), true) = (&leg.source, receives) {
-            let peer = *peer;
-            self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
+        match (&leg.source, receives) {
+            (Source::Bridge(peer), true) => {
+                let peer = *peer;
+                self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
+            }
+            (Source::Room(_), true) if is_event => {
+                self.keyed(id, (&header, payload), now.at, sink);
+            }
+            (Source::Room(_), true) => self.said(id, codec, (&header, payload), now),
+            _ => {}
         }
     }
 
@@ -279,7 +300,9 @@ impl Engine {
             if leg.next_timeout().is_none_or(|due| due > now.at) {
                 continue;
             }
-            let notice = leg.tick(now.at, |to, bytes| sink.send(*id, Channel::Rtp, to, bytes));
+            let notice = leg.tick(now.at, &self.voices, |to, bytes| {
+                sink.send(*id, Channel::Rtp, to, bytes);
+            });
             match notice {
                 Some(Notice::Played(playback)) => {
                     self.events.push_back(Event::Played { leg: *id, playback });

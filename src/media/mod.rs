@@ -5,12 +5,14 @@ pub mod command;
 pub mod engine;
 mod incoming;
 pub mod leg;
+mod mixer;
 mod outgoing;
 mod pieces;
 #[cfg(test)]
 mod tests;
+mod voice;
 
 pub use crate::rtp::codec::{Codec, Direction};
 pub use clips::{ClipFault, Clips, Sound};
-pub use command::{Clip, Command, Crypto, Event, Quality, Stream};
+pub use command::{Clip, Command, Crypto, Event, Quality, Seat, Stream};
 pub use engine::{Channel, Engine, Sink};

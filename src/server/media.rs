@@ -109,6 +109,11 @@ impl Threads {
             | Command::Press { leg, .. }
             | Command::Close { leg } => *leg,
             Command::Bridge { a, .. } => *a,
+            Command::Over { leg, .. } => *leg,
+            Command::Mix { room } => match room.first() {
+                Some(seat) => seat.leg,
+                None => return,
+            },
         };
         let Some(shard) = self.shards.get(&leg).copied() else {
             return;
