@@ -164,6 +164,80 @@ pub enum What {
         /// Why, and what becomes of the caller, for people.
         reason: String,
     },
+    /// Somebody is being called into the talk.
+    Bringing {
+        /// Which operator wants it.
+        operator: OperatorId,
+        /// Whom: an operator's id, the number of a service, or the class of a number outside.
+        who: String,
+        /// As what.
+        part: Part,
+    },
+    /// Somebody is in the talk besides those who were.
+    Joined {
+        /// Who.
+        who: String,
+        /// As what.
+        part: Part,
+    },
+    /// Whoever was called into the talk did not come; the others talk on.
+    NotJoined {
+        /// Who.
+        who: String,
+        /// As what.
+        part: Part,
+        /// Why.
+        why: RingEnd,
+    },
+    /// One of three or more is gone; the others talk on.
+    LeftTalk {
+        /// Who: `caller`, or as it joined.
+        who: String,
+        /// As what.
+        part: Part,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A supervisor hears a talk from here on.
+    Supervising {
+        /// Who.
+        supervisor: OperatorId,
+        /// Whose talk.
+        operator: OperatorId,
+        /// Who else hears the supervisor.
+        how: Supervision,
+    },
+    /// The supervisor hears it no more.
+    Supervised {
+        /// Who.
+        supervisor: OperatorId,
+        /// Whose talk.
+        operator: OperatorId,
+        /// Who else heard the supervisor.
+        how: Supervision,
+        /// When it began.
+        began: Wall,
+    },
+    /// A phone holds the talk: the other side hears music.
+    Held {
+        /// Whose.
+        side: Side,
+        /// Who, where it is an operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
+    },
+    /// It holds the talk no more.
+    Resumed {
+        /// Whose.
+        side: Side,
+        /// Who, where it is an operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
+        /// For how long it did.
+        lasted: Duration,
+        /// For how long operators did in this call so far.
+        total: Duration,
+    },
     /// No audio comes from one side. An alarm, never an end.
     AudioAbsent {
         /// From whom.
@@ -293,6 +367,41 @@ pub enum RingEnd {
     Withdrawn,
 }
 
+/// As what somebody takes part in a talk of three or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Whoever called.
+    Caller,
+    /// An operator.
+    Operator,
+    /// An emergency service.
+    Service,
+    /// Somebody at a number outside.
+    Outside,
+}
+
+/// Who hears a supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// Nobody.
+    Listen,
+    /// The operator alone.
+    Whisper,
+    /// All.
+    Barge,
+}
+
+impl Supervision {
+    /// All, with their words in the dialplan.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("listen", Self::Listen),
+        ("whisper", Self::Whisper),
+        ("barge", Self::Barge),
+    ];
+}
+
 /// Which way a call goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -396,6 +505,9 @@ pub struct CallRecord {
     pub connected: Option<Wall>,
     /// Over.
     pub ended: Option<Wall>,
+    /// How long operators had the caller on hold.
+    #[serde(default)]
+    pub held: Duration,
     /// Who hung up.
     pub ended_by: Option<Side>,
     /// Why.
@@ -446,213 +558,4 @@ pub enum Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn operator() -> OperatorId {
-        OperatorId::from("101")
-    }
-
-    fn reason() -> String {
-        "because".into()
-    }
-
-    fn message() -> Traced {
-        Traced {
-            at: Wall(1_795_000_000_000_000),
-            received: true,
-            side: Side::Operator,
-            operator: Some(operator()),
-            transport: "udp".into(),
-            line: "180 Ringing".into(),
-            cseq: "1 INVITE".into(),
-            details: vec!["Require: 100rel".into()],
-        }
-    }
-
-    /// What happens to a call.
-    fn of_a_call() -> Vec<What> {
-        let queue = || QueueName::from("children");
-        vec![
-            What::Arrived {
-                caller: Some(Pseudonym::from("C-7F3A")),
-                dialled: "116111".into(),
-                trunk: "azercell".into(),
-                plan: "a1b2".into(),
-                language: Language::Az,
-                direction: Direction::Out,
-                operator: Some(operator()),
-            },
-            What::Answered,
-            What::Step {
-                path: "welcome".into(),
-                reason: reason(),
-            },
-            What::Language {
-                language: Language::Ru,
-            },
-            What::Queued { queue: queue() },
-            What::Waits { reason: reason() },
-            What::LeftQueue {
-                queue: queue(),
-                reason: reason(),
-            },
-            What::Ringing {
-                operator: operator(),
-                reason: reason(),
-            },
-            What::RingEnded {
-                operator: operator(),
-                why: RingEnd::Declined { status: 486 },
-            },
-            What::Connected {
-                operator: operator(),
-            },
-            What::Transfer {
-                operator: operator(),
-                to: "102".into(),
-            },
-            What::TransferFailed {
-                operator: operator(),
-                status: 486,
-            },
-            What::Parted {
-                operator: operator(),
-                reason: reason(),
-            },
-            What::AudioAbsent {
-                side: Side::Caller,
-                silent_for: Duration::from_secs(20),
-            },
-            What::AudioReturned { side: Side::Caller },
-            What::Media {
-                side: Side::Operator,
-                quality: Quality::default(),
-            },
-            What::Ended {
-                by: Side::Caller,
-                cause: Cause::HungUp,
-            },
-            What::Messages {
-                messages: vec![message()],
-                skipped: 0,
-            },
-        ]
-    }
-
-    /// What happens on the way outside.
-    fn of_the_way_out() -> Vec<What> {
-        vec![
-            What::Refused {
-                operator: operator(),
-                why: reason(),
-            },
-            What::Dialling {
-                trunk: "delta".into(),
-                server: "udp:192.0.2.1:5060".into(),
-            },
-            What::DialFailed {
-                trunk: "delta".into(),
-                reason: reason(),
-            },
-        ]
-    }
-
-    /// What happens to the exchange and its operators.
-    fn of_the_exchange() -> Vec<What> {
-        vec![
-            What::Operator {
-                operator: operator(),
-                state: OperatorState::Free,
-                reason: reason(),
-            },
-            What::Binding {
-                operator: operator(),
-                contacts: 2,
-                reason: reason(),
-            },
-            What::TurnedAway {
-                trunk: "azercell".into(),
-                why: Turned::TrunkFull,
-                count: 7,
-            },
-            What::Alarm {
-                kind: "no-ack".into(),
-                text: reason(),
-            },
-            What::Banned {
-                operator: Some(operator()),
-                reason: reason(),
-                length: Duration::from_secs(600),
-            },
-            What::BansLifted { count: 2 },
-            What::Started {
-                plan: "a1b2".into(),
-            },
-            What::Applied {
-                plan: "a1b2".into(),
-            },
-        ]
-    }
-
-    /// One of each kind; a kind that is added must be added above too.
-    fn one_of_each() -> Vec<What> {
-        let all = [of_a_call(), of_the_way_out(), of_the_exchange()].concat();
-        let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
-        assert_eq!(kinds.len(), all.len());
-        all
-    }
-
-    /// Its place in the list; the compiler asks for a new kind here.
-    fn place(what: &What) -> usize {
-        match what {
-            What::Arrived { .. } => 0,
-            What::Answered => 1,
-            What::Step { .. } => 2,
-            What::Language { .. } => 3,
-            What::Queued { .. } => 4,
-            What::LeftQueue { .. } => 5,
-            What::Ringing { .. } => 6,
-            What::RingEnded { .. } => 7,
-            What::Connected { .. } => 8,
-            What::AudioAbsent { .. } => 9,
-            What::AudioReturned { .. } => 10,
-            What::Media { .. } => 11,
-            What::Ended { .. } => 12,
-            What::Operator { .. } => 13,
-            What::Binding { .. } => 14,
-            What::Alarm { .. } => 15,
-            What::Started { .. } => 16,
-            What::Applied { .. } => 17,
-            What::Parted { .. } => 18,
-            What::Transfer { .. } => 19,
-            What::TransferFailed { .. } => 20,
-            What::Messages { .. } => 24,
-            What::Dialling { .. } => 21,
-            What::DialFailed { .. } => 22,
-            What::TurnedAway { .. } => 27,
-            What::Refused { .. } => 23,
-            What::Banned { .. } => 25,
-            What::BansLifted { .. } => 26,
-            What::Waits { .. } => 28,
-        }
-    }
-
-    /// An alarm had a field `kind`, as the journal's entry has: it was written and never read back.
-    #[test]
-    fn each_kind_of_event_survives_the_journal() {
-        for what in one_of_each() {
-            let event = Event {
-                at: Wall(1_795_000_000_000_000),
-                call: Some(CallId(7)),
-                what,
-            };
-            let line = serde_json::to_string(&Entry::Event(event.clone())).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Entry>(&line).unwrap(),
-                Entry::Event(event),
-                "{line}"
-            );
-        }
-    }
-}
+mod tests;

@@ -17,6 +17,8 @@ mod nat;
 mod onward;
 #[path = "regressions/races.rs"]
 mod races;
+#[path = "regressions/talks.rs"]
+mod talks;
 #[path = "regressions/transfers.rs"]
 mod transfers;
 #[path = "regressions/unfit.rs"]

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::guest::{Coming, Guest};
 use crate::ids::{
     CallId, Language, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName,
 };
@@ -139,6 +141,25 @@ pub struct Call<P, R, C> {
     pub operator: Option<(OperatorId, Option<C>)>,
     /// Whose phones ring.
     pub rung: Vec<Rung<C>>,
+    /// Who takes part in the talk besides the two.
+    pub guests: Vec<Guest<C>>,
+    /// Who is in the caller's place, since the caller has left a talk of three; `None`: the caller.
+    pub host: Option<Guest<C>>,
+    /// Who is being called into the talk.
+    pub coming: Option<Coming>,
+    /// Services that are called after that.
+    pub wanted: Vec<String>,
+    /// Words that are said over the talk, by the leg that hears them.
+    pub words: BTreeMap<LegId, u64>,
+    /// How long operators had the other side on hold.
+    pub held: Duration,
+}
+
+impl<P, R, C> Call<P, R, C> {
+    /// Whether the two are connected.
+    pub fn is_talking(&self) -> bool {
+        self.stage == Stage::Talking
+    }
 }
 
 impl<P, R: Clone, C> Call<P, R, C> {
@@ -171,6 +192,12 @@ impl<P, R: Clone, C> Call<P, R, C> {
             outgoing: None,
             operator: None,
             rung: Vec::new(),
+            guests: Vec::new(),
+            host: None,
+            coming: None,
+            wanted: Vec::new(),
+            words: BTreeMap::new(),
+            held: Duration::ZERO,
         }
     }
 }

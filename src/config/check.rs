@@ -413,12 +413,17 @@ fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
 }
 
 fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
-    let keys: [(&'static str, &mut String); 5] = [
+    let keys: [(&'static str, &mut String); 10] = [
         ("status", &mut codes.status),
         ("log_in", &mut codes.log_in),
         ("log_out", &mut codes.log_out),
         ("pause", &mut codes.pause),
         ("resume", &mut codes.resume),
+        ("bring", &mut codes.bring),
+        ("help", &mut codes.help),
+        ("listen", &mut codes.listen),
+        ("whisper", &mut codes.whisper),
+        ("barge", &mut codes.barge),
     ];
     let mut taken: Vec<String> = Vec::new();
     for (key, code) in keys {
@@ -426,7 +431,10 @@ fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
         set(
             code,
             one(table, key, "feature code", remedy, |text| {
-                feature_code(text).map(str::to_owned)
+                let fits = |text: &&str| *text == "*" && key == "help";
+                feature_code(text)
+                    .or(Some(text).filter(fits))
+                    .map(str::to_owned)
             }),
         );
         if taken.contains(code) {

@@ -7,6 +7,7 @@ mod outgoing;
 mod paths;
 mod queues;
 mod sounds;
+mod talks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,8 @@ use super::number::Number;
 use super::outgoing::Destination;
 use super::plan::{Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
-use crate::ids::{Language, OperatorId, PathName, QueueName, Skill};
+use crate::event::Supervision;
+use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Skill};
 
 pub use moments::moment_of;
 
@@ -104,6 +106,8 @@ struct Draft {
     path_references: Vec<Reference>,
     queue_references: Vec<Reference>,
     skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
+    may: BTreeMap<OperatorId, BTreeSet<Supervision>>,
+    help_word: Vec<PromptName>,
     skill_references: Vec<Reference>,
     prompts: Vec<Reference>,
     music: Vec<Reference>,
@@ -143,6 +147,7 @@ impl Draft {
             }
         }
         self.read_languages(&table);
+        self.read_help_word(&table);
         if let Some((zone, span)) = table.text("time_zone") {
             self.zone = Some((table.source.place(&span), zone));
         }
@@ -222,6 +227,8 @@ impl Draft {
             paths: self.paths,
             queues: self.queues,
             skills: self.skills,
+            may: self.may,
+            help_word: self.help_word,
             closed,
             outgoing: self.outgoing,
             expectations,

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::fault::Place;
 use super::number::Number;
 use super::outgoing::Destination;
+use crate::event::Supervision;
 use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Rule, Skill};
 use crate::time::Wall;
 
@@ -36,6 +37,10 @@ pub struct Plan {
     pub closed: Vec<Closed>,
     /// What operators can, by `[operator.ID]`.
     pub skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
+    /// Who may hear others' talks, and how, by `[operator.ID]`.
+    pub may: BTreeMap<OperatorId, BTreeSet<Supervision>>,
+    /// What all of a talk hear when a service is called into it.
+    pub help_word: Vec<PromptName>,
     /// Whom operators may call, in this order.
     pub outgoing: Vec<Destination>,
     /// The plan's own tests.

@@ -246,20 +246,13 @@ impl Engine {
         if let Some(digit) = digit {
             note(&mut self.events, Event::Digit { leg: id, digit });
         }
-        let receives = leg
-            .stream
-            .as_ref()
-            .is_some_and(|stream| stream.direction.receives());
-        match (&leg.source, receives) {
-            (Source::Bridge(peer), true) => {
-                let peer = *peer;
-                self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
-            }
-            (Source::Room(_), true) if is_event => {
-                self.keyed(id, (&header, payload), now.at, sink);
-            }
-            (Source::Room(_), true) => self.said(id, codec, (&header, payload), now),
-            _ => {}
+        let stream = leg.stream.as_ref();
+        let receives = stream.is_some_and(|stream| stream.direction.receives());
+        if let (Source::Bridge(peer), true) = (&leg.source, receives) {
+            let peer = *peer;
+            self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
+        } else if let (Source::Room(_), true) = (&leg.source, receives) {
+            self.in_room(id, is_event, codec, (&header, payload), now.at, sink);
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Channel, Codec, Event};
 use crate::ids::LegId;
 use crate::rtp::g711;
 use crate::rtp::packet::{Header, MAX_PAYLOAD};
-use crate::time::{Instant, Now};
+use crate::time::Instant;
 
 /// The longest frame: 60 ms.
 const LONGEST: usize = 480;
@@ -107,23 +107,27 @@ impl Engine {
     }
 
     /// A packet of a participant.
-    pub(super) fn said(
+    pub(super) fn in_room(
         &mut self,
         id: LegId,
+        is_event: bool,
         codec: Option<Codec>,
-        (header, payload): (&Header, &[u8]),
-        now: Now,
+        packet: (&Header, &[u8]),
+        now: Instant,
+        sink: &mut impl Sink,
     ) {
-        let voice = self.voices.get_mut(&id);
-        if let (Some(voice), Some(codec)) = (voice, codec)
-            && payload.len() <= MAX_PAYLOAD
-        {
-            voice.put(header, codec, payload, now.at);
+        let (header, payload) = packet;
+        match (codec, self.voices.get_mut(&id)) {
+            _ if is_event => self.keyed(id, packet, now, sink),
+            (Some(codec), Some(voice)) if payload.len() <= MAX_PAYLOAD => {
+                voice.put(header, codec, payload, now);
+            }
+            _ => {}
         }
     }
 
     /// A key of a participant goes to all who hear it.
-    pub(super) fn keyed(
+    fn keyed(
         &mut self,
         id: LegId,
         (header, payload): (&Header, &[u8]),

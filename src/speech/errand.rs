@@ -17,8 +17,9 @@ pub enum Done {
     Resumed,
 }
 
-/// Every clip that [`errand`] can ask for, in any language.
-pub const CLIPS: [&str; 10] = [
+/// Every clip that operators may hear who dial a code, in any language: those of [`errand`], and those of
+/// codes for talks of three and for supervisors.
+pub const CLIPS: [&str; 15] = [
     "logged-in",
     "logged-out",
     "paused",
@@ -29,6 +30,11 @@ pub const CLIPS: [&str; 10] = [
     "wrap-up",
     "unreachable",
     "callers-waiting",
+    "help-called",
+    "called-into-talk",
+    "did-not-come",
+    "may-not-listen",
+    "nobody-talks",
 ];
 
 /// What was done, then the state that the operator is in now, since that may be another than was

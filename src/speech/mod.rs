@@ -5,10 +5,12 @@ pub mod errand;
 pub mod number;
 pub mod position;
 pub mod refusal;
+pub mod talk;
 
 pub use errand::{Done, errand};
 pub use position::position;
 pub use refusal::refusal;
+pub use talk::{Told, talk};
 
 use crate::ids::PromptName;
 

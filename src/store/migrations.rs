@@ -48,6 +48,8 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (source, user)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 4: how long a caller was on hold, in microseconds.
+    "ALTER TABLE calls ADD COLUMN held INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

@@ -46,6 +46,7 @@ impl Switch {
             described: Private::default(),
             stream: None,
             held: false,
+            held_since: None,
         };
         self.open_stream(id, &media, shard);
         Some((id, media))
@@ -104,6 +105,7 @@ impl Switch {
             probe_at: None,
             allows_update: false,
             refreshing: None,
+            supervises: false,
             reinvite: None,
         };
         self.legs.insert(id, leg);
@@ -164,6 +166,7 @@ impl Switch {
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
         leg.probe_at = None;
+        self.hold_changed(id, agreed.held, now);
         self.media(Command::Configure { leg: id, stream });
         self.watch_quiet(id, now);
     }
@@ -334,8 +337,9 @@ impl Switch {
             return;
         };
         leg.ending = true;
-        self.closing
-            .insert(id, (leg.call(), leg.side, leg.media.port));
+        // What a supervisor's leg was like is nothing of the call's.
+        let call = leg.call().filter(|_| !leg.supervises);
+        self.closing.insert(id, (call, leg.side, leg.media.port));
         self.media(Command::Close { leg: id });
         self.occupy(id, false, now);
     }
@@ -356,6 +360,7 @@ impl Switch {
         self.timers.clear(&Timer::Leg(id));
         self.timers.clear(&Timer::Unheard(id));
         self.refusing.remove(&id);
+        self.typed.remove(&id);
         let operator = leg.operator.as_ref();
         if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
             self.ring_later(operator, &invite.uri, now);

@@ -22,6 +22,7 @@ use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
 use super::trunks::{Lines, TrunkTimer};
+use super::typed::Typed;
 use super::unfit::Unfit;
 use crate::call::{Call, Leg, Stage};
 use crate::dialplan::{Plan, Run};
@@ -120,6 +121,8 @@ pub struct Switch {
     pub(super) traces: super::traces::Traces,
     /// Phones that want to hear of their mailboxes.
     pub(super) mailboxes: Mailboxes,
+    /// Codes that operators key in.
+    pub(super) typed: BTreeMap<LegId, Typed>,
     pub(super) draining: bool,
 }
 
@@ -170,6 +173,7 @@ impl Switch {
             proved: BTreeMap::new(),
             traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),
+            typed: BTreeMap::new(),
             draining: false,
             plan: Arc::clone(&plan),
         };

@@ -29,6 +29,16 @@ pub struct FeatureCodes {
     pub pause: String,
     /// Calls again; also ends wrap-up.
     pub resume: String,
+    /// Before an operator's id or a number: into the talk with them.
+    pub bring: String,
+    /// Before 101, 102, 103 or 112: into the talk with them, whatever caps there are.
+    pub help: String,
+    /// Before an operator's id: hear that one's talk.
+    pub listen: String,
+    /// The same, heard by the operator alone.
+    pub whisper: String,
+    /// The same, heard by all.
+    pub barge: String,
 }
 
 impl Default for FeatureCodes {
@@ -39,6 +49,11 @@ impl Default for FeatureCodes {
             log_out: "*12".into(),
             pause: "*13".into(),
             resume: "*14".into(),
+            bring: "*3".into(),
+            help: "*".into(),
+            listen: "*21".into(),
+            whisper: "*22".into(),
+            barge: "*23".into(),
         }
     }
 }

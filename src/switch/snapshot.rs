@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
-use crate::call::{Leg, Media, Outgoing, Owner, Progress, Stage};
+use crate::call::{Guest, Leg, Media, Outgoing, Owner, Progress, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
 use crate::media::Command;
 use crate::private::Private;
+use crate::queue::ClaimId;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::flow::Flow;
@@ -84,6 +86,15 @@ pub struct CallSnapshot {
     outgoing: Option<Outgoing>,
     #[serde(default)]
     onward: Option<Outgoing>,
+    /// Who takes part besides the two, each with its leg.
+    #[serde(default)]
+    guests: Vec<(Guest<ClaimId>, LegSnapshot)>,
+    /// Who is in the caller's place.
+    #[serde(default)]
+    host: Option<Guest<ClaimId>>,
+    /// How long operators had the other side on hold.
+    #[serde(default)]
+    held: Duration,
 }
 
 fn most_hops() -> u8 {
@@ -138,6 +149,9 @@ impl Switch {
             hops: call.hops,
             outgoing: call.outgoing.clone(),
             onward: call.onward.clone().filter(|one| one.since.is_some()),
+            guests: self.guest_snapshots(call),
+            host: call.host.clone(),
+            held: call.held,
         })
     }
 
@@ -151,6 +165,55 @@ impl Switch {
                 joined: *joined,
             },
             _ => StageSnapshot::Step,
+        }
+    }
+
+    fn guest_snapshots(&self, call: &PlannedCall) -> Vec<(Guest<ClaimId>, LegSnapshot)> {
+        let guests = call.guests.iter();
+        let kept = guests.filter_map(|guest| Some((guest.clone(), self.leg_snapshot(guest.leg)?)));
+        kept.collect()
+    }
+
+    /// Who took part besides the two does again, each under a new claim.
+    fn restore_guests(
+        &mut self,
+        id: CallId,
+        guests: Vec<(Guest<ClaimId>, LegSnapshot)>,
+        host: Option<Guest<ClaimId>>,
+        now: Now,
+    ) {
+        let mut back = Vec::with_capacity(guests.len());
+        for (mut guest, kept) in guests {
+            guest.leg = self.restore_leg(id, &kept, Side::Operator, now);
+            if let Some(leg) = self.legs.get_mut(&guest.leg).filter(|_| !guest.is_party()) {
+                leg.supervises = true;
+                self.occupy(guest.leg, true, now);
+            }
+            guest.claim = self.claim_again(id, &guest, now);
+            back.push(guest);
+        }
+        let host = host.map(|mut host| {
+            host.claim = self.claim_again(id, &host, now);
+            host
+        });
+        if let Some(call) = self.calls.get_mut(&id) {
+            (call.guests, call.host) = (back, host);
+        }
+    }
+
+    fn claim_again(&mut self, id: CallId, guest: &Guest<ClaimId>, now: Now) -> Option<ClaimId> {
+        guest.claim?;
+        let operator = OperatorId::from(guest.who.as_str());
+        let claim = self.domain.restore_talk(&operator, id, None, now)?;
+        self.claims.insert(claim, id);
+        Some(claim)
+    }
+
+    /// Whoever held the talk before still does.
+    fn restore_hold(&mut self, id: CallId, partner: Option<LegId>, now: Now) {
+        let holds = partner.filter(|leg| self.legs.get(leg).is_some_and(|leg| leg.media.held));
+        if let Some(claim) = holds.and_then(|leg| self.claim_of_talker(id, leg)) {
+            self.tell_queue(crate::queue::Input::Held(claim, true), now);
         }
     }
 
@@ -185,10 +248,9 @@ impl Switch {
         now: Now,
     ) {
         for snapshot in &snapshots {
-            for leg in [Some(&snapshot.caller_leg), snapshot.partner.as_ref()]
-                .into_iter()
-                .flatten()
-            {
+            let two = [Some(&snapshot.caller_leg), snapshot.partner.as_ref()];
+            let guests = snapshot.guests.iter().map(|(_, leg)| leg);
+            for leg in two.into_iter().flatten().chain(guests) {
                 self.last_leg = self.last_leg.max(leg.id.0);
                 self.ports.claim(leg.media.port);
             }
@@ -230,7 +292,8 @@ impl Switch {
             Some((&snapshot.caller_leg, Side::Caller)),
             snapshot.partner.as_ref().map(|leg| (leg, Side::Operator)),
         ];
-        for (kept, side) in legs.into_iter().flatten() {
+        let guests = snapshot.guests.iter().map(|(_, leg)| (leg, Side::Operator));
+        for (kept, side) in legs.into_iter().flatten().chain(guests) {
             self.last_leg += 1;
             let id = LegId(self.last_leg);
             let leg = LegSnapshot {
@@ -253,7 +316,11 @@ impl Switch {
     ) {
         let id = snapshot.call;
         let plan = plans.get(&snapshot.plan).unwrap_or(&self.plan).clone();
-        let caller_leg = self.restore_leg(id, &snapshot.caller_leg, Side::Caller, now);
+        let side = match snapshot.host {
+            Some(_) => Side::Operator,
+            None => Side::Caller,
+        };
+        let caller_leg = self.restore_leg(id, &snapshot.caller_leg, side, now);
         let partner = snapshot.partner.as_ref();
         let operator = partner.and_then(|leg| leg.operator.clone());
         let partner = partner.map(|leg| self.restore_leg(id, leg, Side::Operator, now));
@@ -263,6 +330,7 @@ impl Switch {
             joined: snapshot.joined,
             outgoing: snapshot.outgoing,
             onward: snapshot.onward,
+            held: snapshot.held,
             ..PlannedCall::new(ids, caller, dialled, trunk, way, snapshot.hops)
         };
         self.calls.insert(id, call);
@@ -287,6 +355,8 @@ impl Switch {
                     call.partner = partner;
                     call.operator = operator.map(|operator| (operator, claim));
                 }
+                self.restore_guests(id, snapshot.guests, snapshot.host, now);
+                self.restore_hold(id, partner, now);
                 self.connect_media(caller_leg);
             }
         }
@@ -343,6 +413,7 @@ impl Switch {
             probe_at: None,
             allows_update: false,
             refreshing: None,
+            supervises: false,
             reinvite: None,
         };
         let call_id = leg.dialog.as_ref().map(|dialog| dialog.id.call_id.clone());
