@@ -252,7 +252,8 @@ impl Engine {
             let peer = *peer;
             self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
         } else if let (Source::Room(_), true) = (&leg.source, receives) {
-            self.in_room(id, is_event, codec, (&header, payload), now.at, sink);
+            let codec = codec.filter(|_| !is_event);
+            self.in_room(id, codec, (&header, payload), now.at);
         }
     }
 

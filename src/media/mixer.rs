@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::command::{Clip, Seat};
-use super::engine::{Engine, Sink};
+use super::engine::Engine;
 use super::leg::{Playing, Source};
 use super::voice::{Voice, place_of};
-use super::{Channel, Codec, Event};
+use super::{Codec, Event};
 use crate::ids::LegId;
 use crate::rtp::g711;
 use crate::rtp::packet::{Header, MAX_PAYLOAD};
@@ -106,41 +106,18 @@ impl Engine {
         }
     }
 
-    /// A packet of a participant.
+    /// A packet of a participant. Keys stay with us: in a talk of several nobody is to hear them.
     pub(super) fn in_room(
         &mut self,
         id: LegId,
-        is_event: bool,
         codec: Option<Codec>,
-        packet: (&Header, &[u8]),
-        now: Instant,
-        sink: &mut impl Sink,
-    ) {
-        let (header, payload) = packet;
-        match (codec, self.voices.get_mut(&id)) {
-            _ if is_event => self.keyed(id, packet, now, sink),
-            (Some(codec), Some(voice)) if payload.len() <= MAX_PAYLOAD => {
-                voice.put(header, codec, payload, now);
-            }
-            _ => {}
-        }
-    }
-
-    /// A key of a participant goes to all who hear it.
-    fn keyed(
-        &mut self,
-        id: LegId,
         (header, payload): (&Header, &[u8]),
         now: Instant,
-        sink: &mut impl Sink,
     ) {
-        for (to, leg) in &mut self.legs {
-            let hears = matches!(&leg.source, Source::Room(one) if one.voices.contains(&id));
-            if hears {
-                leg.hear_event(header, payload, now, |at, bytes| {
-                    sink.send(*to, Channel::Rtp, at, bytes);
-                });
-            }
+        if let (Some(codec), Some(voice)) = (codec, self.voices.get_mut(&id))
+            && payload.len() <= MAX_PAYLOAD
+        {
+            voice.put(header, codec, payload, now);
         }
     }
 }
