@@ -82,6 +82,12 @@ pub enum What {
         /// Which.
         queue: QueueName,
     },
+    /// The caller was cut off some minutes ago and calls back: comes first in the line.
+    Returned {
+        /// Who talked with the caller then, and is rung first if free.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
+    },
     /// Nobody rings for the waiting caller; told when that begins.
     Waits {
         /// The queue's decision, for people.

@@ -130,6 +130,14 @@ name! {
     PromptName
 }
 name! {
+    /// Opening hours of the dialplan: `office`.
+    HoursName
+}
+name! {
+    /// A list of callers: `blocked`, `known`.
+    ListName
+}
+name! {
     /// Who calls, by keyed HMAC (DOMAIN: a bare hash of a number falls to brute force). Not private.
     Pseudonym
 }

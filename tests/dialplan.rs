@@ -312,7 +312,7 @@ fn a_planned_closure_begins_and_ends_by_itself() {
             &Assumed {
                 at: Some(at),
                 operators: 1,
-                keys: vec![],
+                ..Assumed::default()
             },
         );
         let expected = if closed {
@@ -333,6 +333,7 @@ fn every_decision_of_a_route_has_its_reason() {
             at: Some(NOW),
             operators: 0,
             keys: vec!['3'],
+            ..Assumed::default()
         },
     );
     assert_eq!(found.language, Language::En);

@@ -212,7 +212,7 @@ fn the_journal_tells_what_operators_did_last_where_the_database_is_behind() {
     let last: Vec<_> = recovered
         .operators
         .iter()
-        .map(|(operator, (state, _))| (operator.as_str(), *state))
+        .map(|(operator, row)| (operator.as_str(), row.state))
         .collect();
     assert_eq!(
         last,

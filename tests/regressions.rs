@@ -17,6 +17,8 @@ mod nat;
 mod onward;
 #[path = "regressions/races.rs"]
 mod races;
+#[path = "regressions/shift.rs"]
+mod shift;
 #[path = "regressions/talks.rs"]
 mod talks;
 #[path = "regressions/transfers.rs"]

@@ -4,6 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::civil::{DateTime, date, time};
 
 use qaynar::ids::{Language, PromptName};
 use qaynar::rtp::codec::Codec;
@@ -11,7 +14,8 @@ use qaynar::rtp::g711;
 use qaynar::rtp::tones::Listener;
 use qaynar::speech::number::{MOST, cardinal, cardinal_clips};
 use qaynar::speech::position::position_clips;
-use qaynar::speech::{errand, position};
+use qaynar::speech::{Rounded, estimate, moment};
+use qaynar::speech::{digits, errand, position};
 
 const TEXTS: &str = include_str!("../dialplans/prompts/texts.toml");
 /// One percent of full scale: below it a caller hears nothing.
@@ -222,6 +226,237 @@ proptest::proptest! {
     }
 }
 
+/// Monday, at ten in the morning.
+fn monday() -> DateTime {
+    date(2026, 11, 23).at(10, 0, 0, 0)
+}
+
+#[test]
+fn moments_are_said_as_people_say_them() {
+    let speaker = Speaker(texts());
+    for (then, az, ru, en) in MOMENTS {
+        let then: DateTime = then.parse().unwrap();
+        let said = |language| speaker.says(language, moment::moment(language, monday(), then));
+        assert_eq!(said(Language::Az), *az, "{then}");
+        assert_eq!(said(Language::Ru), *ru, "{then}");
+        assert_eq!(said(Language::En), *en, "{then}");
+    }
+    let said = |language| {
+        let then = date(2026, 11, 24).at(9, 0, 0, 0);
+        speaker.says(language, moment::resumes(language, monday(), then))
+    };
+    assert_eq!(
+        said(Language::Az),
+        "Xəttimiz sabah saat doqquzda yenidən açılacaq"
+    );
+    assert_eq!(
+        said(Language::Ru),
+        "Мы снова ответим вам завтра в девять часов утра"
+    );
+    assert_eq!(
+        said(Language::En),
+        "We will be here again tomorrow at nine in the morning"
+    );
+}
+
+/// A moment as seen from Monday, the 23rd of November 2026, and how it is said.
+const MOMENTS: &[(&str, &str, &str, &str)] = &[
+    (
+        "2026-11-24T09:00",
+        "sabah saat doqquzda",
+        "завтра в девять часов утра",
+        "tomorrow at nine in the morning",
+    ),
+    (
+        "2026-11-30T09:00",
+        "bazar ertəsi günü noyabrın otuzunda saat doqquzda",
+        "в понедельник тридцатого ноября в девять часов утра",
+        "on Monday the thirtieth of November at nine in the morning",
+    ),
+    (
+        "2026-11-23T12:00",
+        "bu gün günorta saat on ikidə",
+        "сегодня в полдень",
+        "today at noon",
+    ),
+    (
+        "2026-11-24T00:00",
+        "bu gün gecə saat on ikidə",
+        "сегодня в полночь",
+        "today at midnight",
+    ),
+    (
+        "2026-11-25T00:30",
+        "çərşənbə günü gecə saat on iki otuzda",
+        "в среду в двенадцать часов тридцать минут ночи",
+        "on Wednesday at twelve thirty at night",
+    ),
+    (
+        "2026-11-24T01:00",
+        "sabah gecə saat birdə",
+        "завтра в час ночи",
+        "tomorrow at one in the morning",
+    ),
+    (
+        "2026-11-27T13:21",
+        "cümə günü saat on üç iyirmi birdə",
+        "в пятницу в час двадцать одну минуту дня",
+        "on Friday at one twenty one in the afternoon",
+    ),
+    (
+        "2026-11-29T22:02",
+        "bazar günü saat iyirmi iki sıfır ikidə",
+        "в воскресенье в десять часов две минуты вечера",
+        "on Sunday at ten oh two at night",
+    ),
+    (
+        "2026-11-24T04:11",
+        "sabah saat dörd on birdə",
+        "завтра в четыре часа одиннадцать минут утра",
+        "tomorrow at four eleven in the morning",
+    ),
+    (
+        "2026-12-21T18:40",
+        "bazar ertəsi günü dekabrın iyirmi birində saat on səkkiz qırxda",
+        "в понедельник двадцать первого декабря в шесть часов сорок минут вечера",
+        "on Monday the twenty first of December at six forty in the evening",
+    ),
+    (
+        "2027-01-02T21:04",
+        "şənbə günü yanvarın ikisində saat iyirmi bir sıfır dörddə",
+        "в субботу второго января в девять часов четыре минуты вечера",
+        "on Saturday the second of January at nine oh four at night",
+    ),
+];
+
+#[test]
+fn the_clock_and_the_date_are_read() {
+    let speaker = Speaker(texts());
+    for (hour, minute, az, ru, en) in [
+        (
+            9,
+            0,
+            "saat doqquz",
+            "девять часов утра",
+            "nine in the morning",
+        ),
+        (0, 0, "gecə saat on iki", "полночь", "midnight"),
+        (12, 0, "günorta saat on iki", "полдень", "noon"),
+        (
+            15,
+            21,
+            "saat on beş iyirmi bir",
+            "три часа двадцать одна минута дня",
+            "three twenty one in the afternoon",
+        ),
+        (
+            1,
+            2,
+            "gecə saat bir sıfır iki",
+            "час две минуты ночи",
+            "one oh two in the morning",
+        ),
+    ] {
+        let time = time(hour, minute, 0, 0);
+        let said = |language| speaker.says(language, moment::time(language, time));
+        assert_eq!(said(Language::Az), format!("İndi {az}"));
+        assert_eq!(said(Language::Ru), format!("Сейчас {ru}"));
+        assert_eq!(said(Language::En), format!("It is {en}"));
+    }
+    let said = |language| speaker.says(language, moment::date(language, monday().date()));
+    assert_eq!(said(Language::Az), "Bu gün bazar ertəsi iyirmi üç noyabr");
+    assert_eq!(
+        said(Language::Ru),
+        "Сегодня понедельник двадцать третье ноября"
+    );
+    assert_eq!(
+        said(Language::En),
+        "Today is Monday the twenty third of November"
+    );
+}
+
+#[test]
+fn an_estimate_is_rounded_up_and_never_a_promise() {
+    let speaker = Speaker(texts());
+    for (seconds, az, ru, en) in [
+        (
+            59,
+            "Bir dəqiqədən az gözləyəcəksiniz.",
+            "Ждать меньше минуты.",
+            "The wait is less than a minute.",
+        ),
+        (
+            60,
+            "Gözləmə müddəti təxminən bir dəqiqədir",
+            "Ждать примерно одну минуту",
+            "The wait is about one minute",
+        ),
+        (
+            61,
+            "Gözləmə müddəti təxminən iki dəqiqədir",
+            "Ждать примерно две минуты",
+            "The wait is about two minutes",
+        ),
+        (
+            601,
+            "Gözləmə müddəti təxminən on beş dəqiqədir",
+            "Ждать примерно пятнадцать минут",
+            "The wait is about fifteen minutes",
+        ),
+        (
+            1_801,
+            "Gözləmə müddəti təxminən qırx dəqiqədir",
+            "Ждать примерно сорок минут",
+            "The wait is about forty minutes",
+        ),
+        (
+            3_601,
+            "Gözləmə bir saatdan çox çəkə bilər.",
+            "Ждать, возможно, больше часа.",
+            "The wait may be more than an hour.",
+        ),
+    ] {
+        let rounded = Rounded::up(Duration::from_secs(seconds));
+        let said = |language| speaker.says(language, estimate(language, rounded));
+        assert_eq!(said(Language::Az), az);
+        assert_eq!(said(Language::Ru), ru);
+        assert_eq!(said(Language::En), en);
+    }
+}
+
+#[test]
+fn every_moment_is_made_of_the_words_that_the_loader_demands() {
+    for language in Language::ALL {
+        let known = |clips: Vec<PromptName>| clips.into_iter().collect::<BTreeSet<_>>();
+        let (times, dates, resumes, estimates) = (
+            known(moment::time_clips(language)),
+            known(moment::date_clips(language)),
+            known(moment::resumes_clips(language)),
+            known(qaynar::speech::estimate::estimate_clips(language)),
+        );
+        let mut day = monday();
+        for step in 0..2_000_u64 {
+            day += jiff::Span::new().hours(7).minutes(11);
+            for (said, known) in [
+                (moment::time(language, day.time()), &times),
+                (moment::date(language, day.date()), &dates),
+                (moment::resumes(language, monday(), day), &resumes),
+                (
+                    estimate(language, Rounded::up(Duration::from_secs(step * 3))),
+                    &estimates,
+                ),
+            ] {
+                let missing: Vec<_> = said.iter().filter(|clip| !known.contains(*clip)).collect();
+                assert!(missing.is_empty(), "{language}, {day}: {missing:?}");
+            }
+        }
+    }
+    let read = digits("+994 50 680-22-80");
+    let read: Vec<_> = read.iter().map(PromptName::as_str).collect();
+    assert_eq!(read.len(), 12);
+    assert_eq!(read[3..5], ["number-5", "number-0"]);
+}
+
 /// The samples of a shipped sound, which must be of the one shipped format.
 fn samples(file: &Path) -> Vec<i16> {
     let mut reader = hound::WavReader::open(file)
@@ -245,7 +480,12 @@ fn all_that_the_server_says_is_shipped() {
     for language in Language::ALL {
         let errands = errand::CLIPS.into_iter().map(PromptName::from);
         let refusals = qaynar::speech::refusal::CLIPS.map(PromptName::from);
-        let words = errands.chain(refusals);
+        let words = errands
+            .chain(refusals)
+            .chain(moment::time_clips(language))
+            .chain(moment::date_clips(language))
+            .chain(moment::resumes_clips(language))
+            .chain(qaynar::speech::estimate::estimate_clips(language));
         for clip in position_clips(language).into_iter().chain(words) {
             samples(&prompts().join(format!("{language}/{clip}.wav")));
         }

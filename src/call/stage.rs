@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
 use super::guest::{Coming, Guest};
@@ -22,6 +23,13 @@ pub enum Stage {
     Playing {
         /// Of the media command.
         playback: u64,
+    },
+    /// A `menu` step: a key is waited for.
+    Choosing {
+        /// What still plays; `None`: it is out, and the wait for a key has begun.
+        playback: Option<u64>,
+        /// How long a key is waited for then.
+        wait: Duration,
     },
     /// In a queue.
     Waiting {
@@ -48,6 +56,12 @@ pub enum Said {
     Prompts(Vec<PromptName>),
     /// The place in the line: its words differ, not only their sounds.
     Position(u32),
+    /// The time of the day.
+    Time(Time),
+    /// The day.
+    Date(Date),
+    /// When the line opens again, as seen from a moment.
+    Resumes(DateTime, DateTime),
 }
 
 impl Default for Said {
@@ -62,6 +76,9 @@ impl Said {
         match self {
             Self::Prompts(prompts) => prompts.clone(),
             Self::Position(position) => speech::position(language, *position),
+            Self::Time(time) => speech::moment::time(language, *time),
+            Self::Date(date) => speech::moment::date(language, *date),
+            Self::Resumes(now, then) => speech::moment::resumes(language, *now, *then),
         }
     }
 }
@@ -122,6 +139,12 @@ pub struct Call<P, R, C> {
     pub stage: Stage,
     /// When each queue was joined first: the place that is kept.
     pub joined: BTreeMap<QueueName, Wall>,
+    /// So much earlier than it came the call counts in a line: the caller was cut off before.
+    pub ahead: Duration,
+    /// Who spoke with the caller before: rung first, if free.
+    pub knows: Option<OperatorId>,
+    /// A network ended the call, and no person.
+    pub broke_off: bool,
     /// The caller's leg.
     pub caller_leg: LegId,
     /// Whoever talks with the caller.
@@ -183,6 +206,9 @@ impl<P, R: Clone, C> Call<P, R, C> {
             said: Said::default(),
             stage: Stage::Arriving,
             joined: BTreeMap::new(),
+            ahead: Duration::ZERO,
+            knows: None,
+            broke_off: false,
             caller_leg,
             partner: None,
             rings: BTreeSet::new(),

@@ -89,6 +89,18 @@ pub struct Route {
     /// The caller's number; left out: no identity.
     #[arg(long, value_name = "NUMBER")]
     pub from: Option<String>,
+    /// By which trunk the call comes.
+    #[arg(long, value_name = "NAME")]
+    pub trunk: Option<String>,
+    /// A list that the caller is on; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub list: Vec<String>,
+    /// How often the caller called in the last hour, this call with them.
+    #[arg(long, value_name = "COUNT")]
+    pub calls: Option<usize>,
+    /// How many wait in a queue: children=12; may be given several times.
+    #[arg(long, value_name = "QUEUE=COUNT")]
+    pub queue: Vec<String>,
     /// When, in the dialplan's time zone: 2026-11-23T03:00; left out: now.
     #[arg(long, value_name = "MOMENT")]
     pub at: Option<String>,

@@ -1,5 +1,6 @@
 //! `qaynar check`, `route`, `apply`, `dialplan` and `status`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,16 +11,18 @@ use super::CliError;
 use super::args::{Apply, Check, Dialplan, Route, Status};
 use crate::config::Settings;
 use crate::dialplan::fault::suggest;
-use crate::dialplan::load::moment_of;
+use crate::dialplan::load::{moment_of, read_keys};
 use crate::dialplan::plan::Ends;
 use crate::dialplan::route::{self, Assumed};
-use crate::dialplan::{Fault, Plan};
+use crate::dialplan::{Fault, Number, Plan};
+use crate::ids::{ListName, QueueName, TrunkName};
 use crate::server::clock::Clock;
 use crate::server::control::{self, Answer, ControlError, Question};
 use crate::server::dialplans::Dialplans;
 use crate::server::drive::short;
 use crate::store::operators::Operators;
 use crate::store::plans::{self, PlansError, Versions};
+use crate::time::Wall;
 
 fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
     let folder = folder.unwrap_or(&settings.dialplans.folder).to_owned();
@@ -45,15 +48,21 @@ fn unknown_trunks(plan: &Plan, settings: &Settings) -> Vec<Fault> {
         .iter()
         .map(|one| one.name.as_str())
         .collect();
-    let named = plan.outgoing.iter().flat_map(|one| {
+    let outgoing = plan.outgoing.iter().flat_map(|one| {
+        let what = format!("outgoing {:?}", one.name);
         let names = one.trunks.iter();
-        names.map(move |name| (one, name.as_str()))
+        names.map(move |name| (what.clone(), &one.place, name.as_str()))
     });
+    let entrances = plan.entrances.iter().flat_map(|one| {
+        let names = one.trunks.iter();
+        names.map(move |name| ("route".to_owned(), &one.place, name.as_str()))
+    });
+    let named = outgoing.chain(entrances);
     named
-        .filter(|(_, name)| !known.contains(name))
-        .map(|(one, name)| Fault {
-            place: one.place.clone(),
-            what: format!("outgoing {:?}: no trunk is called {name:?}", one.name),
+        .filter(|(_, _, name)| !known.contains(name))
+        .map(|(what, place, name)| Fault {
+            place: place.clone(),
+            what: format!("{what}: no trunk is called {name:?}"),
             remedy: suggest(name, known.iter().copied()),
         })
         .collect()
@@ -83,6 +92,7 @@ pub fn check(
     match loaded(settings, folder) {
         Ok((plan, mut warnings)) => {
             warnings.extend(hidden_emergencies(settings));
+            warnings.extend(plan.warnings(Clock::start().now().wall));
             let count: usize = plan.expectations.iter().map(|one| one.dial.len()).sum();
             if asked.json {
                 let body = serde_json::json!({ "well": true, "plan": plan.hash, "expectations": count, "warnings": warnings });
@@ -133,16 +143,7 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
             CliError::Arguments(format!("{text:?} is no moment; write 2026-11-23T03:00"))
         })?,
     };
-    let keys = asked.keys.as_deref().unwrap_or("");
-    let keys = keys
-        .chars()
-        .filter(|key| !matches!(key, ',' | ' '))
-        .collect();
-    let assumed = Assumed {
-        at: Some(at),
-        operators: asked.operators.unwrap_or(1),
-        keys,
-    };
+    let assumed = assumed(asked, &plan, at)?;
     let found = match asked.as_operator {
         Some(_) => route::route_of_operator(&plan, &asked.number, &assumed),
         None => route::route(&plan, &asked.number, &assumed),
@@ -168,9 +169,6 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
         asked.number,
         short(&plan.hash)
     )?;
-    if asked.from.is_some() {
-        writeln!(out, "the caller's number changes nothing in this dialplan")?;
-    }
     for step in &found.steps {
         let place = if step.place.is_empty() {
             String::new()
@@ -182,11 +180,53 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
     let ends = match &found.ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
+        Ends::Said(what) => format!("after the spoken {what}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
         Ends::Outgoing(class) => format!("outside: a call of the class {class}"),
         Ends::Refused => "in a refusal".to_owned(),
     };
     Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
+}
+
+/// What `qaynar route` was told of the call.
+fn assumed(asked: &Route, plan: &Plan, at: Wall) -> Result<Assumed, CliError> {
+    let mut waiting = BTreeMap::new();
+    for text in &asked.queue {
+        let read = text.split_once('=');
+        let read = read.and_then(|(queue, count)| Some((queue, count.parse().ok()?)));
+        let (queue, count) = read.ok_or_else(|| {
+            CliError::Arguments(format!("{text:?} counts nobody; write children=12"))
+        })?;
+        let queue = QueueName::from(queue);
+        if !plan.queues.contains_key(&queue) {
+            let known = plan.queues.keys().map(QueueName::as_str);
+            let remedy = suggest(queue.as_str(), known);
+            let text = format!("no queue is called {:?}; {remedy}", queue.as_str());
+            return Err(CliError::Arguments(text));
+        }
+        waiting.insert(queue, count);
+    }
+    if let Some(from) = asked.from.as_deref()
+        && from != "hidden"
+        && Number::parse(from).is_none()
+    {
+        let text = format!("{from:?} is no telephone number; write one, or hidden");
+        return Err(CliError::Arguments(text));
+    }
+    Ok(Assumed {
+        at: Some(at),
+        operators: asked.operators.unwrap_or(1),
+        keys: read_keys(asked.keys.as_deref().unwrap_or_default()),
+        from: asked.from.clone(),
+        trunk: asked.trunk.as_deref().map(TrunkName::from),
+        waiting,
+        lists: asked
+            .list
+            .iter()
+            .map(|list| ListName::from(list.as_str()))
+            .collect(),
+        calls: asked.calls.unwrap_or(1),
+    })
 }
 
 /// Asks the running server.

@@ -40,6 +40,10 @@ pub(super) fn words(what: &What) -> Option<String> {
         }
         What::Answered => "is answered: a voice is heard".into(),
         What::Queued { queue } => format!("waits in queue {queue}; phones may ring already"),
+        What::Returned { operator } => match operator {
+            Some(operator) => format!("was cut off from {operator} and calls back: comes first"),
+            None => "was cut off and calls back: comes first".into(),
+        },
         What::Waits { reason } => format!("nobody rings: {reason}"),
         What::Language { language } => format!("chose {language}"),
         What::LeftQueue { queue, reason } => format!("leaves queue {queue}: {reason}"),

@@ -1,6 +1,6 @@
 //! Text to settings. Every mistake becomes a fault with its line and remedy; none hides another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -413,12 +413,15 @@ fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
 }
 
 fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
-    let keys: [(&'static str, &mut String); 10] = [
+    set(&mut codes.extend_by, table.duration("extend_by", false));
+    set(&mut codes.pause_reasons, pause_reasons(table));
+    let keys: [(&'static str, &mut String); 11] = [
         ("status", &mut codes.status),
         ("log_in", &mut codes.log_in),
         ("log_out", &mut codes.log_out),
         ("pause", &mut codes.pause),
         ("resume", &mut codes.resume),
+        ("extend", &mut codes.extend),
         ("bring", &mut codes.bring),
         ("help", &mut codes.help),
         ("listen", &mut codes.listen),
@@ -445,6 +448,26 @@ fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
         }
         taken.push(code.clone());
     }
+}
+
+/// A digit each, after the code of the pause.
+fn pause_reasons(table: &Table<'_, '_>) -> Option<BTreeMap<char, String>> {
+    let reasons = table.table("pause_reasons")?;
+    let mut found = BTreeMap::new();
+    for (digit, span, value) in reasons.entries() {
+        let mut digits = digit.chars();
+        match (digits.next(), digits.next(), value.get_ref().as_str()) {
+            (Some(digit @ '0'..='9'), None, Some(why)) if !why.trim().is_empty() => {
+                found.insert(digit, why.trim().to_owned());
+            }
+            _ => reasons.source.fault(
+                span,
+                format!("[codes] pause_reasons: {digit} is no digit with its reason"),
+                "write digits and words: { 1 = \"break\", 2 = \"lunch\" }",
+            ),
+        }
+    }
+    Some(found)
 }
 
 fn feature_code(text: &str) -> Option<&str> {

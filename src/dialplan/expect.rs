@@ -19,6 +19,11 @@ pub fn run(plan: &Plan) -> Result<usize, Vec<Fault>> {
                 at: expected.at,
                 operators: expected.operators,
                 keys: expected.keys.clone(),
+                from: expected.from.clone(),
+                trunk: expected.trunk.clone(),
+                waiting: expected.waiting.clone(),
+                lists: expected.lists.clone(),
+                calls: expected.calls,
             };
             let found = match expected.by_operator {
                 true => route_of_operator(plan, dialled, &assumed),
@@ -56,8 +61,7 @@ pub fn run(plan: &Plan) -> Result<usize, Vec<Fault>> {
 fn circles(plan: &Plan) -> Vec<Fault> {
     let alone = |at| Assumed {
         at,
-        operators: 0,
-        keys: Vec::new(),
+        ..Assumed::default()
     };
     let known = plan.numbers.first().map(ToString::to_string);
     let mut begins = vec![
@@ -92,6 +96,7 @@ fn words(ends: &Ends) -> String {
     match ends {
         Ends::Queue(queue) => format!("queue {queue}"),
         Ends::Heard(prompt) => format!("the prompt {prompt} and the end of the call"),
+        Ends::Said(what) => format!("the spoken {what} and the end of the call"),
         Ends::HungUp => "silence and the end of the call".to_owned(),
         Ends::Outgoing(class) => format!("a call outside, class {class}"),
         Ends::Refused => "a refusal".to_owned(),

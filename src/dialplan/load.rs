@@ -1,7 +1,11 @@
 //! Files to a checked plan, or all their faults at once. A folder is one version or none.
 
 mod check;
+mod conditions;
+mod entrances;
 mod head;
+mod hours;
+mod menus;
 mod moments;
 mod outgoing;
 mod paths;
@@ -14,15 +18,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::entrance::Entrance;
 use super::fault::{Fault, Place};
+use super::hours::Hours;
+use super::menu::Saying;
 use super::number::Number;
 use super::outgoing::Destination;
 use super::plan::{Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
 use crate::event::Supervision;
-use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Skill};
+use crate::ids::{HoursName, Language, OperatorId, PathName, PromptName, QueueName, Skill};
 
-pub use moments::moment_of;
+pub use moments::{moment_of, read_keys};
 
 /// What callers hear on hold, and in queues that name no music.
 const HOLD: &str = "hold";
@@ -93,6 +100,9 @@ struct Reference {
 struct Draft {
     faults: Vec<Fault>,
     numbers: Vec<Number>,
+    /// Where each of them stands.
+    number_places: Vec<Place>,
+    entrances: Vec<Entrance>,
     otherwise: Option<Reference>,
     start: Option<Reference>,
     languages: Option<(Place, Vec<Language>)>,
@@ -100,6 +110,8 @@ struct Draft {
     zone: Option<(Place, String)>,
     paths: BTreeMap<PathName, Vec<Step>>,
     queues: BTreeMap<QueueName, Queue>,
+    hours: BTreeMap<HoursName, Hours>,
+    hours_references: Vec<Reference>,
     closed: Vec<(Place, String, String, PathName)>,
     outgoing: Vec<Destination>,
     expectations: Vec<(Expectation, Option<String>)>,
@@ -113,6 +125,10 @@ struct Draft {
     music: Vec<Reference>,
     /// Where queues say the position.
     positions: Vec<Place>,
+    /// What steps say by grammar.
+    sayings: Vec<(Place, Saying)>,
+    /// Keys of menus.
+    menu_keys: Vec<(Place, char)>,
     first: Option<Place>,
 }
 
@@ -166,6 +182,14 @@ impl Draft {
                 self.read_operator(&operators, id, span, value);
             }
         }
+        if let Some(hours) = table.table("hours") {
+            for (name, span, value) in hours.entries() {
+                self.read_hours(&hours, name, span, value);
+            }
+        }
+        for one in table.tables("route", "route") {
+            self.read_entrance(one);
+        }
         for one in table.tables("closed", "closed") {
             self.read_closed(one);
         }
@@ -189,7 +213,7 @@ impl Draft {
             file: "dialplans".into(),
             line: 1,
         });
-        if self.numbers.is_empty() {
+        if self.numbers.is_empty() && self.entrances.is_empty() {
             self.fault(
                 first.clone(),
                 "there are no numbers",
@@ -198,6 +222,8 @@ impl Draft {
         }
         let zone = self.time_zone();
         self.check_references();
+        self.check_entrances();
+        self.check_menu_keys();
         self.check_sounds(catalogue, &first);
         self.check_paths();
         let start = self.start.take();
@@ -214,7 +240,7 @@ impl Draft {
         let languages = languages.filter(|list| !list.is_empty());
         faults.append(&mut self.faults);
         let start = PathName(start?.name);
-        Some(Plan {
+        let mut plan = Plan {
             hash: hash.to_owned(),
             zone,
             numbers: self.numbers,
@@ -232,7 +258,12 @@ impl Draft {
             closed,
             outgoing: self.outgoing,
             expectations,
-        })
+            entrances: self.entrances,
+            hours: self.hours,
+            beginnings: BTreeSet::new(),
+        };
+        plan.note_beginnings();
+        Some(plan)
     }
 
     fn time_zone(&mut self) -> TimeZone {

@@ -1,8 +1,15 @@
 //! What a caller meets: text to checked plan, plan to steps, and the dry run of the whole way.
 
+pub mod condition;
+pub mod entrance;
 pub mod expect;
+pub mod facts;
 pub mod fault;
+pub mod holidays;
+pub mod hours;
+mod judge;
 pub mod load;
+pub mod menu;
 pub mod number;
 pub mod outgoing;
 pub mod plan;
@@ -10,8 +17,9 @@ pub mod read;
 pub mod route;
 pub mod run;
 
+pub use facts::{Caller, Facts};
 pub use fault::{Fault, Place};
 pub use load::{Catalogue, load};
 pub use number::Number;
 pub use plan::Plan;
-pub use run::{Facts, Instruction, Run};
+pub use run::{Instruction, Run};

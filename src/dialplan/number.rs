@@ -21,7 +21,8 @@ const LONGEST: usize = 15;
 const SHORTEST_FOREIGN: usize = 7;
 
 /// What sort of number one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A mobile range; whose, nobody can tell: numbers are portable.
     Mobile,

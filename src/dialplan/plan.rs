@@ -5,11 +5,19 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::condition::{Condition, Sort, Test};
+use super::entrance::Entrance;
 use super::fault::Place;
+use super::holidays;
+use super::hours::Hours;
+use super::menu::{Menu, Saying, Setting};
 use super::number::Number;
 use super::outgoing::Destination;
 use crate::event::Supervision;
-use crate::ids::{Language, OperatorId, PathName, PromptName, QueueName, Rule, Skill};
+use crate::ids::{
+    HoursName, Language, ListName, OperatorId, PathName, PromptName, QueueName, Rule, Skill,
+    TrunkName,
+};
 use crate::time::Wall;
 
 /// One version of the dialplan.
@@ -27,12 +35,18 @@ pub struct Plan {
     pub languages: Vec<Language>,
     /// Keys that choose a language at any moment.
     pub language_keys: BTreeMap<char, Language>,
+    /// Where calls go first of all, in this order.
+    pub entrances: Vec<Entrance>,
     /// Where the helpline's numbers go.
     pub start: PathName,
     /// All paths.
     pub paths: BTreeMap<PathName, Vec<Step>>,
     /// All queues.
     pub queues: BTreeMap<QueueName, Queue>,
+    /// When somebody is there.
+    pub hours: BTreeMap<HoursName, Hours>,
+    /// The beginnings of callers' numbers that decisions ask for.
+    pub beginnings: BTreeSet<String>,
     /// Times when calls go elsewhere; those that are over do nothing.
     pub closed: Vec<Closed>,
     /// What operators can, by `[operator.ID]`.
@@ -50,7 +64,8 @@ pub struct Plan {
 impl Plan {
     /// Whether the number is one of the helpline's.
     pub fn has_number(&self, number: &Number) -> bool {
-        self.numbers.contains(number)
+        let entered = |one: &Entrance| one.dial.iter().any(|dialled| dialled.holds(number));
+        self.numbers.contains(number) || self.entrances.iter().any(entered)
     }
 
     /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.
@@ -60,6 +75,40 @@ impl Plan {
         let midnight = self.zone.to_ambiguous_zoned_datetime(next.at(0, 0, 0, 0));
         let midnight = midnight.compatible().ok()?.timestamp();
         Some(Wall(midnight.as_microsecond()))
+    }
+
+    /// All conditions of all steps.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let steps = self.paths.values().flatten();
+        steps.flat_map(|step| &step.conditions)
+    }
+
+    /// Whether anything depends on public holidays.
+    pub fn asks_for_holidays(&self) -> bool {
+        let asks = |one: &Condition| one.test == Test::Holiday;
+        let closes = |one: &Hours| one.closed_on_holidays;
+        self.conditions().any(asks) || self.hours.values().any(closes)
+    }
+
+    /// What whoever looks after the plan should know, though it is well.
+    pub fn warnings(&self, now: Wall) -> Vec<String> {
+        let holidays = self.asks_for_holidays();
+        let holidays = holidays.then(|| holidays::warning(now, &self.zone));
+        holidays.flatten().into_iter().collect()
+    }
+
+    /// Notes which beginnings of callers' numbers decisions ask for.
+    pub(super) fn note_beginnings(&mut self) {
+        let asked = self.conditions().filter_map(|one| match &one.test {
+            Test::Caller(sort) => Some(sort),
+            _ => None,
+        });
+        let entrances = self.entrances.iter().flat_map(|one| &one.from);
+        let beginnings = asked.chain(entrances).filter_map(|sort| match sort {
+            Sort::Beginning(beginning) => Some(beginning.clone()),
+            _ => None,
+        });
+        self.beginnings = beginnings.collect();
     }
 
     /// The language of a caller who pressed nothing.
@@ -73,27 +122,17 @@ impl Plan {
 pub struct Step {
     /// Where it stands.
     pub place: Place,
-    /// When it is done; `None`: always.
-    pub condition: Option<Condition>,
+    /// When it is done: all must hold; none: always.
+    pub conditions: Vec<Condition>,
     /// What is done.
     pub action: Action,
 }
 
-/// `if = "…"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// No operator who is logged in has a phone that can ring.
-    NobodyOnShift,
-    /// At least one has.
-    SomebodyOnShift,
-}
-
-impl Condition {
-    /// All, with their words.
-    pub const ALL: [(&'static str, Self); 2] = [
-        ("nobody on shift", Self::NobodyOnShift),
-        ("somebody on shift", Self::SomebodyOnShift),
-    ];
+impl Step {
+    /// Whether it is done whatever holds.
+    pub fn is_always_done(&self) -> bool {
+        self.conditions.is_empty()
+    }
 }
 
 /// What a step does.
@@ -117,6 +156,12 @@ pub enum Action {
         /// `for`.
         wait: Duration,
     },
+    /// `menu`
+    Menu(Menu),
+    /// `say`
+    Say(Saying),
+    /// `set`
+    Set(Setting),
     /// `go`: on with another path.
     Go(PathName),
     /// `hang_up = true`.
@@ -139,8 +184,24 @@ pub struct Wants {
 pub enum Target {
     /// An operator, whether logged in or not.
     Operator(OperatorId),
+    /// Several operators at once; who answers first has the call.
+    Group(Vec<OperatorId>),
     /// A number outside, by a trunk.
     Outside(Number),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Operator(operator) => write!(f, "operator {operator}"),
+            Self::Group(operators) => {
+                let names: Vec<&str> = operators.iter().map(OperatorId::as_str).collect();
+                write!(f, "operators {} at once", names.join(", "))
+            }
+            // The number may be somebody's own.
+            Self::Outside(_) => f.write_str("an outside number"),
+        }
+    }
 }
 
 /// A queue's settings.
@@ -247,8 +308,18 @@ pub struct Expectation {
     pub operators: usize,
     /// An operator dials, not a caller.
     pub by_operator: bool,
-    /// Keys pressed at once.
+    /// Keys pressed at once, in this order.
     pub keys: Vec<char>,
+    /// The caller's number; `None`: none came with the call.
+    pub from: Option<String>,
+    /// By which trunk.
+    pub trunk: Option<TrunkName>,
+    /// Callers in each line.
+    pub waiting: BTreeMap<QueueName, usize>,
+    /// Lists that the caller is on.
+    pub lists: BTreeSet<ListName>,
+    /// How often the caller called in the last hour, this call with them.
+    pub calls: usize,
     /// Where the call ends.
     pub ends: Ends,
     /// In which language; `None`: any.
@@ -263,6 +334,8 @@ pub enum Ends {
     Queue(QueueName),
     /// Hears this last, then the line is closed.
     Heard(PromptName),
+    /// Hears this last, worked out: `time`, `date` or `resumes`; then the line is closed.
+    Said(String),
     /// The line is closed and nothing was said.
     HungUp,
     /// An operator's call goes outside, in this class.

@@ -1,23 +1,59 @@
 //! The dry run: what would happen to a call, step by step, and why.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
 use serde::Serialize;
 
-use super::number::Number;
+use super::facts::{Caller, Facts};
+use super::number::{Number, is_anonymous};
 use super::outgoing::{Destination, EMERGENCY};
 use super::plan::{Ends, Plan};
-use super::run::{Facts, Instruction, Note, Run};
-use crate::ids::{Language, PathName, TrunkName};
+use super::run::{Arrival, Instruction, Note, Run};
+use crate::ids::{Language, ListName, PathName, QueueName, TrunkName};
 use crate::time::Wall;
 
 /// What is assumed of the call and of the moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Assumed {
-    /// When; `None`: outside of all closures.
+    /// When; `None`: outside of all closures, while all hours are open.
     pub at: Option<Wall>,
     /// Operators on shift.
     pub operators: usize,
-    /// Keys that the caller presses at once.
+    /// Keys that the caller presses, in this order, each as soon as it means something.
     pub keys: Vec<char>,
+    /// The caller's number; `None`: none came with the call.
+    pub from: Option<String>,
+    /// By which trunk.
+    pub trunk: Option<TrunkName>,
+    /// Callers in each line.
+    pub waiting: BTreeMap<QueueName, usize>,
+    /// Lists that the caller is on.
+    pub lists: BTreeSet<ListName>,
+    /// How often the caller called in the last hour, this call with them.
+    pub calls: usize,
+}
+
+impl Assumed {
+    /// The facts of such a moment.
+    fn facts(&self) -> Facts {
+        Facts {
+            on_shift: self.operators,
+            now: self.at,
+            clock_unset: false,
+            waiting: self.waiting.clone(),
+            lists: self.lists.clone(),
+            calls: vec![self.at.unwrap_or_default(); self.calls],
+        }
+    }
+
+    /// Who such a caller is to the plan.
+    fn caller(&self, plan: &Plan) -> Caller {
+        match self.from.as_deref() {
+            None => Caller::hidden(),
+            Some(text) if is_anonymous(text) || text == "hidden" => Caller::hidden(),
+            Some(text) => Caller::known(plan, Number::parse(text).as_ref()),
+        }
+    }
 }
 
 /// A call's whole way.
@@ -41,61 +77,119 @@ pub struct Route {
 /// taken to be unanswered, since the worst way is what one wants to know.
 pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
     let number = Number::parse(dialled);
-    let (mut run, first) = Run::start(plan, number.as_ref(), assumed.at);
-    let mut steps = vec![first];
-    for key in &assumed.keys {
-        if let Some(language) = run.press(plan, *key) {
-            let reason = format!("key {key}: {language}");
-            steps.push(Note {
-                path: run.path().clone(),
-                place: String::new(),
-                reason,
-            });
-        }
-    }
-    let facts = Facts {
-        on_shift: assumed.operators,
+    let facts = assumed.facts();
+    let arrival = Arrival {
+        dialled: number.as_ref(),
+        trunk: assumed.trunk.as_ref(),
+        caller: assumed.caller(plan),
     };
-    let mut ends = Ends::HungUp;
-    loop {
-        let (instruction, mut notes) = run.next(plan, facts);
-        steps.append(&mut notes);
-        match instruction {
-            Instruction::Play(prompts) => {
-                ends = prompts
-                    .last()
-                    .map_or(ends, |last| Ends::Heard(last.clone()));
-            }
-            Instruction::Queue { queue, .. } if assumed.operators > 0 => {
-                ends = Ends::Queue(queue);
-                break;
-            }
-            Instruction::Queue { queue, .. } => {
-                let reason = format!("queue {queue} is left: nobody is on shift");
-                steps.push(Note {
-                    path: run.path().clone(),
-                    place: String::new(),
-                    reason,
-                });
-            }
-            Instruction::Ring { .. } => {
-                let reason = "nobody answers (assumed)".to_owned();
-                steps.push(Note {
-                    path: run.path().clone(),
-                    place: String::new(),
-                    reason,
-                });
-            }
-            Instruction::HangUp => break,
-        }
-    }
+    let (run, first) = Run::start(plan, arrival, &facts);
+    let mut way = Way {
+        plan,
+        run,
+        steps: vec![first],
+        keys: assumed.keys.iter().copied().collect(),
+    };
+    let ends = way.follow(&facts);
     Route {
         dialled: number,
         plan: plan.hash.clone(),
-        steps,
+        steps: way.steps,
         ends,
-        language: run.language(),
-        circles: run.is_circling(),
+        language: way.run.language(),
+        circles: way.run.is_circling(),
+    }
+}
+
+/// A call's way as it is followed.
+struct Way<'a> {
+    plan: &'a Plan,
+    run: Run,
+    steps: Vec<Note>,
+    /// Those that are still to be pressed.
+    keys: VecDeque<char>,
+}
+
+impl Way<'_> {
+    fn follow(&mut self, facts: &Facts) -> Ends {
+        let mut ends = Ends::HungUp;
+        loop {
+            self.press_languages();
+            let (instruction, mut notes) = self.run.next(self.plan, facts);
+            self.steps.append(&mut notes);
+            match instruction {
+                Instruction::Play(prompts) => {
+                    let last = prompts.last();
+                    ends = last.map_or(ends, |last| Ends::Heard(last.clone()));
+                }
+                Instruction::Say(spoken) => ends = Ends::Said(spoken.kind().to_owned()),
+                Instruction::Menu { prompts, .. } => {
+                    let last = prompts.last();
+                    ends = last.map_or(ends, |last| Ends::Heard(last.clone()));
+                    self.choose();
+                }
+                Instruction::Queue { queue, .. } if facts.on_shift > 0 => {
+                    self.tell_waiting(&queue);
+                    return Ends::Queue(queue);
+                }
+                Instruction::Queue { queue, .. } => {
+                    self.tell(format!("queue {queue} is left: nobody is on shift"));
+                }
+                Instruction::Ring { .. } => self.tell("nobody answers (assumed)".to_owned()),
+                Instruction::HangUp => return ends,
+            }
+        }
+    }
+
+    fn tell(&mut self, reason: String) {
+        self.steps.push(Note {
+            path: self.run.path().clone(),
+            place: String::new(),
+            reason,
+        });
+    }
+
+    /// Keys that choose a language are pressed as soon as it is their turn; others wait for a menu.
+    fn press_languages(&mut self) {
+        while let Some(key) = self.keys.front().copied()
+            && self.plan.language_keys.contains_key(&key)
+        {
+            self.keys.pop_front();
+            if let Some(language) = self.run.press(self.plan, key) {
+                self.tell(format!("key {key}: {language}"));
+            }
+        }
+    }
+
+    /// The next key in a menu; those that mean nothing there are lost, as they are live.
+    fn choose(&mut self) {
+        while let Some(key) = self.keys.pop_front() {
+            if let Some(note) = self.run.choose(self.plan, key) {
+                return self.steps.push(note);
+            }
+            match self.run.press(self.plan, key) {
+                Some(language) => self.tell(format!("key {key}: {language}")),
+                None => self.tell(format!("key {key} means nothing here")),
+            }
+        }
+        let note = self.run.nothing_chosen(self.plan);
+        self.steps.extend(note);
+    }
+
+    /// What follows for who waits long.
+    fn tell_waiting(&mut self, queue: &QueueName) {
+        let Some(settings) = self.plan.queues.get(queue) else {
+            return;
+        };
+        let place = settings.place.to_string();
+        for one in &settings.if_waiting {
+            let seconds = one.after.as_secs();
+            self.steps.push(Note {
+                path: self.run.path().clone(),
+                place: place.clone(),
+                reason: format!("who waits for {seconds} s goes on with {}", one.go),
+            });
+        }
     }
 }
 

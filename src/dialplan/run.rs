@@ -2,21 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::{Caller, Facts};
+use super::judge::Asked;
+use super::menu::{Kept, Spoken};
 use super::number::Number;
-use super::plan::{Action, Closed, Condition, Plan, Target, Wants};
-use crate::ids::{Language, PathName, PromptName, QueueName};
-use crate::time::Wall;
+use super::plan::{Action, Closed, Plan, Step, Target, Wants};
+use crate::ids::{Language, PathName, PromptName, QueueName, TrunkName};
 
 /// Steps that may follow each other without the caller hearing anything, before the way is given up.
 const MAX_SILENT_STEPS: usize = 1_000;
 /// Steps of one call altogether: a plan that plays a prompt in a circle ends some day.
 const MAX_STEPS: u32 = 10_000;
 
-/// What decisions depend on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// Operators who are logged in and have a phone that can ring.
-    pub on_shift: usize,
+/// How a call came.
+#[derive(Debug, Clone, Default)]
+pub struct Arrival<'a> {
+    /// What was dialled; `None`: no number.
+    pub dialled: Option<&'a Number>,
+    /// By which trunk.
+    pub trunk: Option<&'a TrunkName>,
+    /// Who calls.
+    pub caller: Caller,
 }
 
 /// What is to be done for the caller now.
@@ -24,6 +30,15 @@ pub struct Facts {
 pub enum Instruction {
     /// Play, then ask again.
     Play(Vec<PromptName>),
+    /// Say this, then ask again.
+    Say(Spoken),
+    /// Play, then wait for a key: [`Run::choose`] or [`Run::nothing_chosen`], then ask again.
+    Menu {
+        /// What is heard.
+        prompts: Vec<PromptName>,
+        /// How long a key is waited for after it.
+        wait: std::time::Duration,
+    },
     /// Put into the queue while the greeting plays; ask again if the caller leaves it unanswered.
     Queue {
         /// Which.
@@ -60,26 +75,44 @@ pub struct Run {
     step: usize,
     steps: u32,
     language: Language,
+    #[serde(default)]
+    caller: Caller,
+    #[serde(default)]
+    trunk: Option<TrunkName>,
+    #[serde(default)]
+    kept: Kept,
 }
 
 impl Run {
-    /// The beginning of a call's way: by closed times first, then by number. `now` is left out where an
-    /// expectation is meant for any moment: outside of all closures.
-    pub fn start(plan: &Plan, dialled: Option<&Number>, now: Option<Wall>) -> (Self, Note) {
+    /// The beginning of a call's way: by closed times first, then by the first `[[route]]` that takes it,
+    /// then by number. Without a moment (an expectation that is meant for any) nothing is closed, and
+    /// neither is it while nobody knows the time.
+    pub fn start(plan: &Plan, arrival: Arrival<'_>, facts: &Facts) -> (Self, Note) {
+        let Arrival {
+            dialled,
+            trunk,
+            caller,
+        } = arrival;
+        let now = facts.moment();
         let within = |one: &&Closed| now.is_some_and(|now| one.from <= now && now < one.until);
         let closed = plan.closed.iter().find(within);
-        let known = dialled.is_some_and(|number| plan.has_number(number));
-        let (path, place, reason) = match closed {
-            Some(closed) => {
+        let entered = plan.entrances.iter().find_map(|one| {
+            let why = one.takes(dialled, trunk, &caller, facts)?;
+            Some((one, why))
+        });
+        let known = dialled.is_some_and(|number| plan.numbers.contains(number));
+        let (path, place, reason) = match (closed, entered) {
+            (Some(closed), _) => {
                 let reason = format!("closed by {}", closed.place);
                 (&closed.go, closed.place.to_string(), reason)
             }
-            None if known => (
+            (None, Some((one, why))) => (&one.go, one.place.to_string(), format!("route: {why}")),
+            (None, None) if known => (
                 &plan.start,
                 String::new(),
                 "a number of the helpline".to_owned(),
             ),
-            None => {
+            (None, None) => {
                 let reason = "not a number of the helpline: otherwise".to_owned();
                 (&plan.otherwise, String::new(), reason)
             }
@@ -89,6 +122,9 @@ impl Run {
             step: 0,
             steps: 0,
             language: plan.first_language(),
+            caller,
+            trunk: trunk.cloned(),
+            kept: Kept::default(),
         };
         let note = Note {
             path: path.clone(),
@@ -100,12 +136,18 @@ impl Run {
 
     /// The caller was handed to a number of the helpline: its path from the beginning, in the language of
     /// the call.
-    pub fn begin_again(&mut self, plan: &Plan, dialled: &Number, now: Wall) -> Note {
-        let (next, note) = Self::start(plan, Some(dialled), Some(now));
-        let steps = self.steps;
+    pub fn begin_again(&mut self, plan: &Plan, dialled: &Number, facts: &Facts) -> Note {
+        let trunk = self.trunk.clone();
+        let arrival = Arrival {
+            dialled: Some(dialled),
+            trunk: trunk.as_ref(),
+            caller: std::mem::take(&mut self.caller),
+        };
+        let (next, note) = Self::start(plan, arrival, facts);
         *self = Self {
             language: self.language,
-            steps,
+            steps: self.steps,
+            kept: std::mem::take(&mut self.kept),
             ..next
         };
         note
@@ -117,7 +159,7 @@ impl Run {
     }
 
     /// What to do next, with the decisions on the way there.
-    pub fn next(&mut self, plan: &Plan, facts: Facts) -> (Instruction, Vec<Note>) {
+    pub fn next(&mut self, plan: &Plan, facts: &Facts) -> (Instruction, Vec<Note>) {
         let mut notes = Vec::new();
         for _ in 0..MAX_SILENT_STEPS {
             let step = plan
@@ -131,50 +173,25 @@ impl Run {
             self.step += 1;
             self.steps += 1;
             let place = step.place.to_string();
-            if let Some(condition) = step.condition {
-                let (holds, reason) = judge(condition, facts);
-                if !holds {
+            let asked = Asked {
+                plan,
+                facts,
+                caller: &self.caller,
+                language: self.language,
+            };
+            let shut = asked.shut(&step.conditions);
+            let judged = asked.all(&step.conditions);
+            self.kept.shut = shut.or(self.kept.shut.take());
+            match judged {
+                Some((false, reason)) => {
                     self.note(&mut notes, place, format!("passed by: {reason}"));
                     continue;
                 }
-                self.note(&mut notes, place.clone(), reason);
+                Some((true, reason)) => self.note(&mut notes, place.clone(), reason),
+                None => {}
             }
-            match &step.action {
-                Action::Go(path) => {
-                    self.note(&mut notes, place, format!("go to {path}"));
-                    self.go(path);
-                }
-                Action::Play(prompts) => {
-                    self.note(&mut notes, place, format!("play {}", names(prompts)));
-                    return (Instruction::Play(prompts.clone()), notes);
-                }
-                Action::Queue { queue, greet, .. } => {
-                    self.note(&mut notes, place, format!("queue {queue}"));
-                    let (queue, greet) = (queue.clone(), greet.clone());
-                    return (Instruction::Queue { queue, greet }, notes);
-                }
-                Action::Ring { target, wait } => {
-                    let whom = match target {
-                        Target::Operator(operator) => format!("operator {operator}"),
-                        Target::Outside(_) => "an outside number".to_owned(),
-                    };
-                    self.note(
-                        &mut notes,
-                        place,
-                        format!("ring {whom} for {} s", wait.as_secs()),
-                    );
-                    return (
-                        Instruction::Ring {
-                            target: target.clone(),
-                            wait: *wait,
-                        },
-                        notes,
-                    );
-                }
-                Action::HangUp => {
-                    self.note(&mut notes, place, "hang up".to_owned());
-                    return (Instruction::HangUp, notes);
-                }
+            if let Some(instruction) = self.take(step, plan, facts, &mut notes) {
+                return (instruction, notes);
             }
         }
         self.note(
@@ -185,10 +202,101 @@ impl Run {
         (Instruction::HangUp, notes)
     }
 
+    /// Takes a step; `None`: it says nothing to the caller, on with the next.
+    fn take(
+        &mut self,
+        step: &Step,
+        plan: &Plan,
+        facts: &Facts,
+        notes: &mut Vec<Note>,
+    ) -> Option<Instruction> {
+        let (reason, instruction) = match &step.action {
+            Action::Go(path) => {
+                self.note(notes, step.place.to_string(), format!("go to {path}"));
+                self.go(path);
+                return None;
+            }
+            Action::Set(setting) => {
+                self.language = setting.language.unwrap_or(self.language);
+                (self.kept.set(setting), None)
+            }
+            Action::Play(prompts) => {
+                let play = Instruction::Play(prompts.clone());
+                (format!("play {}", names(prompts)), Some(play))
+            }
+            Action::Say(saying) => match plan.spoken(saying, self.kept.shut.as_ref(), facts) {
+                Ok(spoken) => (spoken.to_string(), Some(Instruction::Say(spoken))),
+                Err(why) => (format!("says nothing: {why}"), None),
+            },
+            Action::Menu(menu) => {
+                let reason = match self.kept.tries {
+                    0 => format!("menu {}", names(&menu.prompts)),
+                    tries => format!("menu {}, once more ({})", names(&menu.prompts), tries + 1),
+                };
+                let (prompts, wait) = (menu.prompts.clone(), menu.wait);
+                (reason, Some(Instruction::Menu { prompts, wait }))
+            }
+            Action::Queue { queue, greet, .. } => {
+                let (queue, greet) = (queue.clone(), greet.clone());
+                let reason = format!("queue {queue}");
+                (reason, Some(Instruction::Queue { queue, greet }))
+            }
+            Action::Ring { target, wait } => {
+                let reason = format!("ring {target} for {} s", wait.as_secs());
+                let (target, wait) = (target.clone(), *wait);
+                (reason, Some(Instruction::Ring { target, wait }))
+            }
+            Action::HangUp => ("hang up".to_owned(), Some(Instruction::HangUp)),
+        };
+        self.note(notes, step.place.to_string(), reason);
+        instruction
+    }
+
+    /// The step that was taken last.
+    fn present<'a>(&self, plan: &'a Plan) -> Option<&'a Step> {
+        plan.paths.get(&self.path)?.get(self.step.checked_sub(1)?)
+    }
+
+    /// A key was pressed in a menu; `None`: it means nothing there.
+    pub fn choose(&mut self, plan: &Plan, key: char) -> Option<Note> {
+        let step = self.present(plan)?;
+        let Action::Menu(menu) = &step.action else {
+            return None;
+        };
+        let path = menu.keys.get(&key)?;
+        let note = Note {
+            path: self.path.clone(),
+            place: step.place.to_string(),
+            reason: format!("key {key}: go to {path}"),
+        };
+        self.go(path);
+        Some(note)
+    }
+
+    /// No key of the menu was pressed in time: it is heard once more, or the next step follows.
+    pub fn nothing_chosen(&mut self, plan: &Plan) -> Option<Note> {
+        let step = self.present(plan)?;
+        let Action::Menu(menu) = &step.action else {
+            return None;
+        };
+        let note = Note {
+            path: self.path.clone(),
+            place: step.place.to_string(),
+            reason: format!("no key within {} s", menu.wait.as_secs()),
+        };
+        self.kept.tries += 1;
+        match self.kept.tries < menu.tries {
+            true => self.step -= 1,
+            false => self.kept.tries = 0,
+        }
+        Some(note)
+    }
+
     /// On with the beginning of another path.
     pub fn go(&mut self, path: &PathName) {
         self.path = path.clone();
         self.step = 0;
+        self.kept.tries = 0;
     }
 
     /// A key was pressed; `Some`: the language changed.
@@ -206,21 +314,37 @@ impl Run {
         self.steps >= MAX_STEPS
     }
 
-    /// What the step wants by which the call came into this queue; `None`: it came otherwise.
-    pub fn wants<'a>(&self, plan: &'a Plan, queue: &QueueName) -> Option<&'a Wants> {
-        let steps = plan.paths.get(&self.path)?;
+    /// What is wanted of the operator for a call in this queue: by the step that it came by, and by what
+    /// was set before.
+    pub fn wants(&self, plan: &Plan, queue: &QueueName) -> Wants {
+        let steps = plan.paths.get(&self.path);
         // The step that was taken, or the one that a restored call begins again with.
         let near = [self.step.checked_sub(1), Some(self.step)];
-        near.into_iter()
+        let said = near
+            .into_iter()
             .flatten()
-            .find_map(|step| match &steps.get(step)?.action {
+            .find_map(|step| match &steps?.get(step)?.action {
                 Action::Queue {
                     queue: named,
                     wants,
                     ..
-                } if named == queue => Some(wants),
+                } if named == queue => Some(wants.clone()),
                 _ => None,
-            })
+            });
+        let mut wants = said.unwrap_or_default();
+        let set = self.kept.needs.iter();
+        let set: Vec<_> = set
+            .filter(|one| !wants.needs.contains(one))
+            .cloned()
+            .collect();
+        wants.needs.extend(set);
+        wants.prefers.extend(self.kept.prefers.iter().cloned());
+        wants
+    }
+
+    /// How much longer than others the caller seems to have waited.
+    pub fn priority(&self) -> std::time::Duration {
+        self.kept.priority
     }
 
     /// In which language the caller is spoken to.
@@ -239,19 +363,6 @@ impl Run {
             place,
             reason,
         });
-    }
-}
-
-fn judge(condition: Condition, facts: Facts) -> (bool, String) {
-    let count = facts.on_shift;
-    let reason = match count {
-        0 => "nobody is on shift with a phone that can ring".to_owned(),
-        1 => "1 operator is on shift".to_owned(),
-        _ => format!("{count} operators are on shift"),
-    };
-    match condition {
-        Condition::NobodyOnShift => (count == 0, reason),
-        Condition::SomebodyOnShift => (count > 0, reason),
     }
 }
 

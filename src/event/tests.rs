@@ -142,6 +142,9 @@ fn of_talks() -> Vec<What> {
 /// What happens on the way outside.
 fn of_the_way_out() -> Vec<What> {
     vec![
+        What::Returned {
+            operator: Some(operator()),
+        },
         What::Refused {
             operator: operator(),
             why: reason(),
@@ -215,6 +218,7 @@ fn place(what: &What) -> usize {
         What::Held { .. } => 35,
         What::Resumed { .. } => 36,
         What::Answered => 1,
+        What::Returned { .. } => 37,
         What::Step { .. } => 2,
         What::Language { .. } => 3,
         What::Queued { .. } => 4,

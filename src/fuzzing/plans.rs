@@ -34,6 +34,7 @@ pub(super) fn dialplan(bytes: &[u8]) {
                 at: Some(Wall(1_795_000_000_000_000)),
                 operators,
                 keys: vec!['2'],
+                ..route::Assumed::default()
             };
             let found = route::route(&plan, dialled, &assumed);
             assert!(found.steps.len() < 10_000, "a call without end");

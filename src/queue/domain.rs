@@ -14,12 +14,16 @@ use super::operator::{Claim, ClaimId, Operator, Progress};
 use super::pace::Pace;
 use super::roster::Roster;
 use super::settings::QueueSettings;
+use super::wants::Wants;
 
 /// How long a line without anybody on shift is kept, once somebody was: a phone may come back (one that
 /// registers anew by TCP takes some seconds), or the pause be short.
-const GRACE: Duration = Duration::from_secs(20);
+pub(super) const GRACE: Duration = Duration::from_secs(20);
 /// A caller who waits beside a free operator for so long is a fault of this program: alarm, and repair.
 const WATCH: Duration = Duration::from_secs(2);
+
+/// Stands before the reason of a pause.
+const PAUSED: &str = "paused: ";
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
@@ -59,6 +63,7 @@ impl Domain {
             Input::Queues(queues) => self.configure(queues),
             Input::Skills(skills) => self.roster.teach(skills),
             Input::Joined(joining) => self.join(joining, now),
+            Input::Wanted(call, wants) => self.want(call, wants, now),
             Input::Left(call) => self.leave(call, now),
             Input::RingStarted(claim) => self.ring_started(claim, now),
             Input::RingFailed(claim, why) => self.ring_failed(claim, &why, now),
@@ -92,7 +97,7 @@ impl Domain {
                 (operator.paused, operator.wrap_up_until) = (None, None);
             }),
             Input::Pause(id, why) => {
-                let reason = format!("paused: {why}");
+                let reason = format!("{PAUSED}{why}");
                 self.change(&id, now, &reason, |operator| operator.paused = Some(why));
             }
             Input::Resume(id) => self.change(&id, now, "resumed", |operator| {
@@ -110,7 +115,10 @@ impl Domain {
                     true => "a phone can ring",
                     false => "no phone can ring",
                 };
-                self.change(&id, now, reason, |operator| operator.reachable = reachable);
+                self.change(&id, now, reason, |operator| {
+                    operator.reachable = reachable;
+                    operator.awaited = operator.awaited.filter(|_| !reachable);
+                });
             }
             Input::Occupied(id, occupied) => self.change(&id, now, "own call", |operator| {
                 operator.own_calls = match occupied {
@@ -203,10 +211,16 @@ impl Domain {
         self.timers.set_or_clear(Timer::Operator(id.clone()), due);
         if state != operator.told {
             operator.told = state;
+            let why = operator.paused.as_ref();
+            let why = why.filter(|_| state == OperatorState::Paused && !reason.starts_with(PAUSED));
+            let reason = match why {
+                Some(why) => format!("{reason}; {PAUSED}{why}"),
+                None => reason.to_owned(),
+            };
             self.actions.push_back(Action::Changed {
                 operator: id.clone(),
                 state,
-                reason: reason.to_owned(),
+                reason,
             });
         }
     }
@@ -249,6 +263,17 @@ impl Domain {
         if !self.is_served(call) {
             self.tell_nobody(call, now);
         }
+    }
+
+    /// Whoever rings already goes on ringing: an answer at hand is better than a better one.
+    fn want(&mut self, call: CallId, wants: Wants, now: Now) {
+        if self.line.get(call).is_none_or(|one| one.wants == wants) {
+            return;
+        }
+        self.line
+            .change(call, now.at, |waiting| waiting.wants = wants);
+        self.fresh.push(call);
+        self.arm(call, now);
     }
 
     fn leave(&mut self, call: CallId, now: Now) {
@@ -357,7 +382,7 @@ impl Domain {
             return self.actions.push_back(Action::Alarm { kind, text });
         }
         let why = format!("did not answer {missed} rings in a row");
-        let reason = format!("paused: {why}");
+        let reason = format!("{PAUSED}{why}");
         self.change(id, now, &reason, |operator| {
             operator.paused = Some(why);
             operator.missed = 0;
@@ -522,9 +547,18 @@ impl Domain {
         };
         match operator.claim.as_ref().map(|claim| claim.id) {
             Some(claim) => self.give_up(claim, RingEnd::NoAnswer, now),
-            None => self.change(id, now, "wrap-up is over", |operator| {
-                operator.wrap_up_until = None
-            }),
+            None => {
+                let is_over = |at: &Option<Instant>| at.is_some_and(|at| at <= now.at);
+                let reason = match is_over(&operator.wrap_up_until) {
+                    true => "wrap-up is over",
+                    false => "no phone was heard since the restart",
+                };
+                self.change(id, now, reason, |operator| {
+                    for end in [&mut operator.wrap_up_until, &mut operator.awaited] {
+                        *end = end.filter(|at| *at > now.at);
+                    }
+                });
+            }
         }
     }
 
@@ -596,6 +630,11 @@ impl Domain {
         self.roster.on_shift()
     }
 
+    /// Whether an operator is one of those.
+    pub fn is_on_shift(&self, id: &OperatorId) -> bool {
+        self.roster.operator(id).is_some_and(Operator::is_on_shift)
+    }
+
     /// Operators who could be rung now.
     pub fn free(&self) -> usize {
         self.roster.free()
@@ -604,6 +643,11 @@ impl Domain {
     /// Callers in all lines.
     pub fn waiting(&self) -> usize {
         self.line.len()
+    }
+
+    /// Callers in one line.
+    pub fn waiting_in(&self, queue: &QueueName) -> usize {
+        self.line.len_of(queue)
     }
 
     /// What an operator is doing; `None`: there is no such operator.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::line::Joining;
 use super::operator::ClaimId;
 use super::settings::QueueSettings;
-use super::wants::Skills;
+use super::wants::{Skills, Wants};
 use crate::event::{OperatorState, RingEnd};
 use crate::ids::{CallId, OperatorId, QueueName};
 
@@ -36,6 +36,8 @@ pub enum Input {
     Reachable(OperatorId, bool),
     /// A caller joins.
     Joined(Joining),
+    /// A waiting caller wants something else of an operator from now on: another language was chosen.
+    Wanted(CallId, Wants),
     /// A caller is gone, or goes elsewhere.
     Left(CallId),
     /// The operator is in a call of one's own (a feature code, a call to the helpline), or no more.

@@ -58,6 +58,8 @@ pub(super) struct Operator {
     pub(super) last_ring: u64,
     /// See [`Facts::draw`].
     pub(super) draw: u64,
+    /// On shift before a restart, and no phone was heard since: is not rung, and callers wait until then.
+    pub(super) awaited: Option<Instant>,
     /// Was removed while talking.
     pub(super) leaving: bool,
     /// What was told last.
@@ -79,6 +81,7 @@ impl Operator {
             missed: 0,
             last_ring: 0,
             draw: 0,
+            awaited: None,
             leaving: false,
             told: OperatorState::LoggedOut,
         }
@@ -103,18 +106,22 @@ impl Operator {
         self.state() == OperatorState::Free && self.own_calls == 0 && !self.leaving
     }
 
-    /// Logged in with a phone that can ring, and wants calls: counts as somebody on shift. Callers are
-    /// not left waiting for somebody who paused for an unknown time.
+    /// Logged in with a phone that can ring or is about to be heard again, and wants calls: counts as
+    /// somebody on shift. Callers are not left waiting for somebody who paused for an unknown time.
     pub(super) fn is_on_shift(&self) -> bool {
-        self.logged_in && self.reachable && self.paused.is_none()
+        let phone = self.reachable || self.awaited.is_some();
+        self.logged_in && phone && self.paused.is_none()
     }
 
-    /// When something ends by the clock: a ring, or the rest after a call.
+    /// When something ends by the clock: a ring, the rest after a call, or the patience after a restart.
     pub(super) fn due(&self) -> Option<Instant> {
         match self.claim.as_ref().map(|claim| claim.progress) {
             Some(Progress::Claimed { until } | Progress::Ringing { until }) => Some(until),
             Some(Progress::Talking { .. }) => None,
-            None => self.wrap_up_until,
+            None => [self.wrap_up_until, self.awaited]
+                .into_iter()
+                .flatten()
+                .min(),
         }
     }
 

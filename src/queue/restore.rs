@@ -3,7 +3,7 @@
 use crate::ids::{CallId, OperatorId, QueueName};
 use crate::time::Now;
 
-use super::domain::Domain;
+use super::domain::{Domain, GRACE};
 use super::operator::{ClaimId, OperatorSnapshot, Progress, Snapshot};
 
 impl Domain {
@@ -24,13 +24,16 @@ impl Domain {
         }
     }
 
-    /// Puts known operators back into the states of a snapshot. Calls are restored apart.
+    /// Puts known operators back into the states of a snapshot. Calls are restored apart. Nobody is rung
+    /// before one of their phones was heard: whoever was free before a power cut need not be there after it.
     pub fn restore(&mut self, snapshot: &Snapshot, now: Now) {
         for one in &snapshot.operators {
             self.change(&one.operator, now, "restored", |operator| {
                 operator.logged_in = one.logged_in;
                 operator.paused.clone_from(&one.paused);
                 operator.idle_since = one.idle_since;
+                let hoped = one.logged_in && !operator.reachable;
+                operator.awaited = hoped.then(|| now.at + GRACE);
                 (operator.calls, operator.talked) = (one.calls, one.talked);
                 let rests = one.wrap_up_until.filter(|until| *until > now.wall);
                 operator.wrap_up_until = rests.map(|until| now.instant_of(until));

@@ -172,6 +172,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         What::Arrived { .. }
         | What::Step { .. }
         | What::Waits { .. }
+        | What::Returned { .. }
         | What::LeftQueue { .. }
         | What::RingEnded { .. }
         | What::Parted { .. }

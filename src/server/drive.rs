@@ -288,6 +288,10 @@ impl Shell {
         match news {
             News::Accounts(accounts) => self.handle(Input::Command(Command::Operators(accounts))),
             News::OnDisk(hash) => self.on_disk = hash,
+            News::Clock(synchronised) => {
+                let command = Command::Clock { synchronised };
+                self.switch.handle(Input::Command(command), now);
+            }
             News::Plan { loaded, answer } => {
                 let told = self.make_live(loaded, now);
                 tracing::info!("{}", told.text);
@@ -310,7 +314,7 @@ impl Shell {
         self.switch
             .handle(Input::Command(Command::Apply(plan)), now);
         let mut text = format!("LIVE {}", short(&hash));
-        for warning in warnings {
+        for warning in warnings.into_iter().chain(self.plan_warnings()) {
             text.push('\n');
             text.push_str(&warning);
         }
@@ -385,6 +389,15 @@ impl Shell {
         }
     }
 
+    /// What whoever looks after the dialplan should know.
+    fn plan_warnings(&self) -> Vec<String> {
+        let mut warnings = self.switch.plan().warnings(self.clock.now().wall);
+        if self.switch.is_clock_unset() {
+            warnings.push(crate::switch::CLOCK_UNSET.to_owned());
+        }
+        warnings
+    }
+
     fn status(&self) -> Answer {
         let counts = self.switch.counts();
         let report = self.health.report();
@@ -417,6 +430,10 @@ impl Shell {
             text.push_str(&format!(
                 "\n{dropped} datagrams and connections were too many and not heard"
             ));
+        }
+        for warning in self.plan_warnings() {
+            text.push('\n');
+            text.push_str(&warning);
         }
         for fault in report.faults.values() {
             text.push_str("\nFAULT ");

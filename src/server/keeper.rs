@@ -30,6 +30,8 @@ pub enum Order {
 pub enum News {
     /// All accounts, after a change.
     Accounts(Vec<Account>),
+    /// Whether the clock is synchronised, after a change.
+    Clock(bool),
     /// What is in the dialplans' folder now.
     OnDisk(Option<String>),
     /// A checked plan, to be made live.
@@ -75,6 +77,7 @@ impl Keeper {
                 on_disk: None,
                 accounts: None,
                 operators: None,
+                synchronised: true,
                 kept,
                 news,
             }
@@ -110,6 +113,8 @@ struct Round {
     operators: Option<Operators>,
     /// The version of the accounts that the switch knows.
     accounts: Option<u64>,
+    /// What the switch was told of the clock.
+    synchronised: bool,
 }
 
 impl Round {
@@ -118,6 +123,7 @@ impl Round {
         self.on_disk = self.kept.dialplans.hash_on_disk();
         self.tell(News::OnDisk(self.on_disk.clone()));
         loop {
+            self.look_at_clock();
             match orders.recv_timeout(LOOK) {
                 Ok(Order::Apply(answer)) => {
                     let loaded = self.kept.dialplans.apply(self.kept.clock.now().wall);
@@ -151,6 +157,13 @@ impl Round {
             Err(error) => {
                 let _ = answer.send(refusal(format!("NOT LIVE\n{error}")));
             }
+        }
+    }
+
+    fn look_at_clock(&mut self) {
+        let found = self.kept.clock.is_synchronised();
+        if std::mem::replace(&mut self.synchronised, found) != found {
+            self.tell(News::Clock(found));
         }
     }
 

@@ -17,4 +17,5 @@ mod resolve;
 pub mod run;
 pub mod stream;
 pub mod tls;
+mod today;
 pub mod udp;

@@ -23,15 +23,14 @@ use super::media::Threads;
 use super::resolve::Resolver;
 use super::stream::Streams;
 use super::tls::{Tls, TlsStartError};
+use super::today;
 use super::udp;
 use crate::config::Settings;
-use crate::event::{Direction, Entry, Event, OperatorState};
+use crate::event::{Entry, Event};
 use crate::ids::OperatorId;
-use crate::queue::OperatorSnapshot;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
 use crate::store::bindings::BindingRow;
-use crate::store::calls::calls;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
@@ -41,8 +40,8 @@ use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
-use crate::switch::{Ban, CallSnapshot, Command, Counts, Input, PastCall, Switch};
-use crate::time::{Now, Wall};
+use crate::switch::{Ban, CallSnapshot, Command, Counts, Input, Switch};
+use crate::time::Now;
 
 /// Inputs that may wait for the switch.
 const QUEUE: usize = 10_000;
@@ -52,10 +51,6 @@ const HEARD: usize = 4_096;
 const NEWS: usize = 16;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
-/// Caps begin anew each day.
-const A_DAY: Duration = Duration::from_secs(25 * 3600);
-/// The most calls that are counted anew at a start.
-const MAX_PAST: usize = 100_000;
 /// How long after a call's end its peers may still wait for a BYE that was lost.
 const STILL_WAITING: Duration = Duration::from_secs(300);
 
@@ -190,7 +185,11 @@ pub async fn start(
     for text in told {
         tracing::error!(version = short(&loaded.plan.hash), "{text}");
     }
-    for warning in &loaded.warnings {
+    for warning in loaded
+        .warnings
+        .iter()
+        .chain(&loaded.plan.warnings(now.wall))
+    {
         tracing::warn!("{warning}");
     }
 
@@ -259,11 +258,7 @@ pub async fn start(
     }
     let kept = kept_bindings(settings, shared.as_ref()).await;
     switch.handle(Input::Command(Command::Bindings(kept)), now);
-    let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.operator_states());
-    let states = states_of(rows.unwrap_or_default(), &recovered);
-    switch.handle(Input::Command(Command::OperatorStates(states)), now);
-    let past = past_calls(settings, now.wall);
-    switch.handle(Input::Command(Command::PastCalls(past)), now);
+    today::tell(settings, &recovered, &loaded.plan, &mut switch, now);
     let guard = Guard {
         known: known.clone(),
         streams: streams.clone(),
@@ -430,55 +425,6 @@ fn restore_bans(settings: &Settings, guard: &Guard, switch: &mut Switch, now: No
         guard.close(ban, now);
     }
     switch.handle(Input::Command(Command::Bans(bans)), now);
-}
-
-/// The calls of operators to numbers outside that today's caps count.
-fn past_calls(settings: &Settings, now: Wall) -> Vec<PastCall> {
-    let (database, journal) = (&settings.storage.database, settings.storage.journal());
-    let day = i64::try_from(A_DAY.as_micros()).unwrap_or(0);
-    let from = Some(Wall(now.0.saturating_sub(day)));
-    let records = match calls(database, &journal, from, None, MAX_PAST) {
-        Ok(records) => records,
-        Err(error) => {
-            tracing::error!(%error, "what was spent today on calls outside is not known");
-            Vec::new()
-        }
-    };
-    let out = records
-        .into_iter()
-        .filter(|one| one.direction == Direction::Out);
-    out.filter_map(|one| {
-        Some(PastCall {
-            class: one.dialled,
-            connected: one.connected?,
-            // One that a crash ended has no end on record yet.
-            ended: one.ended.unwrap_or(now),
-        })
-    })
-    .collect()
-}
-
-/// The last states of the database, or of the journal where that is ahead, as the queue wants them.
-fn states_of(
-    rows: Vec<(OperatorId, OperatorState, Wall)>,
-    recovered: &Recovered,
-) -> crate::queue::Snapshot {
-    let mut states: BTreeMap<OperatorId, (OperatorState, Wall)> = rows
-        .into_iter()
-        .map(|(operator, state, since)| (operator, (state, since)))
-        .collect();
-    states.extend(recovered.operators.clone());
-    let operators = states.into_iter().map(|(operator, (state, since))| {
-        let on_shift = state != OperatorState::LoggedOut;
-        let paused = state == OperatorState::Paused;
-        OperatorSnapshot {
-            paused: paused.then(|| "before the restart".to_owned()),
-            ..OperatorSnapshot::new(operator, on_shift, since)
-        }
-    });
-    crate::queue::Snapshot {
-        operators: operators.collect(),
-    }
 }
 
 /// Calls that a former process left open: their legs get BYE, and they end as interrupted.

@@ -15,11 +15,13 @@ pub enum Done {
     Paused,
     /// Wants them again.
     Resumed,
+    /// Rests for longer.
+    Extended,
 }
 
 /// Every clip that operators may hear who dial a code, in any language: those of [`errand`], and those of
 /// codes for talks of three and for supervisors.
-pub const CLIPS: [&str; 15] = [
+pub const CLIPS: [&str; 17] = [
     "logged-in",
     "logged-out",
     "paused",
@@ -35,7 +37,14 @@ pub const CLIPS: [&str; 15] = [
     "did-not-come",
     "may-not-listen",
     "nobody-talks",
+    "press-1-to-leave",
+    "extended",
 ];
+
+/// Said to who would leave callers alone, after "callers are waiting".
+pub fn question() -> PromptName {
+    clip("press-1-to-leave")
+}
 
 /// What was done, then the state that the operator is in now, since that may be another than was
 /// asked for: who logs in from one phone may be in a call on the next. `waiting`: callers are left behind.
@@ -45,6 +54,7 @@ pub fn errand(done: Option<Done>, state: OperatorState, waiting: bool) -> Vec<Pr
         Done::LoggedOut => "logged-out",
         Done::Paused => "paused",
         Done::Resumed => "resumed",
+        Done::Extended => "extended",
     });
     let state = match state {
         OperatorState::LoggedOut => "logged-out",

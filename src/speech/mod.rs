@@ -2,12 +2,16 @@
 //! recorded words, and an operator's state.
 
 pub mod errand;
+pub mod estimate;
+pub mod moment;
 pub mod number;
 pub mod position;
 pub mod refusal;
 pub mod talk;
 
 pub use errand::{Done, errand};
+pub use estimate::{Rounded, estimate};
+pub use number::digits;
 pub use position::position;
 pub use refusal::refusal;
 pub use talk::{Told, talk};

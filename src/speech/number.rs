@@ -45,6 +45,17 @@ pub fn cardinal_clips(language: Language) -> Vec<PromptName> {
         .collect()
 }
 
+/// Digit by digit, as one reads a telephone number out; what is no digit is left out.
+pub fn digits(text: &str) -> Vec<PromptName> {
+    let digits = text.chars().filter_map(|c| c.to_digit(10));
+    digits.map(word).map(clip).collect()
+}
+
+/// Every clip that [`digits`] can ask for.
+pub fn digit_clips() -> Vec<PromptName> {
+    (0..=9).map(word).map(clip).collect()
+}
+
 fn word(number: u32) -> String {
     format!("number-{number}")
 }

@@ -16,8 +16,9 @@ use super::bindings::{self, BindingRow};
 use super::journal::private_folder;
 use super::migrations;
 use super::rows::{self, Wanted};
-use crate::event::{CallRecord, Event, OperatorState};
-use crate::ids::{CallId, OperatorId};
+use super::states::{self, StateRow};
+use crate::event::{CallRecord, Event};
+use crate::ids::CallId;
 use crate::time::Wall;
 
 /// The number of the last journal entry whose effects are in the tables.
@@ -229,16 +230,8 @@ impl Reader {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn operator_states(&self) -> Result<Vec<(OperatorId, OperatorState, Wall)>, DatabaseError> {
-        let read = || {
-            let sql = "SELECT operator, state, at FROM operator_states ORDER BY operator";
-            let mut statement = self.connection.prepare(sql)?;
-            let states = statement.query_map([], |row| {
-                Ok((rows::text(row, 0)?, rows::text(row, 1)?, Wall(row.get(2)?)))
-            })?;
-            states.collect()
-        };
-        self.told(read())
+    pub fn operator_states(&self) -> Result<Vec<StateRow>, DatabaseError> {
+        self.told(states::all(&self.connection))
     }
 
     /// Holds the tables as they are now for all that is asked until it is dropped.

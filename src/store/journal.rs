@@ -258,6 +258,11 @@ pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
 
 const RESERVE: &str = "reserve";
 
+/// A process that is killed, or a child between its birth and its own program, holds the lock for a
+/// moment longer.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
 fn lock(folder: &Path) -> Result<File, JournalError> {
     let path = folder.join("lock");
     let file = File::options().create(true).append(true).open(&path);
@@ -265,11 +270,14 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
         path: path.clone(),
         source,
     })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(source)) => Err(JournalError::Disk { path, source }),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(JournalError::Disk { path, source }),
+        }
     }
+    Err(JournalError::InUse(folder.to_owned()))
 }
 
 /// Opens the newest segment to go on with it, without the torn line at its end.

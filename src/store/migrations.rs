@@ -48,7 +48,9 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (source, user)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 4: how long a caller was on hold, in microseconds.
+    // 4: why an operator is in that state.
+    "ALTER TABLE operator_states ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
+    // 5: how long a caller was on hold, in microseconds.
     "ALTER TABLE calls ADD COLUMN held INTEGER NOT NULL DEFAULT 0;",
 ];
 

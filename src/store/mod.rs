@@ -21,4 +21,5 @@ mod rows;
 pub mod seal;
 pub mod shared;
 pub mod signal;
+pub mod states;
 pub mod writer;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cursor::{Cursor, Damage, Found};
-use crate::event::{Cause, Entry, Event, OperatorState, Side, What};
+use super::states::StateRow;
+use crate::event::{Cause, Entry, Event, Side, What};
 use crate::ids::{CallId, OperatorId};
 use crate::time::Wall;
 
@@ -64,7 +65,7 @@ pub struct Recovered {
     /// Calls whose peers may not know of the end yet.
     pub parted: Vec<PartedCall>,
     /// What each operator was doing last, as far as the journal reaches back. The database may be behind.
-    pub operators: BTreeMap<OperatorId, (OperatorState, Wall)>,
+    pub operators: BTreeMap<OperatorId, StateRow>,
     /// The number of the last entry; 0: none.
     pub last: u64,
     /// Damaged lines, the first of them.
@@ -107,17 +108,12 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
                 ..
             }) => (call, None),
             Entry::Snapshot { call, sealed } => (call, Some(sealed)),
-            Entry::Event(Event {
-                at,
-                what: What::Operator {
-                    operator, state, ..
-                },
-                ..
-            }) => {
-                operators.insert(operator, (state, at));
+            Entry::Event(event) => {
+                if let Some(row) = StateRow::of(&event) {
+                    operators.insert(row.operator.clone(), row);
+                }
                 continue;
             }
-            Entry::Event(_) => continue,
         };
         // A snapshot that comes in the same breath as the end does not open the call again.
         if !ended.contains(&call) {

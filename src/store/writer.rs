@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::bans::{self, BanRow};
 use super::bindings::{self, BindingRow};
@@ -22,6 +22,7 @@ use super::journal::Journal;
 use super::line::Numbered;
 use super::rows;
 use super::signal::Signal;
+use super::states;
 use crate::event::{CallRecord, Entry, Event, What};
 use crate::ids::{CallId, OperatorId};
 use crate::records::{Applied, Builder};
@@ -316,7 +317,7 @@ impl Work {
         for Numbered { sequence, entry } in batch {
             let Entry::Event(event) = entry else { continue };
             rows::insert_event(&transaction, *sequence, event)?;
-            note_operator(&transaction, event)?;
+            states::note(&transaction, event)?;
             let stored = |call| match changed.get(&call) {
                 Some(record) => Ok(Some(record.clone())),
                 None => rows::one(&transaction, call),
@@ -367,21 +368,6 @@ pub(crate) fn fold<E>(
         // Without its arrival, which was on a damaged line, a call has no record; its timeline stands.
         None => Ok(builder.record(call).cloned()),
     }
-}
-
-fn note_operator(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
-    let What::Operator {
-        operator, state, ..
-    } = &event.what
-    else {
-        return Ok(());
-    };
-    let sql = "INSERT OR REPLACE INTO operator_states VALUES (?1, ?2, ?3)";
-    let state = rows::word(state)?;
-    transaction
-        .prepare_cached(sql)?
-        .execute(params![operator.as_str(), state, event.at.0])?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -607,7 +593,7 @@ mod tests {
         let state = |state| What::Operator {
             operator: "101".into(),
             state,
-            reason: String::new(),
+            reason: "paused: lunch".into(),
         };
         let at = |moment, what| Event {
             at: Wall(moment),
@@ -641,7 +627,12 @@ mod tests {
         assert_eq!(reader.bans().unwrap(), [ban("")]);
         assert_eq!(
             reader.operator_states().unwrap(),
-            [("101".into(), OperatorState::Paused, Wall(2))]
+            [states::StateRow {
+                operator: "101".into(),
+                state: OperatorState::Paused,
+                at: Wall(2),
+                reason: "paused: lunch".into(),
+            }]
         );
     }
 

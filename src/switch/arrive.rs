@@ -7,7 +7,8 @@ use super::pbx::{PlannedCall, Switch};
 use super::trunks::dialled_uri;
 use crate::call::{Owner, Progress};
 use crate::dialplan::number::is_anonymous;
-use crate::dialplan::{Number, Run};
+use crate::dialplan::run::Arrival;
+use crate::dialplan::{Caller, Number, Run};
 use crate::event::{Cause, Direction, Side, Turned, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, TrunkName};
 use crate::private::Private;
@@ -144,7 +145,7 @@ impl Switch {
         };
         let caller = match &colleague {
             // No caller of the helpline.
-            Some(_) => None,
+            Some(_) => (None, Caller::default()),
             None => self.caller(&request, operator.is_none()),
         };
         let owner = (Owner::Call(call), Side::Caller);
@@ -178,13 +179,22 @@ impl Switch {
         call: CallId,
         leg: LegId,
         (request, did): (&Request, &Uri),
-        (caller, colleague): (Option<Pseudonym>, Option<&OperatorId>),
+        ((caller, known), colleague): ((Option<Pseudonym>, Caller), Option<&OperatorId>),
         trunk: TrunkName,
         now: Now,
     ) {
         let number = number_of(did);
         let plan = self.plan.clone();
-        let (run, note) = Run::start(&plan, number.as_ref(), Some(now.wall));
+        if let Some(caller) = &caller {
+            self.recent.note(caller, now.wall);
+        }
+        let facts = self.facts(&plan, caller.as_ref(), now);
+        let arrival = Arrival {
+            dialled: number.as_ref(),
+            trunk: Some(&trunk),
+            caller: known,
+        };
+        let (run, note) = Run::start(&plan, arrival, &facts);
         let known = number
             .as_ref()
             .is_some_and(|number| plan.has_number(number));
@@ -214,6 +224,7 @@ impl Switch {
         let (ids, hops) = ((call, leg), hops.unwrap_or(MAX_FORWARDS));
         let planned = PlannedCall::new(ids, caller, dialled, trunk, (plan, run), hops);
         self.calls.insert(call, planned);
+        self.welcome_back(call, now);
     }
 
     /// A leg for an INVITE that came in, with its early dialog; an error: refused already.
@@ -335,46 +346,49 @@ impl Switch {
     }
 
     /// Who calls (DOMAIN: identity): asserted by a trunk, or else From; hidden wins over both.
-    fn caller(&self, request: &Request, trusted: bool) -> Option<Pseudonym> {
-        let headers = &request.headers;
-        let hides = |token: &str| {
-            let privacy = headers.text(Name::Privacy).unwrap_or_default();
-            privacy
-                .split(';')
-                .any(|one| one.trim().eq_ignore_ascii_case(token))
+    /// Of the number nothing stays but the pseudonym and what the dialplan asks for.
+    fn caller(&self, request: &Request, trusted: bool) -> (Option<Pseudonym>, Caller) {
+        let Some((number, name)) = identity(request, trusted) else {
+            return (None, Caller::hidden());
         };
-        if hides("id") || hides("user") || hides("header") {
-            return None;
-        }
-        let from = headers.from().ok()?;
-        if from
-            .uri
-            .host()
-            .is_some_and(|host| host.to_string().eq_ignore_ascii_case("anonymous.invalid"))
-        {
-            return None;
-        }
-        // There may be two, a sip and a tel one (RFC 3325 §9.1): the first that can be read.
-        let mut asserted = headers.all(Name::PAssertedIdentity).take(2);
-        let asserted = asserted.find_map(|text| {
-            let who = NameAddr::parse(&text).ok()?;
-            (!matches!(who.uri, Uri::Other(_))).then_some(who)
-        });
-        let who = asserted.filter(|_| trusted).unwrap_or(from);
-        let user = who.uri.user().filter(|user| !is_anonymous(user))?;
-        let identity = match number_of(&who.uri) {
-            Some(number) => number.to_string(),
-            // A name is one only together with its host.
-            None => format!(
-                "{user}@{}",
-                who.uri.host().map(ToString::to_string).unwrap_or_default()
-            ),
-        };
-        Some(pseudonym(
-            &self.settings.pseudonym_key,
-            &Private::new(identity),
-        ))
+        let identity = number.as_ref().map(ToString::to_string).unwrap_or(name);
+        let who = pseudonym(&self.settings.pseudonym_key, &Private::new(identity));
+        (Some(who), Caller::known(&self.plan, number.as_ref()))
     }
+}
+
+/// The caller's number, or the name with its host; `None`: hidden.
+fn identity(request: &Request, trusted: bool) -> Option<(Option<Number>, String)> {
+    let headers = &request.headers;
+    let hides = |token: &str| {
+        let privacy = headers.text(Name::Privacy).unwrap_or_default();
+        privacy
+            .split(';')
+            .any(|one| one.trim().eq_ignore_ascii_case(token))
+    };
+    if hides("id") || hides("user") || hides("header") {
+        return None;
+    }
+    let from = headers.from().ok()?;
+    if from
+        .uri
+        .host()
+        .is_some_and(|host| host.to_string().eq_ignore_ascii_case("anonymous.invalid"))
+    {
+        return None;
+    }
+    // There may be two, a sip and a tel one (RFC 3325 §9.1): the first that can be read.
+    let mut asserted = headers.all(Name::PAssertedIdentity).take(2);
+    let asserted = asserted.find_map(|text| {
+        let who = NameAddr::parse(&text).ok()?;
+        (!matches!(who.uri, Uri::Other(_))).then_some(who)
+    });
+    let who = asserted.filter(|_| trusted).unwrap_or(from);
+    let user = who.uri.user().filter(|user| !is_anonymous(user))?;
+    let host = who.uri.host().map(ToString::to_string);
+    // A name is one only together with its host.
+    let name = format!("{user}@{}", host.unwrap_or_default());
+    Some((number_of(&who.uri), name))
 }
 
 /// An INVITE of an operator who proved who that is.

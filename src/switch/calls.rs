@@ -2,14 +2,15 @@
 
 use super::input::Output;
 use super::lines::{queue_settings, wants};
+use super::menu::said;
 use super::pbx::{Switch, Timer};
 use crate::call::{Owner, Progress, Said, Stage};
+use crate::dialplan::Instruction;
 use crate::dialplan::plan::Target;
-use crate::dialplan::{Facts, Instruction};
 use crate::event::{Cause, RingEnd, Side, What};
 use crate::ids::{CallId, Language, LegId, PathName, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::queue::{Announcement, Input, Joining};
+use crate::queue::{Announcement, Input, Joining, Wants};
 use crate::time::Now;
 
 /// Steps of a dialplan that may fail one after the other before the call is ended.
@@ -29,18 +30,23 @@ impl Switch {
     /// Asks the dialplan what comes next, and does it.
     pub(super) fn advance(&mut self, id: CallId, now: Now) {
         for _ in 0..MAX_FAILED_STEPS {
-            let facts = Facts {
-                on_shift: self.domain.on_shift(),
-            };
-            let Some(call) = self.calls.get_mut(&id) else {
+            let Some(call) = self.calls.get(&id) else {
                 return;
             };
             let plan = call.plan.clone();
+            let facts = self.facts(&plan, call.caller.as_ref(), now);
+            let Some(call) = self.calls.get_mut(&id) else {
+                return;
+            };
             call.resume = call.run.clone();
-            let (instruction, notes) = call.run.next(&plan, facts);
+            let spoken = call.run.language();
+            let (instruction, notes) = call.run.next(&plan, &facts);
+            let language = call.run.language();
             for note in notes {
-                let (path, reason) = (note.path, note.reason);
-                self.emit(Some(id), What::Step { path, reason }, now);
+                self.tell_step(id, note, now);
+            }
+            if language != spoken {
+                self.emit(Some(id), What::Language { language }, now);
             }
             if instruction == Instruction::HangUp {
                 return self.end_call(id, Side::Server, Cause::Completed, now);
@@ -61,6 +67,15 @@ impl Switch {
                 self.stage(id, Stage::Playing { playback });
                 true
             }
+            Instruction::Say(spoken) => {
+                let playback = self.say(id, said(spoken));
+                self.stage(id, Stage::Playing { playback });
+                true
+            }
+            Instruction::Menu { prompts, wait } => {
+                self.ask_for_key(id, prompts, wait);
+                true
+            }
             Instruction::Queue { queue, greet, .. } => {
                 let what = What::Queued {
                     queue: queue.clone(),
@@ -77,6 +92,7 @@ impl Switch {
                 self.wait_with_music(id);
                 match target {
                     Target::Operator(operator) => self.ring_directly(id, &operator, wait, now),
+                    Target::Group(operators) => self.ring_group(id, &operators, wait, now),
                     Target::Outside(number) => self.ring_outside(id, &number, now),
                 }
             }
@@ -93,12 +109,13 @@ impl Switch {
         speaking: Option<u64>,
         now: Now,
     ) {
+        let wants = self.wants_of(id, &queue);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let bonus = call.ahead + call.run.priority();
         let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
         let settings = call.plan.queues.get(&queue).map(queue_settings);
-        let wants = wants(&call.plan, &call.run, &queue);
         call.stage = Stage::Waiting {
             queue: queue.clone(),
             joined,
@@ -111,14 +128,23 @@ impl Switch {
             call: id,
             queue,
             joined,
-            bonus: std::time::Duration::ZERO,
+            bonus,
             wants,
             settings: settings.unwrap_or_default().into(),
         };
         self.tell_queue(Input::Joined(joining), now);
     }
 
-    fn stage(&mut self, id: CallId, stage: Stage) {
+    /// What the call wants of an operator in this line.
+    fn wants_of(&self, id: CallId, queue: &QueueName) -> Wants {
+        let call = self.calls.get(&id);
+        call.map_or_else(Wants::default, |call| Wants {
+            operator: call.knows.clone(),
+            ..wants(&call.plan, &call.run, queue)
+        })
+    }
+
+    pub(super) fn stage(&mut self, id: CallId, stage: Stage) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.stage = stage;
         }
@@ -177,7 +203,7 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            if !self.refused_aloud(leg, now) {
+            if !self.refused_aloud(leg, now) && !self.awaits_answer(leg, now) {
                 self.hang_up(leg, now);
             }
             return;
@@ -194,6 +220,14 @@ impl Switch {
                 *speaking = None;
                 self.wait_with_music(id);
             }
+            Stage::Choosing {
+                playback: ours @ Some(_),
+                wait,
+            } if *ours == Some(playback) => {
+                *ours = None;
+                let until = now.at + *wait;
+                self.timers.set(Timer::Call(id), until);
+            }
             _ => {}
         }
     }
@@ -202,6 +236,9 @@ impl Switch {
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
         if self.typed(leg, digit, now) {
             return;
+        }
+        if self.leaving.contains_key(&leg) {
+            return self.answered_leaving(leg, Some(digit), now);
         }
         let Some(id) = self
             .legs
@@ -215,17 +252,32 @@ impl Switch {
             return;
         };
         let plan = call.plan.clone();
+        if matches!(call.stage, Stage::Choosing { .. })
+            && let Some(note) = call.run.choose(&plan, digit)
+        {
+            return self.chosen(id, note, now);
+        }
         let Some(language) = call.run.press(&plan, digit) else {
             return;
         };
-        call.resume = crate::dialplan::Run::clone(&call.run);
+        // A restart begins the same step again, in this language.
+        call.resume.press(&plan, digit);
         let (stage, said) = (call.stage.clone(), call.said.clone());
         self.emit(Some(id), What::Language { language }, now);
+        if let Stage::Waiting { queue, .. } = &stage {
+            let wants = self.wants_of(id, queue);
+            self.tell_queue(Input::Wanted(id, wants), now);
+        }
         // What is being said begins again in the language that was chosen.
         match stage {
             Stage::Playing { .. } => {
                 let playback = self.say(id, said);
                 self.stage(id, Stage::Playing { playback });
+            }
+            Stage::Choosing { wait, .. } => {
+                self.timers.clear(&Timer::Call(id));
+                let playback = Some(self.say(id, said));
+                self.stage(id, Stage::Choosing { playback, wait });
             }
             Stage::Waiting {
                 queue,
@@ -244,6 +296,7 @@ impl Switch {
             }
             _ => {}
         }
+        self.save(id);
     }
 
     /// The queue wants something said; a greeting or another message is not cut off.
@@ -315,10 +368,13 @@ impl Switch {
         self.advance(id, now);
     }
 
-    /// A `ring` step's time is over.
+    /// A `ring` step's time is over, or a menu's.
     pub(super) fn call_due(&mut self, id: CallId, now: Now) {
         if self.brings(id) {
             return self.call_off(id, &RingEnd::NoAnswer, now);
+        }
+        if self.is_choosing(id) {
+            return self.nothing_chosen(id, now);
         }
         let ringing = self
             .calls
@@ -422,6 +478,7 @@ impl Switch {
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
+        self.ended_for(&call, cause, now);
         self.timers.clear(&Timer::Call(id));
         self.stop_dialling(id);
         if let Some((_, Some(claim))) = call.operator {

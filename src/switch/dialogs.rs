@@ -64,6 +64,8 @@ impl Switch {
         match request.method {
             Method::Bye => {
                 self.respond_status(id, request, 200, now);
+                let call = self.legs.get(&leg_id).and_then(|leg| leg.call());
+                self.note_reason(call, &request.headers);
                 self.party_left(leg_id, now);
             }
             Method::Invite => self.reinvited(leg_id, id, request, now),

@@ -1,7 +1,10 @@
 //! Feature codes: an operator dials, the state changes, and a voice says so.
 
+use std::time::Duration;
+
 use super::arrive::Called;
-use super::pbx::Switch;
+use super::codes::Asked;
+use super::pbx::{Switch, Timer};
 use super::typed::Meant;
 use crate::call::Owner;
 use crate::event::{OperatorState, Side};
@@ -14,6 +17,9 @@ use crate::sip::transaction::layer::ServerId;
 use crate::speech::{self, Done};
 use crate::time::Now;
 
+/// How long an operator who was asked may think.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+
 impl Switch {
     /// An operator who proved who that is dialled a code.
     pub(super) fn errand(
@@ -25,8 +31,8 @@ impl Switch {
         now: Now,
     ) {
         let code = request.uri.user().unwrap_or_default();
-        if !self.is_own(Some(&code)) && !self.takes_code(&code, id, &request, flow, &operator, now)
-        {
+        let own = self.settings.codes.asked(&code).is_some();
+        if !own && !self.takes_code(&code, id, &request, flow, &operator, now) {
             return;
         }
         if self.can_take(id, &request, now).is_err() {
@@ -44,56 +50,61 @@ impl Switch {
         }
     }
 
-    /// Does what the code asks and says what was done; the leg ends with the words.
+    /// Does what the code asks and says what was done; the leg ends with the words. Who would leave callers
+    /// alone is asked first.
     pub(super) fn run_errand(&mut self, leg: LegId, operator: &OperatorId, now: Now) {
-        let code = self.dialled_code(leg);
-        let meant = code
-            .as_deref()
-            .and_then(|code| self.settings.codes.meant(code));
-        if let Some(meant) = meant.filter(|_| !self.is_own(code.as_deref())) {
-            let words = self.dialled_in(operator, &meant, now);
-            return self.say_to_errand(leg, words);
-        }
-        let codes = self.settings.codes.clone();
-        let done = match code.as_deref() {
-            Some(code) if code == codes.log_in => Some(Done::LoggedIn),
-            Some(code) if code == codes.log_out => Some(Done::LoggedOut),
-            Some(code) if code == codes.pause => Some(Done::Paused),
-            Some(code) if code == codes.resume => Some(Done::Resumed),
-            _ => None,
-        };
-        let leaves = matches!(done, Some(Done::LoggedOut | Done::Paused));
-        let waiting = leaves && self.domain.waiting() > 0;
-        if let Some(done) = done {
-            let who = operator.clone();
-            let change = match done {
-                Done::LoggedIn => Input::LogIn(who),
-                Done::LoggedOut => Input::LogOut(who),
-                Done::Paused => Input::Pause(who, "by code".to_owned()),
-                Done::Resumed => Input::Resume(who),
+        let code = self.dialled_code(leg).unwrap_or_default();
+        let Some(asked) = self.settings.codes.asked(&code) else {
+            let Some(meant) = self.settings.codes.meant(&code) else {
+                return self.say_errand(leg, operator, None);
             };
-            self.tell_queue(change, now);
-            if matches!(done, Done::LoggedIn | Done::Resumed) {
-                self.forgive_phones(operator, now);
-            }
+            let words = self.dialled_in(operator, &meant, now);
+            return self.speak_to(leg, words);
+        };
+        if asked.leaves() && self.domain.is_on_shift(operator) && self.domain.waiting() > 0 {
+            let state = self.domain.state(operator);
+            let words = speech::errand(None, state.unwrap_or(OperatorState::LoggedOut), true);
+            let question = words.into_iter().chain([speech::errand::question()]);
+            self.leaving.insert(leg, asked);
+            return self.speak_to(leg, question.collect());
         }
-        let state = self.domain.state(operator);
-        let state = state.unwrap_or(OperatorState::LoggedOut);
-        self.say_to_errand(leg, speech::errand(done, state, waiting));
+        self.do_errand(leg, operator, asked, now);
     }
 
-    /// The leg ends with the words.
-    fn say_to_errand(&mut self, leg: LegId, words: Vec<PromptName>) {
-        let language = self.plan.first_language();
-        let clips = words.into_iter().map(|name| Clip {
-            language: Some(language),
-            name,
-        });
+    fn do_errand(&mut self, leg: LegId, operator: &OperatorId, asked: Asked, now: Now) {
+        let who = operator.clone();
+        let (done, change) = match asked {
+            Asked::Status => return self.say_errand(leg, operator, None),
+            Asked::LogIn => (Done::LoggedIn, Input::LogIn(who)),
+            Asked::LogOut => (Done::LoggedOut, Input::LogOut(who)),
+            Asked::Pause(why) => (Done::Paused, Input::Pause(who, why)),
+            Asked::Resume => (Done::Resumed, Input::Resume(who)),
+            Asked::Extend(rest) => (Done::Extended, Input::ExtendWrapUp(who, rest)),
+        };
+        self.tell_queue(change, now);
+        if matches!(done, Done::LoggedIn | Done::Resumed) {
+            self.forgive_phones(operator, now);
+        }
+        self.say_errand(leg, operator, Some(done));
+    }
+
+    fn say_errand(&mut self, leg: LegId, operator: &OperatorId, done: Option<Done>) {
+        let state = self.domain.state(operator);
+        let state = state.unwrap_or(OperatorState::LoggedOut);
+        let leaves = matches!(done, Some(Done::LoggedOut | Done::Paused));
+        let waiting = leaves && self.domain.waiting() > 0;
+        self.speak_to(leg, speech::errand(done, state, waiting));
+    }
+
+    fn speak_to(&mut self, leg: LegId, words: Vec<PromptName>) {
+        let language = Some(self.plan.first_language());
+        let clips = words.into_iter().map(|name| Clip { language, name });
+        let clips = clips.collect();
         self.last_playback += 1;
         self.media(Command::Play {
             leg,
             playback: self.last_playback,
-            clips: clips.collect(),
+            clips,
         });
     }
 
@@ -125,16 +136,27 @@ impl Switch {
         false
     }
 
-    fn is_own(&self, code: Option<&str>) -> bool {
-        let codes = &self.settings.codes;
-        let own = [
-            &codes.status,
-            &codes.log_in,
-            &codes.log_out,
-            &codes.pause,
-            &codes.resume,
-        ];
-        code.is_some_and(|code| own.iter().any(|one| *one == code))
+    /// The question is out: the answer may take a moment. `false`: nothing was asked.
+    pub(super) fn awaits_answer(&mut self, leg: LegId, now: Now) -> bool {
+        let asked = self.leaving.contains_key(&leg);
+        if asked {
+            self.timers.set(Timer::Leaving(leg), now.at + ANSWER_WITHIN);
+        }
+        asked
+    }
+
+    /// An operator who would leave callers alone pressed a key, or none in time: 1 leaves, all else stays.
+    pub(super) fn answered_leaving(&mut self, leg: LegId, key: Option<char>, now: Now) {
+        let Some(asked) = self.leaving.remove(&leg) else {
+            return;
+        };
+        self.timers.clear(&Timer::Leaving(leg));
+        let operator = self.legs.get(&leg).and_then(|leg| leg.operator.clone());
+        let Some(operator) = operator else { return };
+        match key {
+            Some('1') => self.do_errand(leg, &operator, asked, now),
+            _ => self.say_errand(leg, &operator, None),
+        }
     }
 
     /// The code is the user part of our own end's address.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::dialplan::Plan;
 use crate::event::Event;
-use crate::ids::{CallId, OperatorId, TrunkName};
+use crate::ids::{CallId, OperatorId, Pseudonym, TrunkName};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
@@ -14,8 +14,10 @@ use crate::sip::locate;
 use crate::sip::message::Message;
 use crate::sip::parse::{Malformed, parse_datagram, parse_frame};
 use crate::sip::source::Source;
+use crate::time::Wall;
 
 use super::bans::Ban;
+use super::returning::CutOff;
 use super::settings::Account;
 use super::snapshot::CallSnapshot;
 use super::spending::PastCall;
@@ -110,6 +112,8 @@ pub enum Command {
     Bindings(Vec<(OperatorId, Binding)>),
     /// Today's calls of operators to numbers outside that are over, for the caps of the dialplan.
     PastCalls(Vec<PastCall>),
+    /// Callers who were cut off lately and may call back.
+    CutOff(Vec<CutOff>),
     /// Bans that a store kept; those that are over are left out.
     Bans(Vec<Ban>),
     /// Forget what a source did, or did under one name.
@@ -121,6 +125,13 @@ pub enum Command {
     },
     /// States of operators that a store kept.
     OperatorStates(crate::queue::Snapshot),
+    /// Who called within the last day, and when.
+    RecentCalls(Vec<(Pseudonym, Wall)>),
+    /// Whether the clock is synchronised: if not, all hours of the dialplan are open.
+    Clock {
+        /// Whether it is, as far as the shell can tell.
+        synchronised: bool,
+    },
     /// This dialplan from now on; calls in progress finish on theirs.
     Apply(Arc<Plan>),
     /// No new calls; those in progress end by themselves.

@@ -361,6 +361,8 @@ impl Switch {
         self.timers.clear(&Timer::Unheard(id));
         self.refusing.remove(&id);
         self.typed.remove(&id);
+        self.leaving.remove(&id);
+        self.timers.clear(&Timer::Leaving(id));
         let operator = leg.operator.as_ref();
         if let (Some(operator), Some(invite)) = (operator, leg.cancelled_invite()) {
             self.ring_later(operator, &invite.uri, now);

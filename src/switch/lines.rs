@@ -33,16 +33,23 @@ pub(super) fn queue_settings(queue: &plan::Queue) -> QueueSettings {
     }
 }
 
+/// `needs = ["language"]`: whichever the caller speaks.
+const OF_THE_CALLER: &str = "language";
+
 /// What is wanted of the operator for a call in this line: what the path says, and who speaks the
 /// caller's language first.
 pub(super) fn wants(plan: &plan::Plan, run: &Run, queue: &QueueName) -> Wants {
-    let said = run.wants(plan, queue).cloned().unwrap_or_default();
+    let said = run.wants(plan, queue);
+    let spoken = Skill::from(run.language().code());
     let required = said.needs.into_iter().map(|skill| Required {
-        skill,
+        skill: match skill.as_str() {
+            OF_THE_CALLER => spoken.clone(),
+            _ => skill,
+        },
         until: said.needs_for,
     });
     let mut preferred = said.prefers;
-    preferred.insert(Skill::from(run.language().code()));
+    preferred.insert(spoken.clone());
     Wants {
         required: required.collect(),
         preferred,

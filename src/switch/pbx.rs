@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::bans::Bans;
 use super::dial::{Dialling, Troubled};
+use super::facts::Recent;
 use super::guard::BanAlarm;
 use super::input::{Command, Counts, Input, Output};
 use super::lines::queue_settings;
@@ -18,6 +19,7 @@ use super::place::Refusal;
 use super::ports::PortPool;
 use super::refusals::Refusals;
 use super::register::Told;
+use super::returning::Returning;
 use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
@@ -65,6 +67,8 @@ pub(super) enum Timer {
     Refusals,
     /// A new day of the helpline.
     Midnight,
+    /// An operator is asked whether to leave callers alone.
+    Leaving(LegId),
 }
 
 /// The exchange.
@@ -87,6 +91,8 @@ pub struct Switch {
     pub(super) dialogs: BTreeMap<DialogId, LegId>,
     pub(super) clients: BTreeMap<ClientId, Pending>,
     pub(super) servers: BTreeMap<ServerId, LegId>,
+    /// Operators who are asked whether to leave callers alone, and what they would do.
+    pub(super) leaving: BTreeMap<LegId, super::codes::Asked>,
     /// Whose call outside is being refused in words.
     pub(super) refusing: BTreeMap<LegId, Refusal>,
     pub(super) claims: BTreeMap<ClaimId, CallId>,
@@ -103,6 +109,8 @@ pub struct Switch {
     /// What operators' calls outside have cost today.
     pub(super) spending: Spending,
     pub(super) refusals: Refusals,
+    /// Callers who were cut off.
+    pub(super) returning: Returning,
     /// What is known of each trunk.
     pub(super) lines: Lines,
     /// Trunks' servers that failed lately.
@@ -123,6 +131,10 @@ pub struct Switch {
     pub(super) mailboxes: Mailboxes,
     /// Codes that operators key in.
     pub(super) typed: BTreeMap<LegId, Typed>,
+    /// Who called lately.
+    pub(super) recent: Recent,
+    /// The shell says that the clock is not synchronised.
+    pub(super) clock_unset: bool,
     pub(super) draining: bool,
 }
 
@@ -154,6 +166,7 @@ impl Switch {
             dialogs: BTreeMap::new(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             refusing: BTreeMap::new(),
             claims: BTreeMap::new(),
             timers: TimerTable::default(),
@@ -167,6 +180,7 @@ impl Switch {
             troubled: Troubled::default(),
             last_targets: BTreeMap::new(),
             refusals: Refusals::default(),
+            returning: Returning::default(),
             closing: BTreeMap::new(),
             silent: Silent::default(),
             unfit: Unfit::default(),
@@ -174,6 +188,8 @@ impl Switch {
             traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),
             typed: BTreeMap::new(),
+            recent: Recent::default(),
+            clock_unset: false,
             draining: false,
             plan: Arc::clone(&plan),
         };
@@ -236,6 +252,7 @@ impl Switch {
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
                 Timer::Refusals => self.refusals_due(now),
+                Timer::Leaving(leg) => self.answered_leaving(leg, None, now),
                 Timer::Midnight => {
                     self.tell_queue(crate::queue::Input::NewDay, now);
                     self.await_midnight(now);
@@ -319,6 +336,7 @@ impl Switch {
                 for (operator, bindings) in by_operator {
                     if self.accounts.contains_key(&operator) {
                         changes.extend(self.registrar.restore(&operator, bindings, now));
+                        self.await_word(&operator, now);
                     }
                 }
                 self.contacts_changed(changes, now);
@@ -326,9 +344,16 @@ impl Switch {
             Command::Bans(bans) => self.restore_bans(bans, now),
             Command::LiftBans { source, user } => self.lift_bans(source, user.as_deref(), now),
             Command::OperatorStates(snapshot) => self.domain.restore(&snapshot, now),
+            Command::CutOff(callers) => self.expect_back(callers, now),
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));
             }
+            Command::RecentCalls(calls) => {
+                calls
+                    .iter()
+                    .for_each(|(caller, at)| self.recent.note(caller, *at));
+            }
+            Command::Clock { synchronised } => self.clock_found(synchronised, now),
             Command::Apply(plan) => {
                 self.emit(
                     None,

@@ -8,6 +8,7 @@ use super::pbx::{PlannedCall, Switch, Timer};
 use super::spending::{PastCall, Spent, minutes};
 use crate::call::{Outgoing, Owner, Progress, Stage};
 use crate::dialplan::outgoing::EMERGENCY;
+use crate::dialplan::run::Arrival;
 use crate::dialplan::{Number, Run};
 use crate::event::{Cause, Direction, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
@@ -194,7 +195,8 @@ impl Switch {
             }
         };
         let plan = self.plan.clone();
-        let (mut run, _) = Run::start(&plan, None, Some(now.wall));
+        let facts = self.facts(&plan, None, now);
+        let (mut run, _) = Run::start(&plan, Arrival::default(), &facts);
         run.end();
         let trunk = permit.trunks.first().cloned();
         let trunk = trunk.unwrap_or_else(|| TrunkName::from("none"));

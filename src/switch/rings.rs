@@ -352,7 +352,7 @@ impl Switch {
         }
         self.claims.remove(&claim);
         if let Some(call) = self.calls.get_mut(&call) {
-            call.rung.clear();
+            call.rung.retain(|rung| rung.claim != claim);
         }
         self.tell_queue(Input::RingFailed(claim, RingEnd::Unreachable), now);
         false
@@ -441,7 +441,9 @@ impl Switch {
             self.claims.remove(&claim);
             self.tell_queue(Input::RingFailed(claim, why.clone()), now);
         }
-        if direct {
+        let one = self.calls.get(&call);
+        let others = one.is_some_and(|one| !one.rung.is_empty() || !one.rings.is_empty());
+        if direct && !others {
             self.timers.clear(&Timer::Call(call));
             let status = match why {
                 RingEnd::Declined { status } => *status,
@@ -551,6 +553,11 @@ impl Switch {
         for rung in lost {
             self.claims.remove(&rung.claim);
             self.tell_ring_end(call, rung.operator, &RingEnd::AnsweredElsewhere, now);
+            // The queue gave up the claims that are its own; those of a group are given up here.
+            self.tell_queue(
+                Input::RingFailed(rung.claim, RingEnd::AnsweredElsewhere),
+                now,
+            );
         }
         self.save(call);
     }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 pub use super::bans::BanSettings;
+pub use super::codes::FeatureCodes;
 pub use super::keying::SrtpSettings;
 pub use super::trunks::settings::{DidFrom, Limits, NumberFormat, Trunk};
 use crate::ids::{OperatorId, TrunkName};
@@ -15,48 +15,6 @@ pub use crate::sdp::Srtp;
 use crate::sip::digest::Algorithm;
 pub use crate::sip::digest::Credentials;
 use crate::sip::flow::Transport;
-
-/// Short codes that operators dial; each is spoken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FeatureCodes {
-    /// Tells the operator's state.
-    pub status: String,
-    /// On shift.
-    pub log_in: String,
-    /// Off shift.
-    pub log_out: String,
-    /// No calls for a while.
-    pub pause: String,
-    /// Calls again; also ends wrap-up.
-    pub resume: String,
-    /// Before an operator's id or a number: into the talk with them.
-    pub bring: String,
-    /// Before 101, 102, 103 or 112: into the talk with them, whatever caps there are.
-    pub help: String,
-    /// Before an operator's id: hear that one's talk.
-    pub listen: String,
-    /// The same, heard by the operator alone.
-    pub whisper: String,
-    /// The same, heard by all.
-    pub barge: String,
-}
-
-impl Default for FeatureCodes {
-    fn default() -> Self {
-        Self {
-            status: "*10".into(),
-            log_in: "*11".into(),
-            log_out: "*12".into(),
-            pause: "*13".into(),
-            resume: "*14".into(),
-            bring: "*3".into(),
-            help: "*".into(),
-            listen: "*21".into(),
-            whisper: "*22".into(),
-            barge: "*23".into(),
-        }
-    }
-}
 
 /// Everything that does not change while the switch runs.
 #[derive(Debug, Clone)]

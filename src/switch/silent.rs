@@ -1,6 +1,6 @@
 //! Phones that say nothing. A laptop without power keeps its binding for hours (RFC 3261 §10.3), and
-//! each caller would wait for it in turn. So whoever did not answer an INVITE by a single word is passed
-//! by, and asked by OPTIONS (§11) until a word comes, or a new registration.
+//! each caller would wait for it in turn. So whoever did not answer an INVITE by a single word, or was not
+//! heard since a restart, is passed by, and asked by OPTIONS (§11) until a word comes, or a new registration.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,6 +36,12 @@ impl Silent {
     fn has(&self, operator: &OperatorId, binding: &Binding) -> bool {
         let same = |(who, which): &(OperatorId, Binding)| who == operator && which == binding;
         self.phones.values().any(same)
+    }
+
+    fn note(&mut self, operator: &OperatorId, binding: Binding) -> u64 {
+        self.last += 1;
+        self.phones.insert(self.last, (operator.clone(), binding));
+        self.last
     }
 }
 
@@ -113,13 +119,19 @@ impl Switch {
             binding.flow.remote
         );
         self.alarm(None, "phone-silent", text, now);
-        self.silent.last += 1;
-        let number = self.silent.last;
-        self.silent
-            .phones
-            .insert(number, (operator.clone(), binding));
+        let number = self.silent.note(&operator, binding);
         self.phones_changed(operator, "a phone is silent", now);
         self.ask_phone(number, now);
+    }
+
+    /// A phone that was there before a restart, or a power cut: it is rung once it was heard again.
+    pub(super) fn await_word(&mut self, operator: &OperatorId, now: Now) {
+        for binding in self.registrar.contacts(operator).to_vec() {
+            if !self.silent.has(operator, &binding) {
+                let number = self.silent.note(operator, binding);
+                self.ask_phone(number, now);
+            }
+        }
     }
 
     /// It said something, whatever it was.

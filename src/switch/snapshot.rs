@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
+use super::returning::CutOff;
 use crate::call::{Guest, Leg, Media, Outgoing, Owner, Progress, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
@@ -78,6 +79,10 @@ pub struct CallSnapshot {
     caller_leg: LegSnapshot,
     partner: Option<LegSnapshot>,
     joined: BTreeMap<QueueName, Wall>,
+    #[serde(default)]
+    ahead: Duration,
+    #[serde(default)]
+    knows: Option<OperatorId>,
     /// The queue under whose claim the operator talks: its wrap-up follows.
     queue: Option<QueueName>,
     #[serde(default = "most_hops")]
@@ -95,6 +100,19 @@ pub struct CallSnapshot {
     /// How long operators had the other side on hold.
     #[serde(default)]
     held: Duration,
+}
+
+impl CallSnapshot {
+    /// The caller of the helpline whom the end of this call cuts off, if there is an identity.
+    pub(super) fn cut_off(&self, at: Wall) -> Option<CutOff> {
+        let talker = self.partner.as_ref().and_then(|leg| leg.operator.clone());
+        let caller = self.caller.clone().filter(|_| self.outgoing.is_none())?;
+        Some(CutOff {
+            caller,
+            at,
+            operator: talker.or_else(|| self.knows.clone()),
+        })
+    }
 }
 
 fn most_hops() -> u8 {
@@ -119,7 +137,9 @@ impl Switch {
                 (self.back_in_line(id, call), &call.run)
             }
             Stage::Arriving => return None,
-            Stage::Playing { .. } | Stage::Ringing { .. } => (StageSnapshot::Step, &call.resume),
+            Stage::Playing { .. } | Stage::Choosing { .. } | Stage::Ringing { .. } => {
+                (StageSnapshot::Step, &call.resume)
+            }
             Stage::Waiting { queue, joined, .. } => (
                 StageSnapshot::Waiting {
                     queue: queue.clone(),
@@ -140,6 +160,8 @@ impl Switch {
             caller_leg,
             partner,
             joined: call.joined.clone(),
+            ahead: call.ahead,
+            knows: call.knows.clone(),
             queue: match &call.transfer {
                 Some(transfer) => transfer.queue.clone(),
                 None => self
@@ -269,6 +291,7 @@ impl Switch {
     pub fn interrupt(&mut self, snapshots: Vec<CallSnapshot>, now: Now) {
         for snapshot in snapshots {
             self.say_bye(&snapshot, now);
+            self.interrupted_for(&snapshot, now);
             let what = What::Ended {
                 by: Side::Server,
                 cause: Cause::Interrupted,
@@ -328,6 +351,8 @@ impl Switch {
         let (ids, way) = ((id, caller_leg), (plan, snapshot.run));
         let call = PlannedCall {
             joined: snapshot.joined,
+            ahead: snapshot.ahead,
+            knows: snapshot.knows,
             outgoing: snapshot.outgoing,
             onward: snapshot.onward,
             held: snapshot.held,

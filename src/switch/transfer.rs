@@ -169,10 +169,12 @@ impl Switch {
             }
             Target::Number(number) => {
                 self.set_aside(call, leg, now);
-                if let Some(one) = self.calls.get_mut(&call) {
+                let known = self.calls.get(&call);
+                let facts = known.map(|one| self.facts(&one.plan, one.caller.as_ref(), now));
+                if let Some((one, facts)) = self.calls.get_mut(&call).zip(facts) {
                     one.stage = Stage::Arriving;
                     let plan = one.plan.clone();
-                    let note = one.run.begin_again(&plan, &number, now.wall);
+                    let note = one.run.begin_again(&plan, &number, &facts);
                     let (path, reason) = (note.path, note.reason);
                     self.emit(Some(call), What::Step { path, reason }, now);
                 }

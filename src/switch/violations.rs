@@ -108,6 +108,7 @@ impl Switch {
             ("numbers outside", self.dialling.len()),
             ("INVITEs to answer", self.servers.len()),
             ("refusals", self.refusing.len()),
+            ("questions", self.leaving.len()),
             ("timers", self.timers.keys().filter(of_calls).count()),
         ];
         let left = tables.into_iter().filter(|(_, count)| *count > 0);

@@ -36,6 +36,7 @@ fn house_behind(way: qaynar::sip::flow::Flow, contact: &str, path: Vec<String>) 
         "101".into(),
         binding,
     )])));
+    house.phones_answer();
     house
 }
 

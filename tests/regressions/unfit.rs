@@ -60,6 +60,7 @@ fn a_phone_that_cannot_talk_with_us_is_passed_by_after_the_second_refusal_with_a
     for command in known {
         house.tell(Input::Command(command));
     }
+    house.phones_answer();
     assert!(refused(&mut house, 6, 488));
 }
 

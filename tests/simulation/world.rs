@@ -620,6 +620,7 @@ impl World {
         self.note(|| "the process starts again".to_owned());
         let states = self.switch.operator_states(self.now());
         let states = serde_json::to_string(&states).expect("states are plain data");
+        let recent = self.switch.recent_calls();
         let bans = serde_json::to_string(&self.switch.bans(self.now())).expect("plain data");
         self.boot = self.at;
         self.down = false;
@@ -641,6 +642,7 @@ impl World {
             Command::Bans(serde_json::from_str(&bans).expect("what was written")),
             Command::OperatorStates(serde_json::from_str(&states).expect("what was written")),
             Command::PastCalls(self.books.past_calls()),
+            Command::RecentCalls(recent),
         ];
         let mut names: Vec<&str> = self.players.iter().filter_map(Player::operator).collect();
         names.sort_unstable();

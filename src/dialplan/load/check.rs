@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::fault::{Place, suggest};
 use super::super::plan::{Action, Step};
 use super::Draft;
-use crate::ids::{PathName, QueueName, Skill};
+use crate::ids::{HoursName, PathName, QueueName, Skill};
 
 impl Draft {
     pub(super) fn check_references(&mut self) {
@@ -33,9 +33,24 @@ impl Draft {
                 ));
             }
         }
+        let known: Vec<&str> = self.hours.keys().map(HoursName::as_str).collect();
+        for reference in &self.hours_references {
+            if !known.contains(&reference.name.as_str()) {
+                let what = format!("no hours are called {:?}", reference.name);
+                let remedy = match known.is_empty() {
+                    true => {
+                        "say when: [hours.office] with open = \"mon-fri 09:00-18:00\"".to_owned()
+                    }
+                    false => suggest(&reference.name, known.iter().copied()),
+                };
+                found.push((reference.place.clone(), what, remedy));
+            }
+        }
         let known: BTreeSet<&str> = self.skills.values().flatten().map(Skill::as_str).collect();
         for reference in &self.skill_references {
-            if !known.contains(reference.name.as_str()) {
+            // The caller's own, whichever that is.
+            let is_known = |name: &str| name == "language" || known.contains(name);
+            if !is_known(&reference.name) {
                 let what = format!("no operator can {:?}", reference.name);
                 let remedy = match known.is_empty() {
                     true => "say who can: [operator.201] with can = [\"ru\"]".to_owned(),
@@ -55,7 +70,7 @@ impl Draft {
         let mut found = Vec::new();
         for (name, steps) in &self.paths {
             let ends = |step: &Step| {
-                step.condition.is_none() && matches!(step.action, Action::Go(_) | Action::HangUp)
+                step.is_always_done() && matches!(step.action, Action::Go(_) | Action::HangUp)
             };
             if let Some(last) = steps.iter().position(ends)
                 && let Some(step) = steps.get(last + 1)
@@ -105,7 +120,7 @@ impl Draft {
                     Action::Go(next) if seen.insert(next) => todo.push(next),
                     Action::Go(_) => {}
                     // Whatever takes time breaks the circle, unless a condition may pass it by.
-                    _ if step.condition.is_none() => break,
+                    _ if step.is_always_done() => break,
                     _ => {}
                 }
             }

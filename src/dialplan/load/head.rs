@@ -19,7 +19,10 @@ impl Draft {
                     format!("{text:?} is the number {number} once more"),
                     "list each number once",
                 ),
-                Some(number) => self.numbers.push(number),
+                Some(number) => {
+                    self.numbers.push(number);
+                    self.number_places.push(table.source.place(&span));
+                }
                 None => table.source.fault(
                     span,
                     format!("{text:?} is no telephone number"),

@@ -1,13 +1,16 @@
 //! What depends on the time: `[[closed]]`, and `[[expect]]`.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
+use super::super::number::Number;
 use super::super::plan::{Closed, Ends, Expectation, Plan};
 use super::super::read::Table;
 use super::head::language;
 use super::{Draft, Reference};
-use crate::ids::{Language, PathName, PromptName, QueueName};
+use crate::ids::{Language, ListName, PathName, PromptName, QueueName, TrunkName};
 use crate::time::Wall;
 
 impl Draft {
@@ -45,8 +48,14 @@ impl Draft {
         let operators = expect.count("operators").unwrap_or(1);
         let keys = expect
             .text("keys")
-            .map(|(keys, _)| keys.chars().collect())
+            .map(|(keys, _)| read_keys(&keys))
             .unwrap_or_default();
+        let from = self.read_from(&expect);
+        let trunk = expect.text("trunk").map(|(name, _)| TrunkName(name));
+        let lists = expect.texts("list").unwrap_or_default();
+        let lists = lists.into_iter().map(|(name, _)| ListName(name)).collect();
+        let waiting = self.read_waiting_assumed(&expect);
+        let calls = expect.count("calls").unwrap_or(1);
         let by_operator = expect.text("by").is_some_and(|(by, span)| {
             let known = by == "operator" || by == "caller";
             if !known {
@@ -73,12 +82,54 @@ impl Draft {
                 operators,
                 by_operator,
                 keys,
+                from,
+                trunk,
+                waiting,
+                lists,
+                calls,
                 ends,
                 language,
             };
             self.expectations.push((expectation, at));
         }
         expect.finish();
+    }
+
+    /// `from`: a caller's number, or `hidden`.
+    fn read_from(&self, expect: &Table<'_, '_>) -> Option<String> {
+        let (from, span) = expect.text("from")?;
+        if from != "hidden" && Number::parse(&from).is_none() {
+            let what = format!("{from:?} is no telephone number");
+            let remedy = "write a number such as \"0501234567\", or \"hidden\"";
+            expect.source.fault(span, what, remedy);
+        }
+        Some(from)
+    }
+
+    /// `waiting = { children = 12 }`
+    fn read_waiting_assumed(&mut self, expect: &Table<'_, '_>) -> BTreeMap<QueueName, usize> {
+        let Some(waiting) = expect.table("waiting") else {
+            return BTreeMap::new();
+        };
+        let mut read = BTreeMap::new();
+        for (name, span, value) in waiting.entries() {
+            let place = waiting.source.place(&span);
+            let name = name.to_owned();
+            let count = value.get_ref().as_integer();
+            let count = count.and_then(|one| usize::from_str_radix(one.as_str(), one.radix()).ok());
+            match count {
+                Some(count) => {
+                    read.insert(QueueName(name.clone()), count);
+                }
+                None => waiting.source.fault(
+                    span,
+                    format!("how many wait in {name} is no number"),
+                    "write waiting = { children = 12 }",
+                ),
+            }
+            self.queue_references.push(Reference { place, name });
+        }
+        read
     }
 
     /// What `closed` means on the clock.
@@ -128,6 +179,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let heard = ends
         .text("heard")
         .map(|(name, _)| Ends::Heard(PromptName(name)));
+    let said_last = ends.text("said").map(|(what, _)| Ends::Said(what));
     let hung_up = ends
         .flag("hung_up")
         .filter(|flag| *flag)
@@ -140,15 +192,26 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .flag("refused")
         .filter(|flag| *flag)
         .map(|_| Ends::Refused);
-    let found = queue.or(heard).or(hung_up).or(outgoing).or(refused);
+    let found = queue
+        .or(heard)
+        .or(said_last)
+        .or(hung_up)
+        .or(outgoing)
+        .or(refused);
     if found.is_none() {
         ends.fault(
             "ends says nowhere",
-            "give it queue, heard or hung_up, or with by = \"operator\": outgoing or refused",
+            "give it queue, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
         );
     }
     ends.finish();
     found.map(|ends| (ends, said))
+}
+
+/// Keys as they are typed: `2,1` or `21`.
+pub fn read_keys(text: &str) -> Vec<char> {
+    let keys = text.chars();
+    keys.filter(|key| !matches!(key, ',' | ' ')).collect()
 }
 
 /// A TOML date-time, kept as text until the time zone is known.

@@ -5,9 +5,8 @@ use std::ops::Range;
 use serde_spanned::Spanned;
 use toml::de::DeValue;
 
-use super::super::fault::suggest;
 use super::super::number::Number;
-use super::super::plan::{Action, Condition, Step, Target};
+use super::super::plan::{Action, Step, Target};
 use super::super::read::Table;
 use super::{Draft, Reference};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
@@ -54,10 +53,7 @@ impl Draft {
 
     fn read_step(&mut self, step: Table<'_, '_>) -> Option<Step> {
         let place = step.place();
-        let condition = match step.text("if") {
-            None => None,
-            Some((words, span)) => Some(condition(&step, &words, span)?),
-        };
+        let conditions = self.read_conditions(&step);
         let mut actions = Vec::new();
         if step.has("play") {
             actions.push(Action::Play(self.prompts(&step, "play")));
@@ -75,14 +71,17 @@ impl Draft {
                 wants,
             });
         }
-        if let Some((target, span)) = step.text("ring") {
-            let wait = step.duration("for", false);
-            if !step.has("for") {
-                step.fault("ring without for", "say how long: for = \"25s\"");
-            }
-            if let (Some(target), Some(wait)) = (self.target(&step, &target, span), wait) {
-                actions.push(Action::Ring { target, wait });
-            }
+        if step.has("ring") {
+            actions.extend(self.read_ring(&step));
+        }
+        if step.has("menu") {
+            actions.extend(self.read_menu(&step));
+        }
+        if step.has("say") {
+            actions.extend(self.read_say(&step));
+        }
+        if step.has("set") {
+            actions.extend(self.read_set(&step));
         }
         if let Some((path, span)) = step.text("go") {
             self.path_references.push(Reference {
@@ -94,7 +93,9 @@ impl Draft {
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
-        let verbs = ["play", "queue", "ring", "go", "hang_up"];
+        let verbs = [
+            "play", "queue", "ring", "menu", "say", "set", "go", "hang_up",
+        ];
         let said = verbs.into_iter().filter(|verb| step.has(verb)).count();
         if said != 1 {
             let what = if said == 0 {
@@ -110,12 +111,17 @@ impl Draft {
         step.finish();
         actions.pop().map(|action| Step {
             place,
-            condition,
+            conditions,
             action,
         })
     }
 
-    fn target(&self, step: &Table<'_, '_>, text: &str, span: Range<usize>) -> Option<Target> {
+    pub(super) fn target(
+        &self,
+        step: &Table<'_, '_>,
+        text: &str,
+        span: Range<usize>,
+    ) -> Option<Target> {
         // Operators have short names; a number that one could mistake for one must be told apart.
         let is_name = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if is_name
@@ -149,14 +155,4 @@ impl Draft {
             .map(|(name, _)| PromptName(name))
             .collect()
     }
-}
-
-fn condition(step: &Table<'_, '_>, text: &str, span: Range<usize>) -> Option<Condition> {
-    let found = Condition::ALL.iter().find(|(words, _)| *words == text);
-    if found.is_none() {
-        let known = Condition::ALL.map(|(words, _)| words);
-        let what = format!("no condition is called {text:?}");
-        step.source.fault(span, what, suggest(text, known));
-    }
-    Some(found?.1)
 }

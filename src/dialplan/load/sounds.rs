@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::super::fault::{Place, nearest, suggest};
+use super::super::menu::Saying;
 use super::{Catalogue, Draft};
 use crate::ids::{Language, PromptName};
-use crate::speech;
+use crate::speech::{self, moment};
 
 impl Draft {
     /// `first`: where the fault is when no line of the plan asks for the sound.
@@ -43,7 +44,32 @@ impl Draft {
                 found.push((wanted.place.clone(), what, remedy));
             }
             for place in &self.positions {
-                found.extend(missing_numbers(language, there, place));
+                let wanted = speech::position::position_clips(language);
+                let (what, remedy) = ("tell callers their position", "say_position = false");
+                found.extend(missing_clips(
+                    language,
+                    there,
+                    place,
+                    &wanted,
+                    (what, remedy),
+                ));
+            }
+            for (place, saying) in &self.sayings {
+                let (wanted, what) = match saying {
+                    Saying::Time => (moment::time_clips(language), "tell the time"),
+                    Saying::Date => (moment::date_clips(language), "tell the date"),
+                    Saying::Resumes(_) => (
+                        moment::resumes_clips(language),
+                        "tell when the line opens again",
+                    ),
+                };
+                found.extend(missing_clips(
+                    language,
+                    there,
+                    place,
+                    &wanted,
+                    (what, "no say"),
+                ));
             }
         }
         found.extend(self.missing_music(catalogue, first));
@@ -102,8 +128,13 @@ fn missing_words(
 }
 
 /// One fault for a language: whoever recorded no numbers needs no list of forty.
-fn missing_numbers(language: Language, there: &BTreeSet<String>, place: &Place) -> Option<Found> {
-    let wanted = speech::position::position_clips(language);
+fn missing_clips(
+    language: Language,
+    there: &BTreeSet<String>,
+    place: &Place,
+    wanted: &[PromptName],
+    (what_for, without): (&str, &str),
+) -> Option<Found> {
     let missing: Vec<&PromptName> = wanted
         .iter()
         .filter(|clip| !there.contains(clip.as_str()))
@@ -111,10 +142,10 @@ fn missing_numbers(language: Language, there: &BTreeSet<String>, place: &Place) 
     let (one, more) = (missing.first()?, missing.len() - 1);
     let mut what = format!("there is no prompts/{language}/{one}.wav");
     if more > 0 {
-        what += &format!(", nor {more} more of the words that tell callers their position");
+        what += &format!(", nor {more} more of the words that {what_for}");
     }
-    let remedy = "record them, or run prompts/make, or write say_position = false";
-    Some((place.clone(), what, remedy.to_owned()))
+    let remedy = format!("record them, or run prompts/make, or write {without}");
+    Some((place.clone(), what, remedy))
 }
 
 fn suggest_prompt(name: &str, spoken: &BTreeSet<String>) -> String {
