@@ -1,13 +1,15 @@
-//! The matcher under a load that no helpline has: growth is what counts.
+//! The matcher under a load that no helpline has: growth is what counts, O(distinct skill sets × log n).
 //! `cargo bench --bench matcher`
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use qaynar::ids::{CallId, OperatorId};
-use qaynar::queue::{Action, ClaimId, Domain, Input, Joining, QueueSettings, Wants};
+use qaynar::ids::{CallId, OperatorId, Skill};
+use qaynar::queue::{
+    Action, ClaimId, Domain, Input, Joining, QueueSettings, Required, Rule, Wants,
+};
 use qaynar::time::{Instant, Now, Wall};
 
 struct Load {
@@ -16,12 +18,16 @@ struct Load {
     next_call: u64,
     ringing: VecDeque<ClaimId>,
     settings: Arc<QueueSettings>,
+    /// How many sets of skills there are, of operators and of wants.
+    sets: u64,
 }
 
 impl Load {
-    /// `operators` who all ring, and `waiting` callers behind them.
-    fn new(operators: u64, waiting: u64) -> Self {
+    /// `operators` who all ring, and `waiting` callers behind them. With `sets` of skills each operator can
+    /// one of so many things, and each caller needs one of them.
+    fn new(operators: u64, waiting: u64, sets: u64, rule: Rule) -> Self {
         let settings = QueueSettings {
+            rule,
             wrap_up: Duration::ZERO,
             ring_for: Duration::from_secs(1_000_000),
             comfort: None,
@@ -33,8 +39,14 @@ impl Load {
             next_call: 0,
             ringing: VecDeque::new(),
             settings: Arc::new(settings.clone()),
+            sets,
         };
         load.tell(Input::Queues([("children".into(), settings)].into()));
+        let skills = (0..operators).filter(|_| sets > 1).map(|number| {
+            let skills = BTreeSet::from([skill(number % sets)]);
+            (OperatorId(number.to_string()), skills)
+        });
+        load.tell(Input::Skills(skills.collect::<BTreeMap<_, _>>()));
         for number in 0..operators {
             let id = OperatorId(number.to_string());
             load.tell(Input::Add(id.clone()));
@@ -64,12 +76,20 @@ impl Load {
     fn join(&mut self) {
         self.next_call += 1;
         let joined = Wall(self.at as i64);
+        let needs = (self.sets > 1).then(|| Required {
+            skill: skill(self.next_call % self.sets),
+            until: None,
+        });
+        let wants = Wants {
+            required: needs.into_iter().collect(),
+            ..Wants::default()
+        };
         self.tell(Input::Joined(Joining {
             call: CallId(self.next_call),
             queue: "children".into(),
             joined,
             bonus: Duration::ZERO,
-            wants: Wants::default(),
+            wants,
             settings: Arc::clone(&self.settings),
         }));
     }
@@ -84,15 +104,37 @@ impl Load {
     }
 }
 
+fn skill(number: u64) -> Skill {
+    Skill(format!("skill-{number}"))
+}
+
 fn turns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("answer, end, ring the next, join");
     for (operators, waiting) in [(10, 100), (100, 1_000), (1_000, 10_000)] {
-        let mut load = Load::new(operators, waiting);
+        let mut load = Load::new(operators, waiting, 1, Rule::default());
         let name = BenchmarkId::from_parameter(format!("{operators} operators, {waiting} waiting"));
+        group.bench_function(name, |bencher| bencher.iter(|| load.turn()));
+    }
+    for sets in [1, 10, 100] {
+        let mut load = Load::new(1_000, 10_000, sets, Rule::default());
+        let name =
+            BenchmarkId::from_parameter(format!("1000 operators, 10000 waiting, {sets} sets"));
         group.bench_function(name, |bencher| bencher.iter(|| load.turn()));
     }
     group.finish();
 }
 
-criterion_group!(benches, turns);
+/// Each rule alone: none costs more than the others by much.
+fn rules(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("1000 operators, 10000 waiting, by rule");
+    // All ring together there: ten thousand rings for each caller are no matcher's work.
+    for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::RingAll) {
+        let mut load = Load::new(1_000, 10_000, 1, rule);
+        let name = BenchmarkId::from_parameter(format!("{rule:?}"));
+        group.bench_function(name, |bencher| bencher.iter(|| load.turn()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, turns, rules);
 criterion_main!(benches);

@@ -93,6 +93,50 @@ pub enum What {
         /// The queue's decision, for people.
         reason: String,
     },
+    /// The caller was told how long it may last.
+    Estimated {
+        /// In which queue.
+        queue: QueueName,
+        /// As it was said, rounded.
+        estimate: Duration,
+    },
+    /// The wait came to its end whose length the caller had been told; told when an operator has the caller.
+    EstimateMet {
+        /// In which queue.
+        queue: QueueName,
+        /// What the caller was told first.
+        estimate: Duration,
+        /// How long it lasted from then on.
+        came: Duration,
+    },
+    /// The caller is to be called back, and hung up or will: the place in the line is kept.
+    CallbackAsked {
+        /// As which call: it has a record of its own.
+        callback: CallId,
+        /// In which line.
+        queue: QueueName,
+        /// Not before; `None`: as soon as it is the caller's turn.
+        due: Option<Wall>,
+    },
+    /// An operator took a callback, and the number is called.
+    CallbackTaken {
+        /// Who.
+        operator: OperatorId,
+        /// The how manieth time.
+        attempt: u32,
+    },
+    /// The caller was not reached.
+    CallbackFailed {
+        /// The how manieth time.
+        attempt: u32,
+        /// Why, and what follows, for people.
+        reason: String,
+    },
+    /// A callback is over; exactly once a callback, before `Ended`.
+    CallbackEnded {
+        /// How.
+        outcome: Outcome,
+    },
     /// The caller left the queue without an operator.
     LeftQueue {
         /// Which.
@@ -352,6 +396,22 @@ pub struct Traced {
     pub details: Vec<String>,
 }
 
+/// How a callback ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Caller and operator talked.
+    Reached,
+    /// All attempts were in vain.
+    NotReached,
+    /// An administrator cancelled it.
+    Cancelled,
+    /// The caller called again and reached somebody.
+    CalledAgain,
+    /// The process ended while the two were about to be connected.
+    Interrupted,
+}
+
 /// Why an operator's phones stopped ringing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
@@ -417,6 +477,8 @@ pub enum Direction {
     In,
     /// An operator calls somebody outside.
     Out,
+    /// A caller is called back.
+    Back,
 }
 
 /// A party of a call.

@@ -367,3 +367,96 @@ fn a_group_in_vain_goes_on_after_its_time() {
     house.wait(21 * SECOND);
     assert_eq!(house.plays(), ["az/nobody"]);
 }
+
+#[test]
+fn the_dry_run_tells_what_follows_for_who_waits_and_where_a_full_line_leads() {
+    let text = MENU.replace(
+        "if_waiting = [",
+        "max_waiting = 12\nif_full = \"full\"\nif_waiting = [{ for = \"1m\", go = \"sorry\" }, ",
+    );
+    let text = format!(
+        "{text}[path.full]\nsteps = [{{ play = 'full' }}]\n[path.sorry]\nsteps = [{{ play = 'sorry' }}, {{ queue = 'late' }}]\n\
+         [queue.late]\nif_waiting = [{{ for = '2m', go = 'sorry' }}, {{ for = '5m', go = 'full' }}]\n"
+    );
+    let plan = loaded(&text).unwrap();
+    let assumed = |waiting: usize| Assumed {
+        operators: 3,
+        keys: vec!['1'],
+        waiting: [("children".into(), waiting)].into(),
+        ..Assumed::default()
+    };
+    let found = route(&plan, "116111", &assumed(11));
+    let told: Vec<(String, Ends)> = found
+        .follows
+        .into_iter()
+        .map(|one| (one.why, one.ends))
+        .collect();
+    let heard = |prompt: &str| Ends::Heard(prompt.into());
+    let expected = [
+        (
+            "who waits in children for 60 s".to_owned(),
+            Ends::Queue("late".into()),
+        ),
+        (
+            "who waits in children for 180 s".to_owned(),
+            heard("psychology"),
+        ),
+        ("who waits in late for 300 s".to_owned(), heard("full")),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(route(&plan, "116111", &assumed(12)).ends, heard("full"));
+}
+
+/// The caller's number itself is nowhere, and a restart forgets no call.
+#[test]
+fn who_calls_again_and_again_is_known_by_pseudonym_also_after_a_restart() {
+    let text = "numbers = ['116111']\nstart = 'a'\n[path.a]\nsteps = [{ if = 'called 3 times within 1h', go = 'often' }, { play = 'seldom' }]\n\
+                [path.often]\nsteps = [{ play = 'often' }]\n";
+    let mut house = House::with_plan(text);
+    let call = |house: &mut House| {
+        let mut peer = house.standing_call("");
+        let heard = house.plays();
+        let bye = peer.next("BYE", "", "");
+        house.receive(house::CARRIER, &bye);
+        house.wait(60 * SECOND);
+        heard
+    };
+    assert_eq!(call(&mut house), ["az/seldom"]);
+    assert_eq!(call(&mut house), ["az/seldom"]);
+    let recent = house.switch.recent_calls();
+    assert!(!format!("{recent:?}").contains("501234567"));
+    house.restart();
+    house.tell(Input::Command(qaynar::switch::Command::RecentCalls(recent)));
+    assert_eq!(call(&mut house), ["az/often"]);
+    house.wait(3_600 * SECOND);
+    assert_eq!(
+        call(&mut house),
+        ["az/seldom"],
+        "the others are an hour ago"
+    );
+}
+
+#[test]
+fn an_unsynchronised_clock_is_told_and_opens_the_hours() {
+    let text = "numbers = ['116111']\nstart = 'a'\n[path.a]\nsteps = [{ if = 'office open', go = 'open' }, { play = 'closed' }]\n\
+                [path.open]\nsteps = [{ play = 'open' }]\n[hours.office]\nopen = 'on'\n".replace("'on'", "'sat 00:00-00:01'");
+    let mut house = House::with_plan(&text);
+    let synchronised = |house: &mut House, synchronised| {
+        house.tell(Input::Command(qaynar::switch::Command::Clock {
+            synchronised,
+        }));
+    };
+    synchronised(&mut house, false);
+    synchronised(&mut house, false);
+    house.standing_call("");
+    assert_eq!(house.plays(), ["az/open"]);
+    let alarms = house
+        .events
+        .iter()
+        .filter(|what| matches!(what, What::Alarm { kind, .. } if kind == "clock-unset"));
+    assert_eq!(alarms.count(), 1, "told once");
+    let mut other = House::with_plan(&text);
+    synchronised(&mut other, true);
+    other.standing_call("");
+    assert_eq!(other.plays(), ["az/closed"]);
+}

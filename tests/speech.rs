@@ -485,7 +485,8 @@ fn all_that_the_server_says_is_shipped() {
             .chain(moment::time_clips(language))
             .chain(moment::date_clips(language))
             .chain(moment::resumes_clips(language))
-            .chain(qaynar::speech::estimate::estimate_clips(language));
+            .chain(qaynar::speech::estimate::estimate_clips(language))
+            .chain(qaynar::speech::callback::callback_clips(language, true));
         for clip in position_clips(language).into_iter().chain(words) {
             samples(&prompts().join(format!("{language}/{clip}.wav")));
         }

@@ -11,8 +11,13 @@ use super::guest::{Coming, Guest};
 use crate::ids::{
     CallId, Language, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName,
 };
-use crate::speech;
+use crate::private::Private;
+use crate::speech::callback::Words;
+use crate::speech::{self, Rounded};
 use crate::time::{Instant, Wall};
+
+use super::asking::Asking;
+use super::callback::Callback;
 
 /// How far a call is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +61,10 @@ pub enum Said {
     Prompts(Vec<PromptName>),
     /// The place in the line: its words differ, not only their sounds.
     Position(u32),
+    /// How long it may last.
+    Estimate(Rounded),
+    /// Of being called back.
+    Callback(Private<Words>),
     /// The time of the day.
     Time(Time),
     /// The day.
@@ -76,11 +85,24 @@ impl Said {
         match self {
             Self::Prompts(prompts) => prompts.clone(),
             Self::Position(position) => speech::position(language, *position),
+            Self::Estimate(rounded) => speech::estimate(language, *rounded),
+            Self::Callback(words) => speech::callback(language, words.reveal()),
             Self::Time(time) => speech::moment::time(language, *time),
             Self::Date(date) => speech::moment::date(language, *date),
             Self::Resumes(now, then) => speech::moment::resumes(language, *now, *then),
         }
     }
+}
+
+/// What a caller was told first of how long the wait may last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// In which queue.
+    pub queue: QueueName,
+    /// When.
+    pub at: Wall,
+    /// What.
+    pub estimate: Duration,
 }
 
 /// What is counted of an operator's call to a number outside.
@@ -145,6 +167,17 @@ pub struct Call<P, R, C> {
     pub knows: Option<OperatorId>,
     /// A network ended the call, and no person.
     pub broke_off: bool,
+    /// Since when the caller waits, whatever the queue: who goes on in another one keeps the place.
+    pub waits_since: Option<Wall>,
+    /// What the caller was told first of how long it may last, and when.
+    pub told: Option<Told>,
+    /// The number that came with the call, in its one form, for who wants to be called back. It stands in
+    /// sealed snapshots alone.
+    pub number: Option<Private<String>>,
+    /// The caller is asking to be called back.
+    pub asking: Option<Asking>,
+    /// Nobody is on the line: it is a place in it, for who is to be called back.
+    pub callback: Option<Callback>,
     /// The caller's leg.
     pub caller_leg: LegId,
     /// Whoever talks with the caller.
@@ -186,6 +219,18 @@ impl<P, R, C> Call<P, R, C> {
 }
 
 impl<P, R: Clone, C> Call<P, R, C> {
+    /// Whether the caller is being asked something.
+    pub fn is_asked(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    /// Whether nobody is on a phone: the caller is to be called back.
+    pub fn is_pending_callback(&self) -> bool {
+        self.callback
+            .as_ref()
+            .is_some_and(|one| one.phase.is_pending())
+    }
+
     /// A call of the helpline at its beginning, nobody rung and nothing said.
     pub fn new(
         (id, caller_leg): (CallId, LegId),
@@ -209,6 +254,11 @@ impl<P, R: Clone, C> Call<P, R, C> {
             ahead: Duration::ZERO,
             knows: None,
             broke_off: false,
+            waits_since: None,
+            told: None,
+            number: None,
+            asking: None,
+            callback: None,
             caller_leg,
             partner: None,
             rings: BTreeSet::new(),

@@ -36,6 +36,8 @@ pub enum Command {
     Route(Route),
     /// Make the checked dialplans live.
     Apply(Apply),
+    /// Print the JSON Schema of dialplans, which editors complete and check by.
+    Schema(Schema),
     /// Versions of the dialplans that were live.
     #[command(subcommand)]
     Dialplan(Dialplan),
@@ -51,6 +53,11 @@ pub enum Command {
     Trunk(Trunk),
     /// Guessers of passwords and scanners who are banned.
     Bans(Bans),
+    /// Callers who are to be called back.
+    #[command(subcommand)]
+    Callbacks(Callbacks),
+    /// Compare the waits that callers were told with those that came.
+    Estimates(Estimates),
     /// Tell how the running server is.
     Status(Status),
 }
@@ -129,6 +136,14 @@ pub struct Apply {
     pub json: bool,
 }
 
+/// `qaynar schema`
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// The schema of safety.toml.
+    #[arg(long)]
+    pub guard: bool,
+}
+
 /// `qaynar dialplan …`
 #[derive(Debug, Subcommand)]
 pub enum Dialplan {
@@ -142,6 +157,12 @@ pub enum Dialplan {
     Diff {
         /// The version; left out: the live one.
         version: Option<String>,
+    },
+    /// Draw it: paths and queues as boxes with their steps, and where each leads to. Prints SVG.
+    Graph {
+        /// Draw this folder, not the configured one.
+        #[arg(long, value_name = "DIR")]
+        dialplans: Option<PathBuf>,
     },
     /// Make an earlier version live.
     Rollback {
@@ -331,6 +352,36 @@ pub enum BansCommand {
         /// Under this name alone; left out: all of the source.
         user: Option<String>,
     },
+}
+
+/// `qaynar callbacks …`
+#[derive(Debug, Subcommand)]
+pub enum Callbacks {
+    /// List them; no number is shown.
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do not call this one back.
+    Cancel {
+        /// Which, as the list names it.
+        call: CallId,
+    },
+}
+
+/// `qaynar estimates`
+#[derive(Debug, Args)]
+pub struct Estimates {
+    /// Waits that ended at or after this: 2026-11-23, 2026-11-23T03:00, with or without an offset.
+    #[arg(long, value_name = "MOMENT")]
+    pub from: Option<String>,
+    /// Waits that ended before this; a day alone is meant with its whole length.
+    #[arg(long, value_name = "MOMENT")]
+    pub to: Option<String>,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `qaynar status`

@@ -32,18 +32,7 @@ pub fn run(arguments: &Calls, settings: &Settings, out: &mut dyn Write) -> Resul
     if let Some(call) = arguments.call {
         return timeline::run(call, arguments, settings, &zone, out);
     }
-    let read = |option: &str, text: &Option<String>, end: bool| {
-        match text {
-        None => Ok(None),
-        Some(text) => moment(text, &zone, end).map(Some).ok_or_else(|| {
-            CliError::Arguments(format!(
-                "{option} {text:?} is no moment; write 2026-11-23, 2026-11-23T03:00 or 2026-11-23T03:00+04:00"
-            ))
-        }),
-    }
-    };
-    let from = read("--from", &arguments.from, false)?;
-    let to = read("--to", &arguments.to, true)?;
+    let (from, to) = between(&arguments.from, &arguments.to, &zone)?;
     let limit = if arguments.operator.is_some() {
         usize::MAX
     } else {
@@ -70,6 +59,24 @@ pub fn run(arguments: &Calls, settings: &Settings, out: &mut dyn Write) -> Resul
         (Form::Text, false) => table(out, &rows, &zone)?,
     }
     Ok(())
+}
+
+/// The moments of `--from` and `--to`.
+pub(super) fn between(
+    from: &Option<String>,
+    to: &Option<String>,
+    zone: &TimeZone,
+) -> Result<(Option<Wall>, Option<Wall>), CliError> {
+    let read = |option: &str, text: &Option<String>, end: bool| match text {
+        None => Ok(None),
+        Some(text) => moment(text, zone, end).map(Some).ok_or_else(|| {
+            CliError::Arguments(format!(
+                "{option} {text:?} is no moment; write 2026-11-23, 2026-11-23T03:00 or \
+                 2026-11-23T03:00+04:00"
+            ))
+        }),
+    };
+    Ok((read("--from", from, false)?, read("--to", to, true)?))
 }
 
 /// The time zone that the dialplans of a folder name. Found also where they have mistakes: records must

@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 
 use super::CliError;
-use super::args::{Apply, Check, Dialplan, Route, Status};
+use super::args::{Apply, Check, Dialplan, Route, Schema, Status};
 use crate::config::Settings;
 use crate::dialplan::fault::suggest;
 use crate::dialplan::load::{moment_of, read_keys};
 use crate::dialplan::plan::Ends;
 use crate::dialplan::route::{self, Assumed};
-use crate::dialplan::{Fault, Number, Plan};
+use crate::dialplan::run::Note;
+use crate::dialplan::{Fault, Number, Plan, graph, schema};
 use crate::ids::{ListName, QueueName, TrunkName};
 use crate::server::clock::Clock;
 use crate::server::control::{self, Answer, ControlError, Question};
@@ -33,7 +34,8 @@ fn dialplans(settings: &Settings, folder: Option<&Path>) -> Dialplans {
 }
 
 fn loaded(settings: &Settings, folder: Option<&Path>) -> Result<(Plan, Vec<String>), PlansError> {
-    let (loaded, _) = dialplans(settings, folder).check()?;
+    let now = Clock::start().now().wall;
+    let (loaded, _) = dialplans(settings, folder).check(now)?;
     let unknown = unknown_trunks(&loaded.plan, settings);
     if !unknown.is_empty() {
         return Err(PlansError::Faulty(unknown));
@@ -169,23 +171,37 @@ pub fn route(asked: &Route, settings: &Settings, out: &mut dyn Write) -> Result<
         asked.number,
         short(&plan.hash)
     )?;
-    for step in &found.steps {
-        let place = if step.place.is_empty() {
-            String::new()
-        } else {
-            format!("  [{}]", step.place)
+    print_steps(&found.steps, out)?;
+    writeln!(out, "ends {}, in {}", words(&found.ends), found.language)?;
+    for one in &found.follows {
+        writeln!(out, "{}:", one.why)?;
+        print_steps(&one.steps, out)?;
+        writeln!(out, "  ends {}", words(&one.ends))?;
+    }
+    Ok(())
+}
+
+fn print_steps(steps: &[Note], out: &mut dyn Write) -> std::io::Result<()> {
+    for step in steps {
+        let place = match step.place.is_empty() {
+            true => String::new(),
+            false => format!("  [{}]", step.place),
         };
         writeln!(out, "  {:<12} {}{place}", step.path.as_str(), step.reason)?;
     }
-    let ends = match &found.ends {
+    Ok(())
+}
+
+fn words(ends: &Ends) -> String {
+    match ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
+        Ends::Callback(queue) => format!("with a place in queue {queue}, to be called back"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
         Ends::Said(what) => format!("after the spoken {what}; the line is closed"),
         Ends::HungUp => "without a word; the line is closed".to_owned(),
         Ends::Outgoing(class) => format!("outside: a call of the class {class}"),
         Ends::Refused => "in a refusal".to_owned(),
-    };
-    Ok(writeln!(out, "ends {ends}, in {}", found.language)?)
+    }
 }
 
 /// What `qaynar route` was told of the call.
@@ -282,7 +298,20 @@ pub fn status(
     tell(&ask(settings, &Question::Status)?, asked.json, out)
 }
 
-/// `qaynar dialplan history|diff|rollback`.
+/// `qaynar schema`.
+///
+/// # Errors
+/// The terminal.
+pub fn schema(asked: &Schema, out: &mut dyn Write) -> Result<(), CliError> {
+    let schema = match asked.guard {
+        true => schema::of_guard(),
+        false => schema::of_dialplan(),
+    };
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    Ok(writeln!(out, "{text}")?)
+}
+
+/// `qaynar dialplan history|diff|graph|rollback`.
 ///
 /// # Errors
 /// No such version, or no server where one is needed.
@@ -318,6 +347,10 @@ pub fn dialplan(
             let (_, old) = versions.files(&wanted)?;
             let new = plans::read(&settings.dialplans.folder)?;
             write!(out, "{}", difference(&old, &new))?;
+        }
+        Dialplan::Graph { dialplans } => {
+            let (plan, _) = loaded(settings, dialplans.as_deref())?;
+            write!(out, "{}", graph::svg(&plan))?;
         }
         Dialplan::Rollback { version } => {
             let hash = match version {

@@ -4,9 +4,11 @@
 
 pub mod args;
 mod bans;
+mod callbacks;
 pub mod calls;
 pub mod demo;
 pub mod dialplan;
+mod estimates;
 pub mod operator;
 pub mod serve;
 mod timeline;
@@ -93,10 +95,13 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Check(asked) => return dialplan::check(asked, &settings()?, out),
         Command::Route(asked) => dialplan::route(asked, &settings()?, out)?,
         Command::Apply(asked) => return dialplan::apply(asked, &settings()?, out),
+        Command::Schema(asked) => dialplan::schema(asked, out)?,
         Command::Dialplan(asked) => return dialplan::dialplan(asked, &settings()?, out),
         Command::Trace(asked) => trace::run(asked, &settings()?, out)?,
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
+        Command::Callbacks(asked) => return callbacks::run(asked, &settings()?, out),
+        Command::Estimates(asked) => estimates::run(asked, &settings()?, out)?,
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

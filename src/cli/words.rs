@@ -31,6 +31,14 @@ pub(super) fn words(what: &What) -> Option<String> {
             ..
         } => format!("an operator calls outside: {dialled}"),
         What::Arrived {
+            caller,
+            direction: Direction::Back,
+            ..
+        } => {
+            let who = caller.as_ref().map_or("somebody", |caller| caller.as_str());
+            format!("{who} waits to be called back")
+        }
+        What::Arrived {
             caller, dialled, ..
         } => {
             let who = caller
@@ -72,7 +80,7 @@ pub(super) fn words(what: &What) -> Option<String> {
             _ => return None,
         },
         What::Alarm { text, .. } => format!("ALARM {text}"),
-        what => return talk_words(what),
+        _ => return talk_words(what).or_else(|| of_the_wait(what)),
     })
 }
 
@@ -105,6 +113,30 @@ fn talk_words(what: &What) -> Option<String> {
             "is held by {} no more, after {} s",
             holder(*side, operator),
             lasted.as_secs()
+        ),
+        _ => return None,
+    })
+}
+
+/// What is told to who waits, and how one is called back.
+fn of_the_wait(what: &What) -> Option<String> {
+    Some(match what {
+        What::CallbackAsked { callback, due, .. } => {
+            let due = due.map_or("when it is the caller's turn", |_| "later");
+            format!("is to be called back {due}, as {callback}")
+        }
+        What::CallbackTaken { operator, attempt } => {
+            format!("is called back by {operator}, attempt {attempt}")
+        }
+        What::CallbackFailed { attempt, reason } => format!("attempt {attempt}: {reason}"),
+        What::CallbackEnded { outcome } => format!("callback: {}", word(outcome)),
+        What::Estimated { estimate, .. } => {
+            format!("is told to wait for about {} min", estimate.as_secs() / 60)
+        }
+        What::EstimateMet { estimate, came, .. } => format!(
+            "waited {} s since then; told were {} s",
+            came.as_secs(),
+            estimate.as_secs()
         ),
         _ => return None,
     })

@@ -103,6 +103,19 @@ impl Dialled {
         }
     }
 
+    /// One of them; `None`: they are the beginning of no number.
+    pub fn any(&self) -> Option<Number> {
+        let mut text = self.low.clone();
+        // E.164 §6: fifteen digits at most.
+        while text.len() <= 16 {
+            if let Some(number) = Number::parse(&text).filter(|one| self.holds(one)) {
+                return Some(number);
+            }
+            text.push('0');
+        }
+        None
+    }
+
     /// Whether a number is one of these.
     pub fn holds(&self, number: &Number) -> bool {
         let number = number.as_str();

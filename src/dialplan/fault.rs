@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// A list of what there is ends here.
+const MAX_SHOWN: usize = 60;
+
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
@@ -38,6 +41,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let limit = (name.chars().count() / 3).max(1);
     known
         .into_iter()
+        // Letters that are missing or too many are slips already.
+        .filter(|one| one.len().abs_diff(name.len()) <= 4 * limit)
         .map(|one| (distance(name, one), one))
         .filter(|(distance, _)| *distance <= limit)
         .min()
@@ -50,10 +55,13 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone)
         Some(one) => format!("did you mean {one:?}?"),
         None => {
             let all: Vec<&str> = known.into_iter().collect();
-            if all.is_empty() {
-                "there is none yet".into()
-            } else {
-                format!("there are: {}", all.join(", "))
+            match all.get(..MAX_SHOWN) {
+                _ if all.is_empty() => "there is none yet".into(),
+                Some(some) if all.len() > MAX_SHOWN => {
+                    let more = all.len() - MAX_SHOWN;
+                    format!("there are: {}, and {more} more", some.join(", "))
+                }
+                _ => format!("there are: {}", all.join(", ")),
             }
         }
     }

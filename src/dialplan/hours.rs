@@ -221,7 +221,8 @@ pub fn minute_of(at: DateTime) -> Minute {
     Minute::from(hour) * 60 + Minute::from(minute)
 }
 
-fn moment(day: Date, minute: Minute, zone: &TimeZone) -> Option<Wall> {
+/// A minute of a day on the wall clock.
+pub(super) fn moment(day: Date, minute: Minute, zone: &TimeZone) -> Option<Wall> {
     let (day, minute) = match minute < DAY {
         true => (day, minute),
         false => (day.tomorrow().ok()?, 0),

@@ -5,15 +5,19 @@ mod conditions;
 mod entrances;
 mod head;
 mod hours;
+mod leaving;
 mod menus;
 mod moments;
 mod outgoing;
 mod paths;
 mod queues;
+mod safety;
 mod sounds;
 mod talks;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
@@ -24,8 +28,9 @@ use super::hours::Hours;
 use super::menu::Saying;
 use super::number::Number;
 use super::outgoing::Destination;
-use super::plan::{Expectation, Plan, Queue, Step};
+use super::plan::{CallBack, Expectation, Plan, Queue, Step};
 use super::read::{Source, Table};
+use super::safety::{FILE, Safety};
 use crate::event::Supervision;
 use crate::ids::{HoursName, Language, OperatorId, PathName, PromptName, QueueName, Skill};
 
@@ -41,6 +46,12 @@ pub struct Catalogue {
     pub spoken: BTreeMap<Language, BTreeSet<String>>,
     /// `prompts/music/hold.wav` is `hold`.
     pub music: BTreeSet<String>,
+    /// How long each sound is; `None`: music.
+    pub lengths: BTreeMap<(Option<Language>, String), Duration>,
+    /// Files beside them that are no WAV, by the name of the sound that they would be: `greeting.mp3`.
+    pub others: BTreeMap<(Option<Language>, String), String>,
+    /// Sounds that can be used and should be made better.
+    pub notes: Vec<Fault>,
     /// Every sound is taken as there. A plan that was live before runs also while a sound is gone:
     /// silence and an alarm are better than no line.
     pub on_trust: bool,
@@ -58,8 +69,13 @@ pub fn load(files: &[(String, String)], catalogue: &Catalogue) -> Result<Plan, V
         .collect();
     for source in &sources {
         let parsed = source.parse();
-        let table = Table::new(source, 0..0, "the dialplan", parsed.get_ref());
-        draft.read(table);
+        let guard = Draft::is_guard(source.file);
+        let what = if guard { "the guard" } else { "the dialplan" };
+        let table = Table::new(source, 0..0, what, parsed.get_ref());
+        match guard {
+            true => draft.read_guard(table),
+            false => draft.read(table),
+        }
     }
     let mut faults: Vec<Fault> = sources.into_iter().flat_map(Source::into_faults).collect();
     faults.append(&mut draft.faults);
@@ -95,11 +111,19 @@ struct Reference {
     name: String,
 }
 
+/// What is said by grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    Estimate,
+    Callback,
+}
+
 /// What has been read so far. Moments wait for the time zone, names for the last file.
 #[derive(Default)]
 struct Draft {
     faults: Vec<Fault>,
     numbers: Vec<Number>,
+    known_numbers: BTreeSet<Number>,
     /// Where each of them stands.
     number_places: Vec<Place>,
     entrances: Vec<Entrance>,
@@ -113,6 +137,7 @@ struct Draft {
     hours: BTreeMap<HoursName, Hours>,
     hours_references: Vec<Reference>,
     closed: Vec<(Place, String, String, PathName)>,
+    callback: CallBack,
     outgoing: Vec<Destination>,
     expectations: Vec<(Expectation, Option<String>)>,
     path_references: Vec<Reference>,
@@ -125,6 +150,11 @@ struct Draft {
     music: Vec<Reference>,
     /// Where queues say the position.
     positions: Vec<Place>,
+    safety: Option<Safety>,
+    /// Where something else is said that is joined by grammar.
+    spoken: Vec<(Place, Spoken)>,
+    /// Keys that mean something while callers wait.
+    waiting_keys: Vec<(Place, char)>,
     /// What steps say by grammar.
     sayings: Vec<(Place, Saying)>,
     /// Keys of menus.
@@ -143,6 +173,7 @@ impl Draft {
 
     fn read(&mut self, table: Table<'_, '_>) {
         self.first.get_or_insert_with(|| table.place());
+        self.refuse_guard(&table);
         self.read_numbers(&table);
         for (slot, key) in [(0, "otherwise"), (1, "start")] {
             if let Some((name, span)) = table.text(key) {
@@ -193,6 +224,9 @@ impl Draft {
         for one in table.tables("closed", "closed") {
             self.read_closed(one);
         }
+        if let Some(callback) = table.table("callback") {
+            self.read_callback(callback);
+        }
         for one in table.tables("outgoing", "outgoing") {
             self.read_outgoing(one);
         }
@@ -224,8 +258,13 @@ impl Draft {
         self.check_references();
         self.check_entrances();
         self.check_menu_keys();
+        self.check_waiting_keys();
         self.check_sounds(catalogue, &first);
-        self.check_paths();
+        if !catalogue.on_trust {
+            self.check_needs();
+        }
+        self.check_paths(catalogue.on_trust);
+        let remarks = self.remarks(catalogue, &first);
         let start = self.start.take();
         if start.is_none() {
             self.fault(
@@ -244,6 +283,7 @@ impl Draft {
             hash: hash.to_owned(),
             zone,
             numbers: self.numbers,
+            known_numbers: self.known_numbers,
             otherwise: self
                 .otherwise
                 .map_or(start.clone(), |reference| PathName(reference.name)),
@@ -256,14 +296,31 @@ impl Draft {
             may: self.may,
             help_word: self.help_word,
             closed,
+            callback: self.callback,
             outgoing: self.outgoing,
             expectations,
+            safety: self.safety,
+            remarks,
             entrances: self.entrances,
             hours: self.hours,
             beginnings: BTreeSet::new(),
         };
         plan.note_beginnings();
         Some(plan)
+    }
+
+    /// What is no mistake and yet not as it should be.
+    fn remarks(&self, catalogue: &Catalogue, first: &Place) -> Vec<Fault> {
+        let mut remarks = self.unused();
+        remarks.extend(catalogue.notes.iter().cloned());
+        if self.safety.is_none() {
+            remarks.push(Fault {
+                place: first.clone(),
+                what: format!("there is no {FILE}: nothing guards what every caller is promised"),
+                remedy: "put the shipped one back beside this file".to_owned(),
+            });
+        }
+        remarks
     }
 
     fn time_zone(&mut self) -> TimeZone {

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
 use super::condition::{Condition, Sort, Test};
 use super::entrance::Entrance;
-use super::fault::Place;
+use super::fault::{Fault, Place};
 use super::holidays;
-use super::hours::Hours;
+use super::hours::{Hours, local};
 use super::menu::{Menu, Saying, Setting};
-use super::number::Number;
-use super::outgoing::Destination;
+use super::number::{Kind, Number};
+use super::outgoing::{Destination, Pattern};
+use super::safety::Safety;
 use crate::event::Supervision;
 use crate::ids::{
     HoursName, Language, ListName, OperatorId, PathName, PromptName, QueueName, Rule, Skill,
@@ -27,8 +29,10 @@ pub struct Plan {
     pub hash: String,
     /// In which the plan's moments are meant.
     pub zone: TimeZone,
-    /// The helpline's numbers.
+    /// The helpline's numbers, as they are listed.
     pub numbers: Vec<Number>,
+    /// The same, to be found fast.
+    pub known_numbers: BTreeSet<Number>,
     /// Where any other number on a trusted trunk goes.
     pub otherwise: PathName,
     /// What is spoken; the first unless a key is pressed.
@@ -55,17 +59,23 @@ pub struct Plan {
     pub may: BTreeMap<OperatorId, BTreeSet<Supervision>>,
     /// What all of a talk hear when a service is called into it.
     pub help_word: Vec<PromptName>,
+    /// How callers are called back.
+    pub callback: CallBack,
     /// Whom operators may call, in this order.
     pub outgoing: Vec<Destination>,
     /// The plan's own tests.
     pub expectations: Vec<Expectation>,
+    /// What every call is promised, from the guard's own file.
+    pub safety: Option<Safety>,
+    /// What is no mistake and yet not as it should be.
+    pub remarks: Vec<Fault>,
 }
 
 impl Plan {
     /// Whether the number is one of the helpline's.
     pub fn has_number(&self, number: &Number) -> bool {
         let entered = |one: &Entrance| one.dial.iter().any(|dialled| dialled.holds(number));
-        self.numbers.contains(number) || self.entrances.iter().any(entered)
+        self.known_numbers.contains(number) || self.entrances.iter().any(entered)
     }
 
     /// The next beginning of a day in the plan's time zone; `None`: a moment that no calendar has.
@@ -75,6 +85,41 @@ impl Plan {
         let midnight = self.zone.to_ambiguous_zoned_datetime(next.at(0, 0, 0, 0));
         let midnight = midnight.compatible().ok()?.timestamp();
         Some(Wall(midnight.as_microsecond()))
+    }
+
+    /// The civil time at a moment; `None`: no calendar has it.
+    pub fn civil(&self, moment: Wall) -> Option<DateTime> {
+        local(moment, &self.zone)
+    }
+
+    /// Whether callers may be called back.
+    pub fn calls_back(&self) -> bool {
+        let mut steps = self.paths.values().flatten();
+        let offered = |step: &Step| matches!(step.action, Action::Callback(_));
+        self.queues.values().any(|queue| queue.offer.is_some()) || steps.any(offered)
+    }
+
+    /// The next moments at which callers may choose to be called back, in their order.
+    pub fn later_moments(&self, now: Wall) -> Vec<Wall> {
+        let Some(today) = self.civil(now) else {
+            return Vec::new();
+        };
+        let tomorrow = today.date().tomorrow();
+        let days = [Some(today.date()), tomorrow.ok()].into_iter().flatten();
+        let moments = days.flat_map(|day| {
+            let times = self.callback.later.iter();
+            times.filter_map(move |time| {
+                let local = self
+                    .zone
+                    .to_ambiguous_zoned_datetime(day.to_datetime(*time));
+                Some(Wall(local.compatible().ok()?.timestamp().as_microsecond()))
+            })
+        });
+        let mut moments: Vec<Wall> = moments.filter(|moment| *moment > now).collect();
+        moments.sort_unstable();
+        moments.dedup();
+        moments.truncate(self.callback.later.len());
+        moments
     }
 
     /// All conditions of all steps.
@@ -156,6 +201,8 @@ pub enum Action {
         /// `for`.
         wait: Duration,
     },
+    /// `callback`: offers a place in this line to who wants to be called back.
+    Callback(QueueName),
     /// `menu`
     Menu(Menu),
     /// `say`
@@ -166,6 +213,42 @@ pub enum Action {
     Go(PathName),
     /// `hang_up = true`.
     HangUp,
+}
+
+/// `[callback]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallBack {
+    /// How often a number is called.
+    pub attempts: u32,
+    /// How long after an attempt in vain the next one is made.
+    pub every: Duration,
+    /// Which numbers may be called.
+    pub numbers: Vec<Pattern>,
+    /// Times of the day that callers may choose besides their turn.
+    pub later: Vec<Time>,
+}
+
+impl Default for CallBack {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            every: Duration::from_secs(600),
+            numbers: vec![Pattern::Kind(Kind::Mobile), Pattern::Kind(Kind::Fixed)],
+            later: Vec::new(),
+        }
+    }
+}
+
+impl CallBack {
+    /// Whether a number may be called back: never one for help, and a helpline's least of all.
+    pub fn may_call(&self, number: &Number) -> bool {
+        !number.is_emergency() && self.numbers.iter().any(|one| one.holds(number))
+    }
+
+    /// Whether callers may choose a time.
+    pub fn is_later(&self) -> bool {
+        !self.later.is_empty()
+    }
 }
 
 /// What a path wants of an operator.
@@ -223,6 +306,8 @@ pub struct Queue {
     pub full: Option<Full>,
     /// Whether and how often callers are told their position.
     pub say_position: Option<Duration>,
+    /// Whether and how often callers are told how long it may last.
+    pub say_estimate: Option<Duration>,
     /// What callers are told now and then.
     pub comfort: Option<Comfort>,
     /// What they hear otherwise.
@@ -231,6 +316,32 @@ pub struct Queue {
     pub if_waiting: Vec<Waiting>,
     /// Who else rings after a time, in rising order.
     pub ring_more: Vec<RingMore>,
+    /// From when on a callback is offered, and by which key.
+    pub offer: Option<Offer>,
+    /// Keys by which callers leave the line, and where they go then.
+    pub keys: BTreeMap<char, PathName>,
+    /// Where callers go while nobody is on shift; `None`: on with the next step.
+    pub if_empty: Option<PathName>,
+}
+
+impl Queue {
+    /// What happens after a time, in rising order; `None`: the offer.
+    pub fn thresholds(&self) -> Vec<(Duration, Option<&PathName>)> {
+        let entries = self.if_waiting.iter();
+        let mut all: Vec<_> = entries.map(|one| (one.after, Some(&one.go))).collect();
+        all.extend(self.offer.iter().map(|offer| (offer.after, None)));
+        all.sort_unstable_by_key(|(after, _)| *after);
+        all
+    }
+}
+
+/// `{ for = "3m", offer = "callback", key = 1 }`: the key works from then on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// After how long a wait.
+    pub after: Duration,
+    /// Which.
+    pub key: char,
 }
 
 /// An operator's place in a queue.
@@ -332,6 +443,8 @@ pub struct Expectation {
 pub enum Ends {
     /// Waits for an operator.
     Queue(QueueName),
+    /// Is called back, from this line.
+    Callback(QueueName),
     /// Hears this last, then the line is closed.
     Heard(PromptName),
     /// Hears this last, worked out: `time`, `date` or `resumes`; then the line is closed.

@@ -48,7 +48,7 @@ impl<'a> Source<'a> {
             return Spanned::new(0..0, DeTable::new());
         }
         let (table, errors) = DeTable::parse_recoverable(self.text);
-        for error in errors {
+        for error in errors.into_iter().take(MAX_FAULTS) {
             let what = format!(
                 "not TOML: {}",
                 error.message().lines().next().unwrap_or_default()
@@ -264,8 +264,13 @@ impl<'s, 'a> Table<'s, 'a> {
             let name: &str = key.get_ref().as_ref();
             if !asked.contains(name) {
                 let what = format!("{} has no key {name:?}", self.what);
-                self.source
-                    .fault(key.span(), what, suggest(name, asked.iter().copied()));
+                let remedy = match name {
+                    "include" | "includes" | "import" => {
+                        "remove it: all *.toml of the folder are one dialplan".to_owned()
+                    }
+                    _ => suggest(name, asked.iter().copied()),
+                };
+                self.source.fault(key.span(), what, remedy);
             }
         }
     }

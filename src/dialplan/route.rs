@@ -12,6 +12,17 @@ use super::run::{Arrival, Instruction, Note, Run};
 use crate::ids::{Language, ListName, PathName, QueueName, TrunkName};
 use crate::time::Wall;
 
+/// Where a caller goes who was not answered in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Follows {
+    /// Who goes this way.
+    pub why: String,
+    /// Each decision with its reason.
+    pub steps: Vec<Note>,
+    /// Where it ends.
+    pub ends: Ends,
+}
+
 /// What is assumed of the call and of the moment.
 #[derive(Debug, Clone, Default)]
 pub struct Assumed {
@@ -69,6 +80,8 @@ pub struct Route {
     pub ends: Ends,
     /// In which language.
     pub language: Language,
+    /// What follows for who waits too long where the call ends.
+    pub follows: Vec<Follows>,
     /// The plan led in a circle until the call was given up.
     pub circles: bool,
 }
@@ -91,12 +104,14 @@ pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
         keys: assumed.keys.iter().copied().collect(),
     };
     let ends = way.follow(&facts);
+    let follows = way.what_follows(&ends, &facts);
     Route {
         dialled: number,
         plan: plan.hash.clone(),
         steps: way.steps,
         ends,
         language: way.run.language(),
+        follows,
         circles: way.run.is_circling(),
     }
 }
@@ -128,6 +143,7 @@ impl Way<'_> {
                     ends = last.map_or(ends, |last| Ends::Heard(last.clone()));
                     self.choose();
                 }
+                Instruction::Queue { queue, .. } if self.is_full(&queue, facts) => {}
                 Instruction::Queue { queue, .. } if facts.on_shift > 0 => {
                     self.tell_waiting(&queue);
                     return Ends::Queue(queue);
@@ -135,10 +151,66 @@ impl Way<'_> {
                 Instruction::Queue { queue, .. } => {
                     self.tell(format!("queue {queue} is left: nobody is on shift"));
                 }
+                Instruction::Callback { queue } if self.keys.contains(&'1') => {
+                    return Ends::Callback(queue);
+                }
+                Instruction::Callback { .. } => {
+                    self.tell("nobody presses 1: no callback (assumed)".to_owned());
+                }
                 Instruction::Ring { .. } => self.tell("nobody answers (assumed)".to_owned()),
                 Instruction::HangUp => return ends,
             }
         }
+    }
+
+    /// Whether nobody more may wait; then the call goes on where the queue says.
+    fn is_full(&mut self, queue: &QueueName, facts: &Facts) -> bool {
+        let full = self
+            .plan
+            .queues
+            .get(queue)
+            .and_then(|one| one.full.as_ref());
+        let waiting = facts.waiting.get(queue).copied().unwrap_or(0);
+        let Some(full) = full.filter(|full| waiting >= full.most) else {
+            return false;
+        };
+        self.tell(format!(
+            "{waiting} wait in {queue} already: go to {}",
+            full.go
+        ));
+        self.run.go(&full.go);
+        true
+    }
+
+    /// The ways of those who wait too long, each path once.
+    fn what_follows(&self, ends: &Ends, facts: &Facts) -> Vec<Follows> {
+        let mut follows = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut ended = VecDeque::from([(self.run.clone(), ends.clone())]);
+        while let Some((run, ends)) = ended.pop_front() {
+            let Ends::Queue(queue) = ends else { continue };
+            let settings = self.plan.queues.get(&queue);
+            for one in settings.into_iter().flat_map(|queue| &queue.if_waiting) {
+                if !seen.insert(&one.go) {
+                    continue;
+                }
+                let mut way = Self {
+                    plan: self.plan,
+                    run: run.clone(),
+                    steps: Vec::new(),
+                    keys: VecDeque::new(),
+                };
+                way.run.go(&one.go);
+                let ends = way.follow(facts);
+                ended.push_back((way.run, ends.clone()));
+                follows.push(Follows {
+                    why: format!("who waits in {queue} for {} s", one.after.as_secs()),
+                    steps: way.steps,
+                    ends,
+                });
+            }
+        }
+        follows
     }
 
     fn tell(&mut self, reason: String) {
@@ -226,6 +298,7 @@ pub fn route_of_operator(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route
         }],
         ends,
         language: plan.first_language(),
+        follows: Vec::new(),
         circles: false,
     }
 }

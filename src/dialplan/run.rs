@@ -46,6 +46,11 @@ pub enum Instruction {
         /// What is heard first.
         greet: Vec<PromptName>,
     },
+    /// Offer a callback from this line; ask again if it is not wanted.
+    Callback {
+        /// Which.
+        queue: QueueName,
+    },
     /// Ring; ask again if nobody answers.
     Ring {
         /// Whom.
@@ -100,7 +105,7 @@ impl Run {
             let why = one.takes(dialled, trunk, &caller, facts)?;
             Some((one, why))
         });
-        let known = dialled.is_some_and(|number| plan.numbers.contains(number));
+        let known = dialled.is_some_and(|number| plan.known_numbers.contains(number));
         let (path, place, reason) = match (closed, entered) {
             (Some(closed), _) => {
                 let reason = format!("closed by {}", closed.place);
@@ -245,6 +250,11 @@ impl Run {
                 let reason = format!("ring {target} for {} s", wait.as_secs());
                 let (target, wait) = (target.clone(), *wait);
                 (reason, Some(Instruction::Ring { target, wait }))
+            }
+            Action::Callback(queue) => {
+                let queue = queue.clone();
+                let reason = format!("offer a callback from queue {queue}");
+                (reason, Some(Instruction::Callback { queue }))
             }
             Action::HangUp => ("hang up".to_owned(), Some(Instruction::HangUp)),
         };

@@ -1,5 +1,3 @@
-//! Events are written as they always were.
-
 use super::*;
 
 fn operator() -> OperatorId {
@@ -139,6 +137,38 @@ fn of_talks() -> Vec<What> {
     ]
 }
 
+/// What happens to who waits, and is called back.
+fn of_the_wait() -> Vec<What> {
+    let queue = || QueueName::from("children");
+    vec![
+        What::Estimated {
+            queue: queue(),
+            estimate: Duration::from_secs(120),
+        },
+        What::EstimateMet {
+            queue: queue(),
+            estimate: Duration::from_secs(120),
+            came: Duration::from_secs(95),
+        },
+        What::CallbackAsked {
+            callback: CallId(8),
+            queue: queue(),
+            due: Some(Wall(1_795_000_000_000_000)),
+        },
+        What::CallbackTaken {
+            operator: operator(),
+            attempt: 1,
+        },
+        What::CallbackFailed {
+            attempt: 1,
+            reason: reason(),
+        },
+        What::CallbackEnded {
+            outcome: Outcome::NotReached,
+        },
+    ]
+}
+
 /// What happens on the way outside.
 fn of_the_way_out() -> Vec<What> {
     vec![
@@ -199,7 +229,14 @@ fn of_the_exchange() -> Vec<What> {
 
 /// One of each kind; a kind that is added must be added above too.
 fn one_of_each() -> Vec<What> {
-    let all = [of_a_call(), of_talks(), of_the_way_out(), of_the_exchange()].concat();
+    let all = [
+        of_a_call(),
+        of_talks(),
+        of_the_wait(),
+        of_the_way_out(),
+        of_the_exchange(),
+    ]
+    .concat();
     let kinds: std::collections::BTreeSet<_> = all.iter().map(place).collect();
     assert_eq!(kinds.len(), all.len());
     all
@@ -209,7 +246,7 @@ fn one_of_each() -> Vec<What> {
 fn place(what: &What) -> usize {
     match what {
         What::Arrived { .. } => 0,
-        What::Bringing { .. } => 29,
+        What::Bringing { .. } => 37,
         What::Joined { .. } => 30,
         What::NotJoined { .. } => 31,
         What::LeftTalk { .. } => 32,
@@ -218,7 +255,6 @@ fn place(what: &What) -> usize {
         What::Held { .. } => 35,
         What::Resumed { .. } => 36,
         What::Answered => 1,
-        What::Returned { .. } => 37,
         What::Step { .. } => 2,
         What::Language { .. } => 3,
         What::Queued { .. } => 4,
@@ -246,6 +282,13 @@ fn place(what: &What) -> usize {
         What::Banned { .. } => 25,
         What::BansLifted { .. } => 26,
         What::Waits { .. } => 28,
+        What::Returned { .. } => 99,
+        What::Estimated { .. } => 60,
+        What::EstimateMet { .. } => 61,
+        What::CallbackAsked { .. } => 62,
+        What::CallbackTaken { .. } => 63,
+        What::CallbackFailed { .. } => 64,
+        What::CallbackEnded { .. } => 65,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::command::Clip;
 use crate::rtp::codec::Codec;
@@ -18,6 +19,11 @@ pub enum ClipFault {
     /// Not a WAV file, or cut off.
     #[error("not a readable WAV file ({0}); convert it: sox IN -r 8000 -c 1 -b 16 OUT.wav")]
     Unreadable(String),
+    /// Something else under this name.
+    #[error(
+        "this is {0} that is called .wav; convert it: sox -t {1} IN -r 8000 -c 1 -b 16 OUT.wav"
+    )]
+    Other(&'static str, &'static str),
     /// Some kind of WAV that we do not read.
     #[error("{0}; convert it: sox IN -r 8000 -c 1 -b 16 OUT.wav")]
     Unsupported(String),
@@ -53,6 +59,9 @@ impl Sound {
     /// # Errors
     /// See [`ClipFault`].
     pub fn from_wav(bytes: &[u8]) -> Result<Self, ClipFault> {
+        if let Some((what, kind)) = other_kind(bytes) {
+            return Err(ClipFault::Other(what, kind));
+        }
         let unreadable = |error: hound::Error| ClipFault::Unreadable(error.to_string());
         let mut reader = hound::WavReader::new(Cursor::new(bytes)).map_err(unreadable)?;
         let spec = reader.spec();
@@ -89,6 +98,11 @@ impl Sound {
         Ok(Self::from_samples(&samples))
     }
 
+    /// How long it is heard.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.len() as f64 / f64::from(CLOCK_RATE))
+    }
+
     /// The octets in an encoding.
     pub fn octets(&self, codec: Codec) -> &Arc<[u8]> {
         match codec {
@@ -106,6 +120,32 @@ impl Sound {
     pub fn is_empty(&self) -> bool {
         self.alaw.is_empty()
     }
+}
+
+/// What the first octets tell of files that are named wrongly, with the name that sox has for it.
+fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    let begins = |sign: &[u8]| bytes.starts_with(sign);
+    match bytes {
+        // An MPEG frame begins with eleven ones; layer III follows.
+        [0xff, second, ..] if second & 0xe6 == 0xe2 => Some(("an MP3", "mp3")),
+        _ if begins(b"ID3") => Some(("an MP3", "mp3")),
+        _ if begins(b"OggS") => Some(("an Ogg", "ogg")),
+        _ if begins(b"fLaC") => Some(("a FLAC", "flac")),
+        _ if bytes.get(4..8) == Some(b"ftyp") => Some(("an M4A (MPEG-4)", "m4a")),
+        _ => None,
+    }
+}
+
+/// What a WAV file holds where it is not what a telephone carries: it is converted at each load, and
+/// simply, so that a studio's tool does it better once.
+pub fn converted(bytes: &[u8]) -> Option<String> {
+    let spec = hound::WavReader::new(Cursor::new(bytes)).ok()?.spec();
+    let kind = match spec.channels {
+        1 => "mono",
+        _ => "stereo",
+    };
+    let differs = spec.sample_rate != CLOCK_RATE || spec.channels != 1;
+    differs.then(|| format!("{} Hz {kind}", spec.sample_rate))
 }
 
 /// To 8 kHz: each sample is the mean of what it spans, which damps what 8 kHz cannot hold.
@@ -199,6 +239,8 @@ mod tests {
     fn what_is_no_wav_is_refused_with_a_remedy() {
         let mut cut = wav(8_000, 1);
         cut.truncate(20);
+        let mp3 = Sound::from_wav(&[0xff, 0xfb, 0x90, 0x64]).unwrap_err();
+        assert!(mp3.to_string().contains("an MP3"), "{mp3}");
         for bytes in [b"ID3 an mp3".as_slice(), &cut, &[]] {
             let fault = Sound::from_wav(bytes).unwrap_err();
             assert!(fault.to_string().contains("sox"), "{fault}");

@@ -13,6 +13,6 @@ mod tests;
 mod voice;
 
 pub use crate::rtp::codec::{Codec, Direction};
-pub use clips::{ClipFault, Clips, Sound};
+pub use clips::{ClipFault, Clips, Sound, converted};
 pub use command::{Clip, Command, Crypto, Event, Quality, Seat, Stream};
 pub use engine::{Channel, Engine, Sink};

@@ -23,7 +23,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(20);
 const WATCH: Duration = Duration::from_secs(2);
 
 /// Stands before the reason of a pause.
-const PAUSED: &str = "paused: ";
+pub(super) const PAUSED: &str = "paused: ";
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
@@ -74,60 +74,6 @@ impl Domain {
             of_operator => self.operator_says(of_operator, now),
         }
         self.settle(now);
-    }
-
-    fn operator_says(&mut self, input: Input, now: Now) {
-        match input {
-            Input::Add(id) => {
-                self.roster.add(id.clone(), Operator::new(now.wall));
-                // Removed while talking, and added again before the end of that call.
-                self.change(&id, now, "added", |operator| operator.leaving = false);
-            }
-            Input::Remove(id) => self.remove(&id, now),
-            Input::LogIn(id) => self.change(&id, now, "logged in", |operator| {
-                if !operator.logged_in {
-                    // Who comes on shift does not go before those who have waited there.
-                    operator.idle_since = now.wall;
-                    operator.missed = 0;
-                }
-                operator.logged_in = true;
-            }),
-            Input::LogOut(id) => self.change(&id, now, "logged out", |operator| {
-                operator.logged_in = false;
-                (operator.paused, operator.wrap_up_until) = (None, None);
-            }),
-            Input::Pause(id, why) => {
-                let reason = format!("{PAUSED}{why}");
-                self.change(&id, now, &reason, |operator| operator.paused = Some(why));
-            }
-            Input::Resume(id) => self.change(&id, now, "resumed", |operator| {
-                (operator.paused, operator.wrap_up_until) = (None, None);
-                operator.missed = 0;
-            }),
-            Input::ExtendWrapUp(id, rest) => {
-                self.change(&id, now, "wrap-up extended", |operator| {
-                    let until = operator.wrap_up_until.map(|_| now.at + rest);
-                    operator.wrap_up_until = until;
-                });
-            }
-            Input::Reachable(id, reachable) => {
-                let reason = match reachable {
-                    true => "a phone can ring",
-                    false => "no phone can ring",
-                };
-                self.change(&id, now, reason, |operator| {
-                    operator.reachable = reachable;
-                    operator.awaited = operator.awaited.filter(|_| !reachable);
-                });
-            }
-            Input::Occupied(id, occupied) => self.change(&id, now, "own call", |operator| {
-                operator.own_calls = match occupied {
-                    true => operator.own_calls.saturating_add(1),
-                    false => operator.own_calls.saturating_sub(1),
-                };
-            }),
-            _ => {}
-        }
     }
 
     /// What follows from any change.
@@ -225,36 +171,12 @@ impl Domain {
         }
     }
 
-    fn remove(&mut self, id: &OperatorId, now: Now) {
-        let Some(operator) = self.roster.operator(id) else {
-            return;
-        };
-        let claim = operator.claim.as_ref();
-        match claim.map(|claim| (claim.id, claim.progress)) {
-            Some((_, Progress::Talking { .. })) => {
-                let reason = "removed after the call";
-                return self.change(id, now, reason, |operator| operator.leaving = true);
-            }
-            Some((claim, _)) => self.give_up(claim, RingEnd::Withdrawn, now),
-            None => {}
-        }
-        self.forget(id, now);
-    }
-
-    fn forget(&mut self, id: &OperatorId, now: Now) {
-        self.change(id, now, "removed", |operator| {
-            (operator.logged_in, operator.leaving, operator.wrap_up_until) = (false, true, None);
-        });
-        self.roster.remove(id);
-        self.timers.clear(&Timer::Operator(id.clone()));
-    }
-
     fn join(&mut self, joining: Joining, now: Now) {
         // A call may run on a plan whose queue the live one no longer has.
         self.roster.keep_queue(&joining.queue, &joining.settings);
         let call = joining.call;
-        let most = joining.settings.max_waiting.unwrap_or(usize::MAX);
-        if self.line.len_of(&joining.queue) >= most {
+        let most = joining.settings.max_waiting;
+        if most.is_some_and(|most| self.line.len_of(&joining.queue) >= most) {
             return self.actions.push_back(Action::Full { call });
         }
         self.line.join(Waiting::new(joining, now), now.at);
@@ -289,8 +211,10 @@ impl Domain {
     fn take_out(&mut self, call: CallId, gave_up: bool, now: Now) {
         if let Some(waiting) = self.line.leave(call) {
             self.timers.clear(&Timer::Caller(call));
-            let pace = self.paces.entry(waiting.queue.clone()).or_default();
-            pace.waited(waiting.waited(now.at), gave_up);
+            if !waiting.settings.silent {
+                let pace = self.paces.entry(waiting.queue.clone()).or_default();
+                pace.waited(waiting.waited(now.at), gave_up);
+            }
         }
     }
 
@@ -315,7 +239,7 @@ impl Domain {
     }
 
     /// Ends a ring from our side and says so.
-    fn give_up(&mut self, claim: ClaimId, why: RingEnd, now: Now) {
+    pub(super) fn give_up(&mut self, claim: ClaimId, why: RingEnd, now: Now) {
         let Some((operator, found)) = self.claim_of(claim) else {
             return;
         };
@@ -366,27 +290,6 @@ impl Domain {
         if missed {
             self.pause_silent(&id, pause_after, now);
         }
-    }
-
-    /// Who let the phone ring too often is paused, but never the last on shift.
-    fn pause_silent(&mut self, id: &OperatorId, after: Option<u32>, now: Now) {
-        let missed = self.roster.operator(id).map_or(0, |one| one.missed);
-        if after.is_none_or(|after| missed < after) {
-            return;
-        }
-        if self.roster.is_last(id) {
-            let text = format!(
-                "{id} did not answer {missed} rings in a row, and stays on shift: nobody else is; look after {id}"
-            );
-            let kind = "last-operator-silent";
-            return self.actions.push_back(Action::Alarm { kind, text });
-        }
-        let why = format!("did not answer {missed} rings in a row");
-        let reason = format!("{PAUSED}{why}");
-        self.change(id, now, &reason, |operator| {
-            operator.paused = Some(why);
-            operator.missed = 0;
-        });
     }
 
     fn answered(&mut self, claim: ClaimId, now: Now) {
@@ -455,15 +358,6 @@ impl Domain {
         let leaving = self.roster.operator(&id).is_some_and(|one| one.leaving);
         if leaving {
             self.forget(&id, now);
-        }
-    }
-
-    fn new_day(&mut self, now: Now) {
-        let all: Vec<OperatorId> = self.roster.operators().map(|(id, _)| id.clone()).collect();
-        for id in all {
-            self.change(&id, now, "a new day", |operator| {
-                (operator.calls, operator.talked) = (0, Duration::ZERO);
-            });
         }
     }
 
@@ -541,27 +435,6 @@ impl Domain {
         }
     }
 
-    fn operator_due(&mut self, id: &OperatorId, now: Now) {
-        let Some(operator) = self.roster.operator(id) else {
-            return;
-        };
-        match operator.claim.as_ref().map(|claim| claim.id) {
-            Some(claim) => self.give_up(claim, RingEnd::NoAnswer, now),
-            None => {
-                let is_over = |at: &Option<Instant>| at.is_some_and(|at| at <= now.at);
-                let reason = match is_over(&operator.wrap_up_until) {
-                    true => "wrap-up is over",
-                    false => "no phone was heard since the restart",
-                };
-                self.change(id, now, reason, |operator| {
-                    for end in [&mut operator.wrap_up_until, &mut operator.awaited] {
-                        *end = end.filter(|at| *at > now.at);
-                    }
-                });
-            }
-        }
-    }
-
     fn caller_due(&mut self, call: CallId, now: Now) {
         let Some(waiting) = self.line.get(call) else {
             return;
@@ -593,7 +466,7 @@ impl Domain {
         if position {
             say = Some(Announcement::Position(self.position(call)));
         }
-        if estimate && let Some(estimate) = self.estimate(call) {
+        if estimate && let Some(estimate) = self.known_estimate(call) {
             say = Some(Announcement::Estimate(estimate));
         }
         if let Some(what) = say {
@@ -618,6 +491,12 @@ impl Domain {
             true => Some(Duration::ZERO),
             false => pace.estimate(ahead, servers),
         }
+    }
+
+    /// The same, unless too few calls were seen to tell.
+    fn known_estimate(&self, call: CallId) -> Option<Duration> {
+        let pace = self.paces.get(&self.line.get(call)?.queue)?;
+        self.estimate(call).filter(|_| pace.is_known())
     }
 
     /// What to do next; `None`: nothing.

@@ -158,6 +158,8 @@ pub(super) struct Line {
     unclaimed: BTreeMap<Class, BTreeSet<Key>>,
     /// For whom somebody rings, and more might.
     widening: BTreeSet<Key>,
+    /// How many of a queue are to be called back.
+    silent: BTreeMap<QueueName, usize>,
 }
 
 impl Line {
@@ -165,6 +167,9 @@ impl Line {
         let (call, key) = (waiting.key.1, waiting.key);
         let order = self.order.entry(waiting.queue.clone()).or_default();
         order.insert(key);
+        if waiting.settings.silent {
+            *self.silent.entry(waiting.queue.clone()).or_default() += 1;
+        }
         self.callers.insert(call, waiting);
         self.file(call, now);
     }
@@ -172,6 +177,10 @@ impl Line {
     pub(super) fn leave(&mut self, call: CallId) -> Option<Waiting> {
         self.unfile(call);
         let waiting = self.callers.remove(&call)?;
+        let silent = self.silent.get_mut(&waiting.queue);
+        if let Some(count) = silent.filter(|_| waiting.settings.silent) {
+            *count = count.saturating_sub(1);
+        }
         if let Some(order) = self.order.get_mut(&waiting.queue) {
             order.remove(&waiting.key);
             if order.is_empty() {
@@ -236,9 +245,10 @@ impl Line {
         self.callers.len()
     }
 
-    /// How many wait in a queue.
+    /// How many wait in a queue, without those who are to be called back.
     pub(super) fn len_of(&self, queue: &QueueName) -> usize {
-        self.order.get(queue).map_or(0, BTreeSet::len)
+        let all = self.order.get(queue).map_or(0, BTreeSet::len);
+        all - self.silent.get(queue).copied().unwrap_or(0).min(all)
     }
 
     /// Queues in which somebody waits.

@@ -14,6 +14,7 @@ mod restore;
 mod roster;
 pub mod rule;
 pub mod settings;
+mod shift;
 pub mod wants;
 
 pub use crate::ids::Rule;

@@ -6,6 +6,8 @@ use std::time::Duration;
 const USUAL: Duration = Duration::from_secs(300);
 /// How many seen calls weigh as much as all before them.
 const MEMORY: f64 = 20.0;
+/// Before so many calls were seen an estimate would be a guess.
+const ENOUGH: u32 = 3;
 /// Longer estimates say nothing.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -14,6 +16,8 @@ const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
 pub(super) struct Pace {
     /// Mean time that an operator needs for a call, with the rest after it, in seconds.
     handling: f64,
+    /// Calls seen.
+    seen: u32,
     /// Callers who gave up, and seconds waited by all, both fading.
     left: f64,
     waited: f64,
@@ -23,6 +27,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             handling: USUAL.as_secs_f64(),
+            seen: 0,
             left: 0.0,
             waited: 0.0,
         }
@@ -32,7 +37,10 @@ impl Default for Pace {
 impl Pace {
     /// A call is over that kept an operator for so long.
     pub(super) fn handled(&mut self, took: Duration) {
-        self.handling += (took.as_secs_f64() - self.handling) / MEMORY;
+        self.seen = self.seen.saturating_add(1);
+        // The plain mean of the first calls, which then fade.
+        let weight = f64::from(self.seen).min(MEMORY);
+        self.handling += (took.as_secs_f64() - self.handling) / weight;
     }
 
     /// A wait is over: by an answer, or by giving up.
@@ -40,6 +48,11 @@ impl Pace {
         let keep = 1.0 - 1.0 / MEMORY;
         self.left = self.left * keep + f64::from(u8::from(gave_up));
         self.waited = self.waited * keep + waited.as_secs_f64();
+    }
+
+    /// Whether enough was seen for an estimate that callers may be told.
+    pub(super) fn is_known(&self) -> bool {
+        self.seen >= ENOUGH
     }
 
     /// The mean time until somebody with `ahead` callers before is answered by one of `servers`; `None`:

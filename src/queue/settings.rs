@@ -36,6 +36,9 @@ pub struct QueueSettings {
     pub pause_after: Option<u32>,
     /// How many may wait; one more is told so, and goes elsewhere.
     pub max_waiting: Option<usize>,
+    /// Nobody is on the phone: it is a place for who is to be called back. It fills no line, and says
+    /// nothing of how long callers wait.
+    pub silent: bool,
 }
 
 /// An operator's place in a queue.
@@ -86,6 +89,7 @@ impl Default for QueueSettings {
             peace: Duration::from_secs(20),
             pause_after: None,
             max_waiting: None,
+            silent: false,
         }
     }
 }

@@ -151,7 +151,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
             last(&mut record.queue, Some(queue.clone())) || moment
         }
         What::Ringing { .. } => first(&mut record.rung, at),
-        What::Dialling { trunk, .. } if record.direction == Direction::Out => {
+        What::Dialling { trunk, .. } if record.direction != Direction::In => {
             last(&mut record.trunk, trunk.clone())
         }
         What::Dialling { .. } => false,
@@ -174,6 +174,12 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::Waits { .. }
         | What::Returned { .. }
         | What::LeftQueue { .. }
+        | What::Estimated { .. }
+        | What::EstimateMet { .. }
+        | What::CallbackAsked { .. }
+        | What::CallbackTaken { .. }
+        | What::CallbackFailed { .. }
+        | What::CallbackEnded { .. }
         | What::RingEnded { .. }
         | What::Parted { .. }
         | What::Bringing { .. }

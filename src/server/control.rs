@@ -36,6 +36,13 @@ pub enum Question {
         /// Under which name; `None`: under all.
         user: Option<String>,
     },
+    /// Who is to be called back?
+    Callbacks,
+    /// Do not call this one back.
+    CancelCallback {
+        /// Which.
+        call: CallId,
+    },
     /// Check the dialplans' folder and make it live.
     Apply,
     /// Make the version with this hash live.

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::dialplan::{Plan, load::hash};
+use crate::dialplan::safety::Lengths;
+use crate::dialplan::{Catalogue, Fault, Plan, load::hash};
 use crate::media::Clips;
 use crate::store::plans::{self, Files, PlansError, Versions};
 use crate::time::Wall;
@@ -24,7 +25,9 @@ pub struct Loaded {
     pub plan: Arc<Plan>,
     /// Its sounds.
     pub clips: Arc<Clips>,
-    /// What is wrong with sounds that the plan does not need.
+    /// How long they are, for the guard.
+    pub lengths: Arc<Lengths>,
+    /// What is no mistake and yet not as it should be.
     pub warnings: Vec<String>,
 }
 
@@ -33,9 +36,9 @@ impl Dialplans {
     ///
     /// # Errors
     /// All mistakes.
-    pub fn check(&self) -> Result<(Loaded, Files), PlansError> {
+    pub fn check(&self, now: Wall) -> Result<(Loaded, Files), PlansError> {
         let files = plans::read(&self.folder)?;
-        Ok((self.load(&files)?, files))
+        Ok((self.load(&files, now)?, files))
     }
 
     /// Checks the folder and keeps it as the live version.
@@ -43,7 +46,7 @@ impl Dialplans {
     /// # Errors
     /// All mistakes; the running version stays.
     pub fn apply(&self, now: Wall) -> Result<Loaded, PlansError> {
-        let (loaded, files) = self.check()?;
+        let (loaded, files) = self.check(now)?;
         self.versions.keep(&files, &loaded.plan.hash, now)?;
         Ok(loaded)
     }
@@ -54,7 +57,7 @@ impl Dialplans {
     /// No such version, or a sound that it needs is gone.
     pub fn use_version(&self, wanted: &str, now: Wall) -> Result<Loaded, PlansError> {
         let (hash, files) = self.versions.files(wanted)?;
-        let loaded = self.load(&files)?;
+        let loaded = self.load(&files, now)?;
         self.versions.keep(&files, &hash, now)?;
         Ok(loaded)
     }
@@ -67,7 +70,7 @@ impl Dialplans {
     /// The folder's mistakes, where no version can take its place.
     pub fn at_start(&self, on_save: bool, now: Wall) -> Result<(Loaded, Vec<String>), PlansError> {
         let mut told = Vec::new();
-        let folder = self.check();
+        let folder = self.check(now);
         if let (Err(fault), false) = (&folder, self.versions.list().is_empty()) {
             told.push(format!(
                 "THE DIALPLAN ON DISK IS BROKEN; the last good version runs:\n{fault}"
@@ -76,7 +79,7 @@ impl Dialplans {
         let kept = if on_save && folder.is_ok() {
             None
         } else {
-            self.last_good()
+            self.last_good(now)
         };
         let (loaded, files) = match (kept, folder) {
             (None, folder) => folder?,
@@ -96,29 +99,28 @@ impl Dialplans {
     }
 
     /// The newest version that still loads.
-    fn last_good(&self) -> Option<(Loaded, Files)> {
+    fn last_good(&self, now: Wall) -> Option<(Loaded, Files)> {
         let mut kept = self.versions.list().into_iter().filter_map(|version| {
             let (_, files) = self.versions.files(&version.hash).ok()?;
             Some(files)
         });
         kept.find_map(|files| {
-            let loaded = self.load(&files).or_else(|_| self.load_on_trust(&files));
+            let loaded = self
+                .load(&files, now)
+                .or_else(|_| self.load_on_trust(&files, now));
             Some((loaded.ok()?, files))
         })
     }
 
-    /// A plan that was live, though sounds that it plays are gone meanwhile.
-    fn load_on_trust(&self, files: &Files) -> Result<Loaded, PlansError> {
+    /// A plan that was live, though sounds that it plays are gone meanwhile, or its guard complains.
+    fn load_on_trust(&self, files: &Files, now: Wall) -> Result<Loaded, PlansError> {
         let (mut catalogue, clips, faults) = plans::sounds(&self.folder);
         catalogue.on_trust = true;
-        let plan = plans::check(files, &catalogue)?;
-        let mut warnings: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        warnings.push("sounds of the live dialplan are missing: see `qaynar check`".into());
-        Ok(Loaded {
-            plan: Arc::new(plan),
-            clips: Arc::new(clips),
-            warnings,
-        })
+        let plan = plans::check(files, &catalogue, None)?;
+        let mut loaded = Loaded::new(plan, clips, catalogue, &faults, now);
+        let told = "the live dialplan would not pass its checks today: see `qaynar check`";
+        loaded.warnings.push(told.to_owned());
+        Ok(loaded)
     }
 
     /// The hash of what is in the folder now; `None`: it cannot be read.
@@ -126,9 +128,14 @@ impl Dialplans {
         plans::read(&self.folder).ok().map(|files| hash(&files))
     }
 
-    fn load(&self, files: &Files) -> Result<Loaded, PlansError> {
+    /// Changes with whatever is saved in the folder.
+    pub fn fingerprint(&self) -> String {
+        plans::fingerprint(&self.folder)
+    }
+
+    fn load(&self, files: &Files, now: Wall) -> Result<Loaded, PlansError> {
         let (catalogue, clips, faults) = plans::sounds(&self.folder);
-        let plan = plans::check(files, &catalogue).map_err(|error| match error {
+        let plan = plans::check(files, &catalogue, Some(now)).map_err(|error| match error {
             // A broken sound explains why it is missing.
             PlansError::Faulty(mut all) => {
                 all.extend(faults.clone());
@@ -136,11 +143,19 @@ impl Dialplans {
             }
             other => other,
         })?;
-        let warnings = faults.iter().map(ToString::to_string).collect();
-        Ok(Loaded {
+        Ok(Loaded::new(plan, clips, catalogue, &faults, now))
+    }
+}
+
+impl Loaded {
+    fn new(plan: Plan, clips: Clips, catalogue: Catalogue, faults: &[Fault], now: Wall) -> Self {
+        let remarks = faults.iter().chain(&plan.remarks);
+        let remarks = remarks.map(ToString::to_string);
+        Self {
+            warnings: remarks.chain(plan.warnings(now)).collect(),
             plan: Arc::new(plan),
             clips: Arc::new(clips),
-            warnings,
-        })
+            lengths: Arc::new(catalogue.lengths),
+        }
     }
 }

@@ -37,6 +37,8 @@ const BATCH: usize = 64;
 const PUBLISH: std::time::Duration = std::time::Duration::from_millis(200);
 /// A decision above it is an alarm: everybody waits meanwhile.
 const SLOW: std::time::Duration = std::time::Duration::from_millis(1);
+/// So many findings of the dialplans' folder are told with the status.
+const SHOWN: usize = 10;
 /// How long the last BYE of a drain may wait for its answer, and media for its last figures.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -72,6 +74,8 @@ pub struct Shell {
     pub keeper: Keeper,
     /// The hash of the dialplans' folder, as the keeper saw it last.
     pub on_disk: Option<String>,
+    /// What the keeper found in the folder.
+    pub findings: Vec<String>,
     /// The way back for what tasks find out.
     pub inputs: mpsc::Sender<Input>,
     /// How long decisions take.
@@ -287,7 +291,10 @@ impl Shell {
         let now = self.clock.now();
         match news {
             News::Accounts(accounts) => self.handle(Input::Command(Command::Operators(accounts))),
-            News::OnDisk(hash) => self.on_disk = hash,
+            News::OnDisk { hash, findings } => {
+                self.on_disk = hash;
+                self.findings = findings;
+            }
             News::Clock(synchronised) => {
                 let command = Command::Clock { synchronised };
                 self.switch.handle(Input::Command(command), now);
@@ -308,6 +315,7 @@ impl Shell {
             plan,
             clips,
             warnings,
+            ..
         } = loaded;
         let hash = plan.hash.clone();
         self.media.set_clips(&clips);
@@ -348,10 +356,62 @@ impl Shell {
                 let _ = answer.send(self.lift_bans(source, user));
                 return;
             }
+            Question::Callbacks => {
+                let _ = answer.send(self.callbacks());
+                return;
+            }
+            Question::CancelCallback { call } => {
+                let _ = answer.send(self.cancel_callback(call));
+                return;
+            }
             Question::Apply => Order::Apply(answer),
             Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
         self.keeper.order(order);
+    }
+
+    fn callbacks(&self) -> Answer {
+        let callbacks = self.switch.callbacks();
+        let now = self.clock.now().wall;
+        let mut text = format!("{} callbacks", callbacks.len());
+        for one in &callbacks {
+            let who = one
+                .caller
+                .as_ref()
+                .map_or("hidden", |caller| caller.as_str());
+            let waits = one
+                .joined
+                .map_or(0, |joined| now.since(joined).as_secs() / 60);
+            let due = one.due.map(|due| due.since(now).as_secs() / 60);
+            let due = due.map_or(String::new(), |minutes| format!(", in {minutes} min"));
+            let (call, queue, state, attempts) = (one.call, &one.queue, one.state, one.attempts);
+            text.push_str(&format!(
+                "\n{call}  {who}  queue {queue}  {state}{due}; waits for {waits} min, {attempts} attempts"
+            ));
+        }
+        Answer {
+            done: true,
+            text,
+            data: serde_json::json!(callbacks),
+        }
+    }
+
+    fn cancel_callback(&mut self, call: CallId) -> Answer {
+        let is_one = |one: &crate::switch::Listed| one.call == call && one.is_pending();
+        let done = self.switch.callbacks().iter().any(is_one);
+        if done {
+            self.handle(Input::Command(Command::CancelCallback(call)));
+        }
+        Answer {
+            done,
+            text: match done {
+                true => format!("{call} is not called back"),
+                false => {
+                    format!("nobody waits to be called back as {call}; see: qaynar callbacks list")
+                }
+            },
+            data: serde_json::Value::Null,
+        }
     }
 
     fn bans(&self) -> Answer {
@@ -418,6 +478,14 @@ impl Shell {
                 "\nthe dialplans' folder differs from what is live; `qaynar apply` makes it live",
             );
         }
+        for finding in self.findings.iter().take(SHOWN) {
+            text.push_str("\ndialplans: ");
+            text.push_str(finding);
+        }
+        if self.findings.len() > SHOWN {
+            let more = self.findings.len() - SHOWN;
+            text.push_str(&format!("\ndialplans: {more} more; see `qaynar check`"));
+        }
         let (bans, figures) = (
             self.switch.bans(self.clock.now()).len(),
             self.known.figures(),
@@ -441,6 +509,7 @@ impl Shell {
         }
         let data = serde_json::json!({
             "plan": hash,
+            "findings": self.findings,
             "draining": self.switch.is_draining(),
             "counts": counts,
             "operators": operators,

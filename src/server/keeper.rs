@@ -9,12 +9,17 @@ use tokio::sync::{mpsc, oneshot};
 use super::clock::Clock;
 use super::control::Answer;
 use super::dialplans::{Dialplans, Loaded};
+use crate::dialplan::safety;
+use crate::store::health::{Health, Part};
 use crate::store::operators::Operators;
-use crate::store::plans::PlansError;
+use crate::store::plans::{Files, PlansError};
 use crate::switch::Account;
+use crate::time::Wall;
 
 /// How often accounts and the dialplans' folder are looked at.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the live dialplan is followed through the coming year.
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
 /// Orders that may wait; one more is told that the server is busy.
 const ORDERS: usize = 16;
 
@@ -33,7 +38,12 @@ pub enum News {
     /// Whether the clock is synchronised, after a change.
     Clock(bool),
     /// What is in the dialplans' folder now.
-    OnDisk(Option<String>),
+    OnDisk {
+        /// Its hash; `None`: it cannot be read.
+        hash: Option<String>,
+        /// Its mistakes, and what is no mistake and yet not as it should be.
+        findings: Vec<String>,
+    },
     /// A checked plan, to be made live.
     Plan {
         /// The plan with its sounds.
@@ -60,8 +70,10 @@ pub struct Kept {
     pub realm: String,
     /// Dates the versions.
     pub clock: Clock,
-    /// The hash that is live at the start.
-    pub live: String,
+    /// What is live at the start.
+    pub live: Loaded,
+    /// Hears of a guard that is broken.
+    pub health: Health,
 }
 
 impl Keeper {
@@ -74,7 +86,9 @@ impl Keeper {
         let thread = std::thread::Builder::new().name("keeper".into());
         thread.spawn(move || {
             Round {
-                on_disk: None,
+                seen: String::new(),
+                changing: None,
+                guarded: None,
                 accounts: None,
                 operators: None,
                 synchronised: true,
@@ -108,7 +122,12 @@ fn refusal(text: String) -> Answer {
 struct Round {
     kept: Kept,
     news: mpsc::Sender<News>,
-    on_disk: Option<String>,
+    /// The folder when it was looked into last.
+    seen: String,
+    /// The folder a moment ago, if it has changed since: a file may be half written still.
+    changing: Option<String>,
+    /// When the guard ran last.
+    guarded: Option<Wall>,
     /// Opened again where it could not be opened before.
     operators: Option<Operators>,
     /// The version of the accounts that the switch knows.
@@ -120,26 +139,32 @@ struct Round {
 impl Round {
     fn run(mut self, orders: &Receiver<Order>) {
         // What is live came from the folder a moment ago, or is the last good version.
-        self.on_disk = self.kept.dialplans.hash_on_disk();
-        self.tell(News::OnDisk(self.on_disk.clone()));
+        self.seen = self.kept.dialplans.fingerprint();
+        let found = self.kept.dialplans.check(self.now());
+        self.tell_findings(&found);
         loop {
             self.look_at_clock();
             match orders.recv_timeout(LOOK) {
                 Ok(Order::Apply(answer)) => {
-                    let loaded = self.kept.dialplans.apply(self.kept.clock.now().wall);
-                    self.publish(loaded, answer);
+                    self.seen = self.kept.dialplans.fingerprint();
+                    let loaded = self.kept.dialplans.apply(self.now());
+                    self.publish(loaded, Some(answer));
                 }
                 Ok(Order::UseVersion(hash, answer)) => {
-                    let now = self.kept.clock.now().wall;
-                    let loaded = self.kept.dialplans.use_version(&hash, now);
-                    self.publish(loaded, answer);
+                    let loaded = self.kept.dialplans.use_version(&hash, self.now());
+                    self.publish(loaded, Some(answer));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.look_at_accounts();
             self.look_at_folder();
+            self.look_ahead();
         }
+    }
+
+    fn now(&self) -> Wall {
+        self.kept.clock.now().wall
     }
 
     fn tell(&self, news: News) {
@@ -147,17 +172,39 @@ impl Round {
         let _ = self.news.blocking_send(news);
     }
 
-    fn publish(&mut self, loaded: Result<Loaded, PlansError>, answer: oneshot::Sender<Answer>) {
+    fn publish(
+        &mut self,
+        loaded: Result<Loaded, PlansError>,
+        answer: Option<oneshot::Sender<Answer>>,
+    ) {
+        // First: whoever asks for the status after the answer is told of the folder as it is now.
+        self.tell_findings(&self.kept.dialplans.check(self.now()));
         match loaded {
             Ok(loaded) => {
-                self.kept.live.clone_from(&loaded.plan.hash);
-                let answer = Some(answer);
+                self.kept.live = loaded.clone();
+                self.guarded = None;
                 self.tell(News::Plan { loaded, answer });
             }
             Err(error) => {
-                let _ = answer.send(refusal(format!("NOT LIVE\n{error}")));
+                let text = format!("NOT LIVE\n{error}");
+                match answer {
+                    Some(answer) => {
+                        let _ = answer.send(refusal(text));
+                    }
+                    None => tracing::warn!("{text}"),
+                }
             }
         }
+    }
+
+    fn tell_findings(&self, found: &Result<(Loaded, Files), PlansError>) {
+        let findings = match found {
+            Ok((loaded, _)) => loaded.warnings.clone(),
+            Err(PlansError::Faulty(faults)) => faults.iter().map(ToString::to_string).collect(),
+            Err(other) => vec![other.to_string()],
+        };
+        let hash = self.kept.dialplans.hash_on_disk();
+        self.tell(News::OnDisk { hash, findings });
     }
 
     fn look_at_clock(&mut self) {
@@ -189,32 +236,52 @@ impl Round {
         }
     }
 
-    /// A saved file is checked at once and the findings are shown; it is live only where saving is
-    /// publishing.
+    /// A saved file is checked as soon as nobody writes it any more, and the findings are shown; it is live
+    /// only where saving is publishing.
     fn look_at_folder(&mut self) {
-        let found = self.kept.dialplans.hash_on_disk();
-        if found == self.on_disk {
+        let found = self.kept.dialplans.fingerprint();
+        if found == self.seen {
+            self.changing = None;
             return;
         }
-        self.on_disk.clone_from(&found);
-        self.tell(News::OnDisk(found.clone()));
-        if found.as_deref() == Some(self.kept.live.as_str()) {
+        if self.changing.as_ref() != Some(&found) {
+            self.changing = Some(found);
             return;
         }
-        if !self.kept.apply_on_save {
-            match self.kept.dialplans.check() {
-                Ok(_) => tracing::info!("the saved dialplan is well; `qaynar apply` makes it live"),
-                Err(error) => tracing::warn!("the saved dialplan has mistakes:\n{error}"),
+        self.seen = found;
+        self.changing = None;
+        let found = self.kept.dialplans.check(self.now());
+        let is_live =
+            matches!(&found, Ok((loaded, _)) if loaded.plan.hash == self.kept.live.plan.hash);
+        if self.kept.apply_on_save && !is_live {
+            let loaded = self.kept.dialplans.apply(self.now());
+            return self.publish(loaded, None);
+        }
+        match &found {
+            Ok(_) if is_live => {}
+            Ok((loaded, _)) => {
+                tracing::info!("the saved dialplan is well; `qaynar apply` makes it live");
+                for warning in &loaded.warnings {
+                    tracing::warn!("{warning}");
+                }
             }
+            Err(error) => tracing::warn!("the saved dialplan has mistakes:\n{error}"),
+        }
+        self.tell_findings(&found);
+    }
+
+    /// What was safe for a year when it was applied is looked at again each day.
+    fn look_ahead(&mut self) {
+        let now = self.now();
+        if self.guarded.is_some_and(|last| now.since(last) < A_DAY) {
             return;
         }
-        match self.kept.dialplans.apply(self.kept.clock.now().wall) {
-            Ok(loaded) => {
-                self.kept.live.clone_from(&loaded.plan.hash);
-                let answer = None;
-                self.tell(News::Plan { loaded, answer });
-            }
-            Err(error) => tracing::warn!("NOT LIVE\n{error}"),
+        self.guarded = Some(now);
+        let faults = safety::check(&self.kept.live.plan, &self.kept.live.lengths, now);
+        if faults.is_empty() {
+            return self.kept.health.well(Part::Guard);
         }
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        self.kept.health.fault(Part::Guard, faults.join("\n"));
     }
 }

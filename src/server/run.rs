@@ -287,7 +287,8 @@ pub async fn start(
         database: settings.storage.database.clone(),
         realm: settings.sip.domain.clone(),
         clock,
-        live: loaded.plan.hash.clone(),
+        live: loaded.clone(),
+        health: health.clone(),
     };
     let keeper = Keeper::start(kept, news)?;
     let (published, counts) = watch::channel(Counts::default());
@@ -305,6 +306,7 @@ pub async fn start(
         guard,
         media,
         on_disk: Some(loaded.plan.hash.clone()),
+        findings: Vec::new(),
         resolver: Resolver::new(&settings.dns, inputs.clone()),
         keeper,
         inputs: inputs.clone(),
@@ -455,6 +457,9 @@ fn interrupt_former(
     if !entries.is_empty() {
         journal.append(&entries);
     }
+    // Whoever is to be called back loses nothing.
+    let (callbacks, snapshots) = snapshots.into_iter().partition(CallSnapshot::is_callback);
+    switch.restore(callbacks, &BTreeMap::new(), now);
     switch.interrupt(snapshots, now);
     let lately = |one: &&PartedCall| now.wall.since(one.ended) < STILL_WAITING;
     let parted = recovered.parted.iter().filter(lately);

@@ -1,6 +1,7 @@
 //! What the server itself says, as prompts to be played one after the other: numbers by grammar from
 //! recorded words, and an operator's state.
 
+pub mod callback;
 pub mod errand;
 pub mod estimate;
 pub mod moment;
@@ -9,6 +10,7 @@ pub mod position;
 pub mod refusal;
 pub mod talk;
 
+pub use callback::callback;
 pub use errand::{Done, errand};
 pub use estimate::{Rounded, estimate};
 pub use number::digits;

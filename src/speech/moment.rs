@@ -107,9 +107,9 @@ pub fn date_clips(language: Language) -> Vec<PromptName> {
     clips
 }
 
-/// Every clip that [`resumes`] can ask for, and the words for when nobody knows.
+/// Every clip that [`resumes`] can ask for.
 pub fn resumes_clips(language: Language) -> Vec<PromptName> {
-    let mut clips = vec![clip("resumes-before"), clip("resumes-unknown")];
+    let mut clips = vec![clip("resumes-before")];
     clips.extend([clip("today"), clip("tomorrow")]);
     clips.extend(weekdays().map(|day| clip(format!("on-{day}"))));
     clips.extend(on_date_clips(language));

@@ -89,6 +89,48 @@ pub fn calls(
     Ok(records)
 }
 
+/// All events of a kind at or after `from` and before `to`, in order.
+///
+/// # Errors
+/// See [`CallsError`].
+pub fn events(
+    database: &Path,
+    journal: &Path,
+    kind: &str,
+    from: Option<Wall>,
+    to: Option<Wall>,
+) -> Result<Vec<Event>, CallsError> {
+    let reader = reader(database, journal)?;
+    let frozen = reader.as_ref().map(Reader::freeze).transpose()?;
+    let (mut found, mut applied) = (Vec::new(), 0);
+    if let Some(reader) = &reader {
+        applied = reader.checkpoint()?;
+        found = reader.events(kind, from, to)?;
+    }
+    let fault = |source| CallsError::Journal {
+        folder: journal.to_owned(),
+        source,
+    };
+    let is_wanted = |event: &Event| {
+        from.is_none_or(|from| event.at >= from)
+            && to.is_none_or(|to| event.at < to)
+            && serde_json::to_value(&event.what).is_ok_and(|what| what["event"] == kind)
+    };
+    let mut cursor = Cursor::new(journal, applied);
+    while let Some(next) = cursor.advance().map_err(fault)? {
+        if let Found::Entry(Numbered {
+            entry: Entry::Event(event),
+            ..
+        }) = next
+            && is_wanted(&event)
+        {
+            found.push(event);
+        }
+    }
+    drop(frozen);
+    Ok(found)
+}
+
 /// All that happened to a call, in order; empty: there is no such call.
 ///
 /// # Errors

@@ -201,6 +201,19 @@ impl Reader {
         self.told(rows::timeline(&self.connection, call))
     }
 
+    /// All events of a kind at or after `from` and before `to`, in order.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn events(
+        &self,
+        kind: &str,
+        from: Option<Wall>,
+        to: Option<Wall>,
+    ) -> Result<Vec<Event>, DatabaseError> {
+        self.told(rows::events(&self.connection, kind, from, to))
+    }
+
     /// The number of the last journal entry that the tables hold; 0: none.
     ///
     /// # Errors

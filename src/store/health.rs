@@ -21,6 +21,8 @@ pub enum Part {
     Redis,
     /// The files of certificates.
     Certificates,
+    /// The live dialplan breaks the promise of its guard in the coming year.
+    Guard,
 }
 
 impl Part {
@@ -34,6 +36,7 @@ impl Part {
             Self::Database => "database-unwritten",
             Self::Redis => "redis-away",
             Self::Certificates => "certificate",
+            Self::Guard => "dialplan-guard",
         }
     }
 }

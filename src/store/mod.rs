@@ -10,6 +10,7 @@ pub mod calls;
 pub mod cursor;
 pub mod database;
 pub mod disk;
+pub mod folder;
 pub mod health;
 pub mod journal;
 pub mod line;

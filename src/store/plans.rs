@@ -1,21 +1,16 @@
 //! Dialplans on disk: the folder that people edit, and the versions that were live.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dialplan::{Catalogue, Fault, Place, Plan, expect, load};
-use crate::ids::{Language, PromptName};
-use crate::media::{Clip, Clips, Sound};
+use crate::dialplan::{Catalogue, Fault, Plan, expect, load, safety};
 use crate::time::Wall;
 
-/// The most files of a dialplan.
-const MAX_FILES: usize = 200;
-/// The most prompts of a language.
-const MAX_PROMPTS: usize = 2_000;
+pub use super::folder::{fingerprint, read, sounds};
+
 /// The most versions that are listed and kept.
 const MAX_VERSIONS: usize = 200;
 
@@ -38,7 +33,7 @@ pub enum PlansError {
     NoVersion(String),
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> PlansError {
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> PlansError {
     let path = path.to_owned();
     move |source| PlansError::Io { path, source }
 }
@@ -55,109 +50,21 @@ pub struct Version {
 /// A folder of dialplans as it is read: names and texts.
 pub type Files = Vec<(String, String)>;
 
-/// Reads `*.toml` of a folder, by name.
-///
-/// # Errors
-/// The folder cannot be read, or holds no dialplan.
-pub fn read(folder: &Path) -> Result<Files, PlansError> {
-    let mut names = BTreeSet::new();
-    for entry in fs::read_dir(folder).map_err(at(folder))? {
-        let path = entry.map_err(at(folder))?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.extension().is_some_and(|ending| ending == "toml") && !hidden {
-            names.insert(path);
-        }
-    }
-    if names.is_empty() {
-        let source = io::Error::new(io::ErrorKind::NotFound, "there is no *.toml in it");
-        return Err(PlansError::Io {
-            path: folder.to_owned(),
-            source,
-        });
-    }
-    let texts = names.into_iter().take(MAX_FILES).map(|path| {
-        let bytes = fs::read(&path).map_err(at(&path))?;
-        // What is not UTF-8 becomes a sign that the reader refuses, with its line.
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Ok((path.display().to_string(), text))
-    });
-    texts.collect()
-}
-
-/// The prompts of a folder, and those that cannot be used.
-pub fn sounds(folder: &Path) -> (Catalogue, Clips, Vec<Fault>) {
-    let prompts = folder.join("prompts");
-    let (mut catalogue, mut clips, mut faults) =
-        (Catalogue::default(), Clips::default(), Vec::new());
-    for language in Language::ALL {
-        let names = sounds_of(
-            &prompts.join(language.code()),
-            Some(language),
-            &mut clips,
-            &mut faults,
-        );
-        catalogue.spoken.insert(language, names);
-    }
-    catalogue.music = sounds_of(&prompts.join("music"), None, &mut clips, &mut faults);
-    (catalogue, clips, faults)
-}
-
-fn sounds_of(
-    folder: &Path,
-    language: Option<Language>,
-    clips: &mut Clips,
-    faults: &mut Vec<Fault>,
-) -> BTreeSet<String> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return BTreeSet::new();
-    };
-    let mut names = BTreeSet::new();
-    let paths: BTreeSet<PathBuf> = entries.filter_map(|one| Some(one.ok()?.path())).collect();
-    for path in paths.into_iter().take(MAX_PROMPTS) {
-        let (Some(stem), Some(ending)) = (path.file_stem(), path.extension()) else {
-            continue;
-        };
-        if ending != "wav" {
-            continue;
-        }
-        let name = stem.to_string_lossy().into_owned();
-        let sound = fs::read(&path)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| Sound::from_wav(&bytes).map_err(|fault| fault.to_string()));
-        match sound {
-            Ok(sound) => {
-                clips.insert(
-                    Clip {
-                        language,
-                        name: PromptName(name.clone()),
-                    },
-                    sound,
-                );
-                names.insert(name);
-            }
-            Err(what) => faults.push(Fault {
-                place: Place {
-                    file: path.display().to_string(),
-                    line: 1,
-                },
-                what,
-                remedy: "or put the former file back".into(),
-            }),
-        }
-    }
-    names
-}
-
-/// Loads files and runs their expectations.
+/// Loads files, runs their expectations, and follows all calls of the year from `now` on; `None`: a plan
+/// that was live before, which must run whatever its guard says by now.
 ///
 /// # Errors
 /// All mistakes at once.
-pub fn check(files: &Files, catalogue: &Catalogue) -> Result<Plan, PlansError> {
+pub fn check(files: &Files, catalogue: &Catalogue, now: Option<Wall>) -> Result<Plan, PlansError> {
     let plan = load(files, catalogue).map_err(PlansError::Faulty)?;
-    expect::run(&plan).map_err(PlansError::Faulty)?;
-    Ok(plan)
+    let mut faults = expect::run(&plan).err().unwrap_or_default();
+    if let Some(now) = now {
+        faults.extend(safety::check(&plan, &catalogue.lengths, now));
+    }
+    match faults.is_empty() {
+        true => Ok(plan),
+        false => Err(PlansError::Faulty(faults)),
+    }
 }
 
 /// The versions that were live, under the data folder.

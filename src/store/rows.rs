@@ -168,6 +168,34 @@ pub(crate) fn timeline(
     statement.query_map([call.to_string()], read)?.collect()
 }
 
+/// All events of a kind, in order.
+pub(crate) fn events(
+    connection: &Connection,
+    kind: &str,
+    from: Option<Wall>,
+    to: Option<Wall>,
+) -> rusqlite::Result<Vec<Event>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT at, call, body FROM events WHERE kind = ?1 AND at >= ?2 AND at < ?3 ORDER BY sequence",
+    )?;
+    let read = |row: &Row<'_>| {
+        let body: String = row.get(2)?;
+        let what = serde_json::from_str(&body).map_err(|fault| cannot_read(2, fault))?;
+        Ok(Event {
+            at: Wall(row.get(0)?),
+            call: optional(row, 1)?,
+            what,
+        })
+    };
+    let (from, to) = (
+        from.map_or(i64::MIN, |one| one.0),
+        to.map_or(i64::MAX, |one| one.0),
+    );
+    statement
+        .query_map(params![kind, from, to], read)?
+        .collect()
+}
+
 /// A number of the `meta` table.
 pub(crate) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
     let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;

@@ -95,7 +95,9 @@ impl Switch {
         now: Now,
     ) -> Result<(), Option<Turned>> {
         self.can_take(id, request, now)?;
-        if self.calls.len() >= self.settings.max_calls {
+        let pending = self.calls.values();
+        let pending = pending.filter(|call| call.is_pending_callback()).count();
+        if self.calls.len() - pending >= self.settings.max_calls {
             let text = format!("{} calls at once; one was refused", self.calls.len());
             self.alarm_rarely("too-many-calls", text, now);
             self.refuse_for_load(id, request, now);
@@ -148,6 +150,11 @@ impl Switch {
             Some(_) => (None, Caller::default()),
             None => self.caller(&request, operator.is_none()),
         };
+        let number = match operator {
+            Some(_) => None,
+            None if !self.plan.calls_back() => None,
+            None => self.number_with(&request, true),
+        };
         let owner = (Owner::Call(call), Side::Caller);
         let is_carried = operator.is_none();
         let leg = match self.invited_leg(id, &request, flow, owner, operator, now) {
@@ -166,6 +173,9 @@ impl Switch {
             return;
         }
         self.begin(call, leg, (&request, &did), (caller, None), trunk, now);
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.number = number;
+        }
         if must_ring_reliably(&request) {
             self.ring_reliably(leg, &request, now);
         } else {
@@ -346,7 +356,8 @@ impl Switch {
     }
 
     /// Who calls (DOMAIN: identity): asserted by a trunk, or else From; hidden wins over both.
-    /// Of the number nothing stays but the pseudonym and what the dialplan asks for.
+    /// Of the number nothing stays but the pseudonym and what the dialplan asks for, and where it offers
+    /// callbacks, the number itself for as long as the call lasts.
     fn caller(&self, request: &Request, trusted: bool) -> (Option<Pseudonym>, Caller) {
         let Some((number, name)) = identity(request, trusted) else {
             return (None, Caller::hidden());
@@ -358,7 +369,7 @@ impl Switch {
 }
 
 /// The caller's number, or the name with its host; `None`: hidden.
-fn identity(request: &Request, trusted: bool) -> Option<(Option<Number>, String)> {
+pub(super) fn identity(request: &Request, trusted: bool) -> Option<(Option<Number>, String)> {
     let headers = &request.headers;
     let hides = |token: &str| {
         let privacy = headers.text(Name::Privacy).unwrap_or_default();

@@ -96,6 +96,13 @@ impl Switch {
                     Target::Outside(number) => self.ring_outside(id, &number, now),
                 }
             }
+            Instruction::Callback { queue } => {
+                let possible = self.takes_callbacks();
+                if possible {
+                    self.ask_for_callback(id, Some(queue), now);
+                }
+                possible
+            }
             Instruction::HangUp => false,
         }
     }
@@ -114,7 +121,8 @@ impl Switch {
             return;
         };
         let bonus = call.ahead + call.run.priority();
-        let joined = *call.joined.entry(queue.clone()).or_insert(now.wall);
+        let first = *call.waits_since.get_or_insert(now.wall);
+        let joined = *call.joined.entry(queue.clone()).or_insert(first);
         let settings = call.plan.queues.get(&queue).map(queue_settings);
         call.stage = Stage::Waiting {
             queue: queue.clone(),
@@ -215,10 +223,14 @@ impl Switch {
             return;
         };
         match &mut call.stage {
-            Stage::Playing { playback: ours } if *ours == playback => self.advance(id, now),
+            Stage::Playing { playback: ours } if *ours == playback => match call.is_asked() {
+                true => self.question_asked(id, now),
+                false => self.advance(id, now),
+            },
             Stage::Waiting { speaking, .. } if *speaking == Some(playback) => {
                 *speaking = None;
                 self.wait_with_music(id);
+                self.question_asked(id, now);
             }
             Stage::Choosing {
                 playback: ours @ Some(_),
@@ -228,7 +240,8 @@ impl Switch {
                 let until = now.at + *wait;
                 self.timers.set(Timer::Call(id), until);
             }
-            _ => {}
+            _ if call.caller_leg == leg => self.ask_who_answered(id),
+            _ => self.operator_was_told(id, leg),
         }
     }
 
@@ -240,14 +253,12 @@ impl Switch {
         if self.leaving.contains_key(&leg) {
             return self.answered_leaving(leg, Some(digit), now);
         }
-        let Some(id) = self
-            .legs
-            .get(&leg)
-            .filter(|leg| leg.side == Side::Caller)
-            .and_then(|leg| leg.call())
-        else {
+        let Some(id) = self.caller_on(leg) else {
             return;
         };
+        if self.reached_by_key(id, leg, now) || self.answered_by_key(id, digit, now) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -258,7 +269,7 @@ impl Switch {
             return self.chosen(id, note, now);
         }
         let Some(language) = call.run.press(&plan, digit) else {
-            return;
+            return self.pressed_in_line(id, digit, now);
         };
         // A restart begins the same step again, in this language.
         call.resume.press(&plan, digit);
@@ -300,38 +311,24 @@ impl Switch {
     }
 
     /// The queue wants something said; a greeting or another message is not cut off.
-    pub(super) fn announce(&mut self, id: CallId, what: Announcement) {
+    pub(super) fn announce(&mut self, id: CallId, what: Announcement, now: Now) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        let Stage::Waiting {
-            queue,
-            joined,
-            speaking: None,
-        } = &call.stage
-        else {
+        let Stage::Waiting { queue, .. } = &call.stage else {
             return;
         };
-        let (queue, joined) = (queue.clone(), *joined);
         let said = match what {
             Announcement::Position(position) => Said::Position(position),
-            Announcement::Estimate(_) => return,
+            Announcement::Estimate(estimate) => return self.tell_estimate(id, estimate, now),
             Announcement::Comfort => {
-                let settings = call.plan.queues.get(&queue);
+                let settings = call.plan.queues.get(queue);
                 let comfort = settings.and_then(|settings| settings.comfort.as_ref());
                 let comfort = comfort.map(|comfort| comfort.play.clone());
                 Said::Prompts(comfort.into_iter().collect())
             }
         };
-        let speaking = Some(self.say(id, said));
-        self.stage(
-            id,
-            Stage::Waiting {
-                queue,
-                joined,
-                speaking,
-            },
-        );
+        self.speak_in_line(id, said);
     }
 
     /// The caller leaves the queue unanswered: on with `path`, or with the next step.
@@ -345,13 +342,26 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        if call.is_pending_callback() || !matches!(call.stage, Stage::Waiting { .. }) {
+            return;
+        }
+        if let Some(path) = path {
+            call.run.go(path);
+        }
+        self.leave_line(id, reason, now);
+        self.advance(id, now);
+    }
+
+    /// Out of the line, and phones ring no more; what follows is another's to say.
+    pub(super) fn leave_line(&mut self, id: CallId, reason: &str, now: Now) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let Stage::Waiting { queue, .. } = &call.stage else {
             return;
         };
         let queue = queue.clone();
-        if let Some(path) = path {
-            call.run.go(path);
-        }
+        call.asking = None;
         // Another state first: what the queue says of this caller from here on is of the past.
         call.stage = Stage::Arriving;
         self.emit(
@@ -365,7 +375,7 @@ impl Switch {
         // Out of the line first: else the operator whose phone is told to be silent rings anew.
         self.tell_queue(Input::Left(id), now);
         self.stop_rings(id, None, &RingEnd::CallerLeft, now);
-        self.advance(id, now);
+        self.timers.clear(&Timer::Question(id));
     }
 
     /// A `ring` step's time is over, or a menu's.
@@ -408,7 +418,7 @@ impl Switch {
         }
         self.forget_leg(id, now);
         if let Some(call) = call {
-            if self.transferor_left(call, id, now) {
+            if self.transferor_left(call, id, now) || self.attempt_broken(call, id, now) {
                 return;
             }
             let cause = self.cause_of_leaving(call);
@@ -448,7 +458,7 @@ impl Switch {
         }
         self.hang_up(id, now);
         if let Some(call) = call {
-            if self.transferor_left(call, id, now) {
+            if self.transferor_left(call, id, now) || self.attempt_broken(call, id, now) {
                 return;
             }
             self.end_call(call, side, Cause::Lost, now);
@@ -480,6 +490,7 @@ impl Switch {
         };
         self.ended_for(&call, cause, now);
         self.timers.clear(&Timer::Call(id));
+        self.timers.clear(&Timer::Question(id));
         self.stop_dialling(id);
         if let Some((_, Some(claim))) = call.operator {
             self.claims.remove(&claim);
@@ -503,6 +514,7 @@ impl Switch {
         }
         self.book(call.outgoing, now);
         self.book(call.onward, now);
+        self.tell_outcome(id, call.callback, now);
         self.emit(Some(id), What::Ended { by, cause }, now);
         self.trace_over(id, now);
         self.outputs.push_back(Output::Snapshot {

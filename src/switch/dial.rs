@@ -452,6 +452,11 @@ impl Switch {
         self.dial(call, number, trunks, now)
     }
 
+    /// Whether any trunk takes calls.
+    pub(super) fn has_trunk_out(&self) -> bool {
+        self.settings.trunks.iter().any(|one| one.uri().is_some())
+    }
+
     /// The trunks that take calls, in the order to try: as `wanted` names them, else by priority and
     /// the lot of their weights.
     pub(super) fn trunks_out(&mut self, wanted: &[TrunkName]) -> Vec<TrunkName> {

@@ -134,6 +134,8 @@ pub enum Command {
     },
     /// This dialplan from now on; calls in progress finish on theirs.
     Apply(Arc<Plan>),
+    /// Whoever asked is not to be called back.
+    CancelCallback(CallId),
     /// No new calls; those in progress end by themselves.
     Drain,
     /// End all calls.
@@ -222,6 +224,9 @@ pub enum Output {
 pub struct Counts {
     /// Calls in progress.
     pub calls: usize,
+    /// Callers who are to be called back, and are not on a phone.
+    #[serde(default)]
+    pub callbacks: usize,
     /// Of these, waiting in a queue.
     pub waiting: usize,
     /// Of these, connected with an operator.

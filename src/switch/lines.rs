@@ -26,7 +26,8 @@ pub(super) fn queue_settings(queue: &plan::Queue) -> QueueSettings {
         steps: queue.ring_more.iter().map(step).collect(),
         comfort: queue.comfort.as_ref().map(|comfort| comfort.every),
         position: queue.say_position,
-        thresholds: queue.if_waiting.iter().map(|entry| entry.after).collect(),
+        estimate: queue.say_estimate,
+        thresholds: queue.thresholds().iter().map(|(after, _)| *after).collect(),
         pause_after: queue.pause_after,
         max_waiting: queue.full.as_ref().map(|full| full.most),
         ..QueueSettings::default()

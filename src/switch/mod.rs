@@ -7,7 +7,9 @@
 
 mod answers;
 mod arrive;
+mod asking;
 pub mod bans;
+mod callback;
 mod calls;
 mod codes;
 mod dial;
@@ -59,9 +61,11 @@ pub mod trunks;
 mod typed;
 mod unfit;
 mod violations;
+mod waits;
 mod ways;
 
 pub use bans::{Ban, BanSettings};
+pub use callback::Listed;
 pub use facts::CLOCK_UNSET;
 pub use input::{Command, Counts, Input, Output, Route};
 pub use pbx::Switch;

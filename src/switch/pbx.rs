@@ -26,7 +26,7 @@ use super::spending::Spending;
 use super::trunks::{Lines, TrunkTimer};
 use super::typed::Typed;
 use super::unfit::Unfit;
-use crate::call::{Call, Leg, Stage};
+use crate::call::{Call, Leg, Phase, Stage};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Event, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
@@ -55,6 +55,10 @@ pub(super) enum Timer {
     Leg(LegId),
     /// A call's `ring` step.
     Call(CallId),
+    /// A caller who is asked something presses nothing.
+    Question(CallId),
+    /// It is time to call somebody back.
+    Callback(CallId),
     /// A trace that waits for the last answers.
     Trace(CallId),
     /// A trunk's server that has not said a word.
@@ -243,6 +247,8 @@ impl Switch {
             match timer {
                 Timer::Leg(leg) => self.leg_due(leg, now),
                 Timer::Call(call) => self.call_due(call, now),
+                Timer::Question(call) => self.question_due(call, now),
+                Timer::Callback(call) => self.wait_for_turn(call, now),
                 Timer::Trace(call) => self.trace_due(call, now),
                 Timer::Unheard(leg) => {
                     if !self.refused_aloud(leg, now) {
@@ -365,7 +371,13 @@ impl Switch {
                 self.plan = plan;
                 self.configure_queues(now);
             }
-            Command::Drain => self.draining = true,
+            Command::Drain => {
+                self.draining = true;
+                self.rest_callbacks(now);
+            }
+            Command::CancelCallback(call) => {
+                self.cancel_callback(call, now);
+            }
             Command::ShutDown => {
                 self.tell_all_refusals(now);
                 self.end_all(Cause::ShutDown, now);
@@ -383,8 +395,16 @@ impl Switch {
     }
 
     fn end_all(&mut self, cause: Cause, now: Now) {
-        let all: Vec<CallId> = self.calls.keys().copied().collect();
-        for call in all {
+        self.set_attempts_aside(now);
+        self.rest_callbacks(now);
+        // Who is to be called back is so by the next process.
+        let all = self.calls.values();
+        let all = all.filter(|call| {
+            call.callback
+                .as_ref()
+                .is_none_or(|one| one.phase == Phase::Reached)
+        });
+        for call in all.map(|call| call.id).collect::<Vec<_>>() {
             self.end_call(call, Side::Server, cause, now);
         }
         let errands: Vec<LegId> = self.legs.keys().copied().collect();
@@ -510,11 +530,16 @@ impl Switch {
         let is = |wanted: fn(&Stage) -> bool| {
             self.calls
                 .values()
-                .filter(|call| wanted(&call.stage))
+                .filter(|call| wanted(&call.stage) && !call.is_pending_callback())
                 .count()
         };
+        let pending = || {
+            let calls = self.calls.values();
+            calls.filter(|call| call.is_pending_callback()).count()
+        };
         Counts {
-            calls: self.calls.len(),
+            calls: self.calls.len() - pending(),
+            callbacks: pending(),
             waiting: is(|stage| matches!(stage, Stage::Waiting { .. })),
             talking: is(|stage| matches!(stage, Stage::Talking)),
             legs: self.legs.len(),
@@ -532,9 +557,10 @@ impl Switch {
         }
     }
 
-    /// Whether no call and no leg is left.
+    /// Whether no call and no leg is left, but callers who are to be called back.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.legs.is_empty()
+        let mut calls = self.calls.values();
+        calls.all(PlannedCall::is_pending_callback) && self.legs.is_empty()
     }
 
     /// Whether also the answers to our last requests and the last figures of media are in.

@@ -1,5 +1,6 @@
 //! Ringing operators' phones and outside numbers, and what becomes of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::arrive::shard_of;
@@ -41,6 +42,9 @@ pub(super) struct Invitation {
     pub(super) path: Vec<String>,
 }
 
+/// Whose phone answered, and who rang in vain.
+pub(super) type Winner = (Rung<ClaimId>, BTreeSet<LegId>, Vec<Rung<ClaimId>>);
+
 impl Switch {
     /// The queue decided something.
     pub(super) fn queue_says(&mut self, action: Action, now: Now) {
@@ -74,17 +78,16 @@ impl Switch {
                 let path = self.path_if_full(call);
                 self.leave_queue(call, path.as_ref(), "the line is full", now);
             }
-            Action::Announce { call, what } => self.announce(call, what),
-            Action::Threshold { call, index } => {
-                let path = self.path_if_waiting(call, index);
-                if let Some(path) = path {
-                    self.leave_queue(call, Some(&path), "waited long enough for if_waiting", now);
-                }
-            }
+            Action::Announce { call, what } => self.announce(call, what, now),
+            Action::Threshold { call, index } => self.waited_long(call, index, now),
+            // Who is to be called back waits for the next shift.
+            Action::NobodyOnShift { call }
+                if (self.calls.get(&call)).is_some_and(PlannedCall::is_pending_callback) => {}
             Action::NobodyOnShift { call } => {
                 let text = "a caller waits and nobody is on shift with a phone that can ring";
                 self.alarm(Some(call), "nobody-on-shift", text.to_owned(), now);
-                self.leave_queue(call, None, "nobody is on shift", now);
+                let path = self.path_if_empty(call);
+                self.leave_queue(call, path.as_ref(), "nobody is on shift", now);
             }
             Action::Changed {
                 operator,
@@ -103,15 +106,6 @@ impl Switch {
             }
             Action::Alarm { kind, text } => self.alarm(None, kind, text, now),
         }
-    }
-
-    fn path_if_waiting(&self, call: CallId, index: usize) -> Option<PathName> {
-        let call = self.calls.get(&call)?;
-        let Stage::Waiting { queue, .. } = &call.stage else {
-            return None;
-        };
-        let waiting = call.plan.queues.get(queue)?.if_waiting.get(index)?;
-        Some(waiting.go.clone())
     }
 
     fn path_if_full(&self, call: CallId) -> Option<PathName> {
@@ -209,6 +203,7 @@ impl Switch {
         let caller = one.and_then(|one| one.caller.as_ref());
         // A colleague is no secret.
         let colleague = one.and_then(|one| self.legs.get(&one.caller_leg)?.operator.clone());
+        let back = one.is_some_and(|one| one.callback.is_some());
         let shown = match (&colleague, caller) {
             (Some(colleague), _) => colleague.as_str(),
             (None, Some(caller)) => caller.as_str(),
@@ -218,7 +213,13 @@ impl Switch {
         let invitation = Invitation {
             uri: Uri::parse_lenient(&binding.contact),
             to: format!("<sip:{operator}@{domain}>"),
-            from: format!("{} <sip:{shown}@{domain}>", quote(shown)),
+            from: match back {
+                true => format!(
+                    "{} <sip:{shown}@{domain}>",
+                    quote(&format!("callback {shown}"))
+                ),
+                false => format!("{} <sip:{shown}@{domain}>", quote(shown)),
+            },
             flow: binding.flow,
             operator: Some(operator.clone()),
             credentials: None,
@@ -513,6 +514,9 @@ impl Switch {
         if one.stage == Stage::Talking || !one.rings.remove(&id) {
             return self.hang_up_loser(id, now);
         }
+        if self.callback_answered(call, id, now) {
+            return;
+        }
         if !self.answer_operator(call, now) {
             return self.hang_up(id, now);
         }
@@ -537,6 +541,7 @@ impl Switch {
         self.dialling.remove(&call);
         self.timers.clear(&Timer::Call(call));
         self.connect_media(id);
+        self.wait_is_over(call, now);
         let placed = self.operator_outside(call);
         let claim = won.as_ref().map(|rung| rung.claim);
         let who = won.map(|rung| rung.operator).or(placed);
@@ -546,9 +551,32 @@ impl Switch {
             self.tell_queue(Input::Answered(claim), now);
         }
         self.transferred(call, now);
-        // Those who rang in vain stop once the two are connected, not before.
-        for other in others {
-            self.hang_up_loser(other, now);
+        self.losers_stop(call, others, lost, now);
+        self.called_again(call, now);
+        self.save(call);
+    }
+
+    /// Whose phone answered, with the legs and the operators that rang in vain.
+    pub(super) fn take_winner(&mut self, call: CallId, leg: LegId) -> Option<Winner> {
+        let operator = self.legs.get(&leg)?.operator.clone();
+        let one = self.calls.get_mut(&call)?;
+        let others = std::mem::take(&mut one.rings);
+        let rung = std::mem::take(&mut one.rung).into_iter();
+        let (won, lost): (Vec<_>, Vec<_>) =
+            rung.partition(|rung| Some(&rung.operator) == operator.as_ref());
+        Some((won.into_iter().next()?, others, lost))
+    }
+
+    /// Those who rang in vain stop once the two are connected, not before.
+    pub(super) fn losers_stop(
+        &mut self,
+        call: CallId,
+        legs: BTreeSet<LegId>,
+        lost: Vec<Rung<ClaimId>>,
+        now: Now,
+    ) {
+        for leg in legs {
+            self.hang_up_loser(leg, now);
         }
         for rung in lost {
             self.claims.remove(&rung.claim);
@@ -559,7 +587,6 @@ impl Switch {
                 now,
             );
         }
-        self.save(call);
     }
 }
 

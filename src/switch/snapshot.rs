@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
 use super::returning::CutOff;
-use crate::call::{Guest, Leg, Media, Outgoing, Owner, Progress, Stage};
+use crate::call::{Callback, Guest, Leg, Media, Outgoing, Owner, Phase, Progress, Stage, Told};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
@@ -63,6 +63,8 @@ enum StageSnapshot {
     Waiting { queue: QueueName, joined: Wall },
     /// The two are connected again.
     Talking,
+    /// Somebody is to be called back. Legs of an attempt get BYE.
+    Callback,
 }
 
 /// What a call needs to go on in another process.
@@ -76,7 +78,8 @@ pub struct CallSnapshot {
     plan: String,
     run: Run,
     stage: StageSnapshot,
-    caller_leg: LegSnapshot,
+    /// `None`: whoever is to be called back is not on the phone.
+    caller_leg: Option<LegSnapshot>,
     partner: Option<LegSnapshot>,
     joined: BTreeMap<QueueName, Wall>,
     #[serde(default)]
@@ -100,6 +103,21 @@ pub struct CallSnapshot {
     /// How long operators had the other side on hold.
     #[serde(default)]
     held: Duration,
+    #[serde(default)]
+    waits_since: Option<Wall>,
+    #[serde(default)]
+    told: Option<Told>,
+    #[serde(default)]
+    number: Option<Private<String>>,
+    #[serde(default)]
+    callback: Option<Callback>,
+}
+
+impl CallSnapshot {
+    /// Whether it is of somebody who is to be called back: no process that ends takes that along.
+    pub fn is_callback(&self) -> bool {
+        self.stage == StageSnapshot::Callback
+    }
 }
 
 impl CallSnapshot {
@@ -123,15 +141,20 @@ impl Switch {
     /// The call's latest stable state; `None`: it has none yet, since it is not answered.
     pub(super) fn snapshot_of(&self, id: CallId) -> Option<CallSnapshot> {
         let call = self.calls.get(&id)?;
-        if !self.legs.get(&call.caller_leg)?.is_up() {
+        let back = call.callback.as_ref();
+        let back = back.is_some_and(|one| one.phase != Phase::Reached);
+        let up = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_up);
+        let caller_leg = Some(call.caller_leg).filter(up);
+        let caller_leg = caller_leg.and_then(|leg| self.leg_snapshot(leg));
+        if caller_leg.is_none() && !back {
             return None;
         }
-        let caller_leg = self.leg_snapshot(call.caller_leg)?;
         // Until somebody takes the caller who is handed on, a restart gives the call back.
         let hands_on = call.transfer.as_ref().and_then(|transfer| transfer.leg);
         let partner = call.partner.or(hands_on);
         let partner = partner.and_then(|leg| self.leg_snapshot(leg));
         let (stage, run) = match &call.stage {
+            _ if back => (StageSnapshot::Callback, &call.run),
             _ if hands_on.is_some() && partner.is_some() => (StageSnapshot::Talking, &call.run),
             Stage::Ringing { .. } if call.transfer.is_some() => {
                 (self.back_in_line(id, call), &call.run)
@@ -174,6 +197,10 @@ impl Switch {
             guests: self.guest_snapshots(call),
             host: call.host.clone(),
             held: call.held,
+            waits_since: call.waits_since,
+            told: call.told.clone(),
+            number: call.number.clone(),
+            callback: call.callback.clone(),
         })
     }
 
@@ -270,11 +297,13 @@ impl Switch {
         now: Now,
     ) {
         for snapshot in &snapshots {
-            let two = [Some(&snapshot.caller_leg), snapshot.partner.as_ref()];
+            let two = [snapshot.caller_leg.as_ref(), snapshot.partner.as_ref()];
             let guests = snapshot.guests.iter().map(|(_, leg)| leg);
             for leg in two.into_iter().flatten().chain(guests) {
                 self.last_leg = self.last_leg.max(leg.id.0);
-                self.ports.claim(leg.media.port);
+                if !snapshot.is_callback() {
+                    self.ports.claim(leg.media.port);
+                }
             }
         }
         // Who talks first: else an operator who is in a call would be rung for a caller who waits.
@@ -312,7 +341,7 @@ impl Switch {
 
     fn say_bye(&mut self, snapshot: &CallSnapshot, now: Now) {
         let legs = [
-            Some((&snapshot.caller_leg, Side::Caller)),
+            (snapshot.caller_leg.as_ref()).map(|leg| (leg, Side::Caller)),
             snapshot.partner.as_ref().map(|leg| (leg, Side::Operator)),
         ];
         let guests = snapshot.guests.iter().map(|(_, leg)| (leg, Side::Operator));
@@ -337,13 +366,19 @@ impl Switch {
         plans: &BTreeMap<String, Arc<Plan>>,
         now: Now,
     ) {
+        if snapshot.is_callback() {
+            return self.restore_callback(snapshot, plans, now);
+        }
         let id = snapshot.call;
         let plan = plans.get(&snapshot.plan).unwrap_or(&self.plan).clone();
+        let Some(kept) = snapshot.caller_leg.as_ref() else {
+            return;
+        };
         let side = match snapshot.host {
             Some(_) => Side::Operator,
             None => Side::Caller,
         };
-        let caller_leg = self.restore_leg(id, &snapshot.caller_leg, side, now);
+        let caller_leg = self.restore_leg(id, kept, side, now);
         let partner = snapshot.partner.as_ref();
         let operator = partner.and_then(|leg| leg.operator.clone());
         let partner = partner.map(|leg| self.restore_leg(id, leg, Side::Operator, now));
@@ -356,11 +391,15 @@ impl Switch {
             outgoing: snapshot.outgoing,
             onward: snapshot.onward,
             held: snapshot.held,
+            waits_since: snapshot.waits_since,
+            told: snapshot.told,
+            number: snapshot.number,
+            callback: snapshot.callback,
             ..PlannedCall::new(ids, caller, dialled, trunk, way, snapshot.hops)
         };
         self.calls.insert(id, call);
         match snapshot.stage {
-            StageSnapshot::Step => self.advance(id, now),
+            StageSnapshot::Step | StageSnapshot::Callback => self.advance(id, now),
             StageSnapshot::Waiting { queue, joined } => {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.joined.entry(queue.clone()).or_insert(joined);
@@ -385,6 +424,31 @@ impl Switch {
                 self.connect_media(caller_leg);
             }
         }
+    }
+
+    /// The place in the line is kept; an attempt that the former process made is over.
+    fn restore_callback(
+        &mut self,
+        snapshot: CallSnapshot,
+        plans: &BTreeMap<String, Arc<Plan>>,
+        now: Now,
+    ) {
+        self.say_bye(&snapshot, now);
+        let id = snapshot.call;
+        let plan = plans.get(&snapshot.plan).unwrap_or(&self.plan).clone();
+        let leg = self.leg_of_nobody();
+        let (caller, dialled, trunk) = (snapshot.caller, snapshot.dialled, snapshot.trunk);
+        let (ids, way) = ((id, leg), (plan, snapshot.run));
+        let mut call = PlannedCall {
+            joined: snapshot.joined,
+            callback: snapshot.callback,
+            ..PlannedCall::new(ids, caller, dialled, trunk, way, snapshot.hops)
+        };
+        if let Some(callback) = call.callback.as_mut().filter(|one| one.phase.is_attempt()) {
+            callback.phase = Phase::Waits;
+        }
+        self.calls.insert(id, call);
+        self.wait_for_turn(id, now);
     }
 
     fn restore_leg(&mut self, call: CallId, kept: &LegSnapshot, side: Side, now: Now) -> LegId {

@@ -252,6 +252,9 @@ impl Switch {
         {
             return self.outgoing_failed(call, status, now);
         }
+        if self.attempt_in_vain(call, status, now) {
+            return;
+        }
         match self
             .calls
             .get(&call)

@@ -1,7 +1,7 @@
 //! What must always hold, for the simulator: the texts of what does not.
 
-use super::pbx::{Switch, Timer};
-use crate::call::{Owner, Progress, Stage};
+use super::pbx::{PlannedCall, Switch, Timer};
+use crate::call::{Owner, Phase, Progress, Stage};
 use crate::event::Part;
 use crate::time::Now;
 
@@ -42,7 +42,9 @@ impl Switch {
             }
         }
         for (id, call) in &self.calls {
-            if !self.legs.contains_key(&call.caller_leg) {
+            let unborn =
+                call.callback.is_some() && (call.is_pending_callback() || self.dialling_back(call));
+            if !unborn && !self.legs.contains_key(&call.caller_leg) {
                 found.push(format!("{id} has no caller"));
             }
             let strays = !call.guests.is_empty() || call.host.is_some() || call.coming.is_some();
@@ -92,6 +94,13 @@ impl Switch {
             }
         }
         found
+    }
+
+    /// Whether the operator is there already, and whoever is called back is not.
+    fn dialling_back(&self, call: &PlannedCall) -> bool {
+        let phase = call.callback.as_ref().map(|one| one.phase);
+        let operator = call.partner.is_some_and(|leg| self.legs.contains_key(&leg));
+        phase == Some(Phase::Dialling) && operator
     }
 
     /// What is left in the tables when nobody is in a call, apart from transactions, which end by

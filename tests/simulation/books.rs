@@ -81,25 +81,44 @@ impl Books {
                 None => faults.push(format!("{call} has no record")),
             }
         }
+        faults.extend(self.audit_callbacks());
         faults
     }
 }
 
-/// arrived ≤ answered ≤ queued ≤ rung ≤ connected ≤ ended, as far as each is there.
+/// Who is called back: one outcome, and the place of who asked for it.
+impl Books {
+    /// What is wrong with the callbacks when all calls are over.
+    pub(crate) fn audit_callbacks(&self) -> Vec<String> {
+        let outcomes = |call: CallId| {
+            let of_call = self.events.iter().filter(|event| event.call == Some(call));
+            let ends = of_call.filter(|event| matches!(event.what, What::CallbackEnded { .. }));
+            ends.count()
+        };
+        let all = self.ended.iter().filter_map(|call| self.record(*call));
+        let back = all.filter(|record| record.direction == Direction::Back);
+        let wrong = back.filter(|record| outcomes(record.call) != 1);
+        wrong
+            .map(|record| format!("{} has {} outcomes", record.call, outcomes(record.call)))
+            .collect()
+    }
+}
+
+/// arrived ≤ answered ≤ rung ≤ connected ≤ ended, and queued between the second and the last, as far as
+/// each is there: a path may ring somebody before it leads into a queue.
 fn arithmetic(record: &CallRecord) -> Option<String> {
-    let moments = [
-        Some(record.arrived),
-        record.answered,
-        record.queued,
-        record.rung,
-        record.connected,
-        record.ended,
-    ];
-    let there: Vec<_> = moments.into_iter().flatten().collect();
+    let (came, ended) = ([Some(record.arrived), record.answered], [record.ended]);
+    let rises = |between: &[_]| {
+        let moments = came.iter().chain(between).chain(&ended);
+        moments.flatten().is_sorted()
+    };
+    let in_order = rises(&[record.queued]) && rises(&[record.rung, record.connected]);
     let complete = record.ended.is_some() && record.ended_by.is_some() && record.cause.is_some();
     // Whom an operator calls is rung by somebody else.
     let rung = record.rung.is_some() || record.direction == Direction::Out;
-    let implied = record.connected.is_none() || (rung && record.answered.is_some());
-    (!there.is_sorted() || !complete || !implied)
+    // Who is called back was not answered by us.
+    let back = record.direction == Direction::Back;
+    let implied = record.connected.is_none() || (rung && (record.answered.is_some() || back));
+    (!in_order || !complete || !implied)
         .then(|| format!("the moments of {} do not fit: {record:?}", record.call))
 }

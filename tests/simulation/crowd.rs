@@ -47,8 +47,10 @@ pub(crate) fn day(seed: u64, size: Size, trace: bool) -> World {
     world.trace = trace.then(Vec::new);
     world.note(|| format!("{weather:?}"));
     carriers(&mut world, &mut dice);
+    // Keys are drawn apart, so that days of the past are as they were.
+    let mut wishes = Dice::new(seed ^ 0xca11);
     operators(&mut world, &mut dice, size);
-    callers(&mut world, &mut dice, size);
+    callers(&mut world, &mut dice, &mut wishes, size);
     upheavals(&mut world, &mut dice, size);
     talks(&mut world, &mut Dice::new(seed ^ 0x7a1c), size);
     world.run(size.time);
@@ -75,6 +77,8 @@ fn carriers(world: &mut World, dice: &mut Dice) {
         let manner = Manner {
             on_ring,
             talk_for,
+            // Whoever is called back says so by a key.
+            keys: vec![(SECOND * 2, '5')],
             ..Manner::default()
         };
         let laws = laws(dice);
@@ -198,7 +202,23 @@ fn laws(dice: &mut Dice) -> Vec<Law> {
     }
 }
 
-fn callers(world: &mut World, dice: &mut Dice, size: Size) {
+/// Leaves the line by a key, or asks to be called back and agrees, or changes one's mind.
+fn wish(wishes: &mut Dice, keys: &mut Vec<(Duration, char)>) {
+    let at = wishes.between(SECOND * 4, SECOND * 30);
+    let pause = wishes.between(SECOND, SECOND * 6);
+    match wishes.below(10) {
+        0 => keys.push((at, '0')),
+        1..4 => {
+            let answers = ["111", "111", "11", "12", "1105#", "112"];
+            let answers = wishes.one_of(&answers);
+            let timed = answers.chars().zip(0..);
+            keys.extend(timed.map(|(key, step)| (at + pause * step, key)));
+        }
+        _ => {}
+    }
+}
+
+fn callers(world: &mut World, dice: &mut Dice, wishes: &mut Dice, size: Size) {
     for number in 0..size.callers {
         let patience = match dice.below(10) {
             0 => dice.between(Duration::ZERO, SECOND),
@@ -206,12 +226,13 @@ fn callers(world: &mut World, dice: &mut Dice, size: Size) {
             _ => dice.between(SECOND * 5, SECOND * 60),
         };
         let vanish = dice.chance(8);
-        let keys = if dice.chance(25) {
+        let mut keys = if dice.chance(25) {
             let key = *dice.one_of(&['2', '3', '9', '#']);
             vec![(dice.between(Duration::ZERO, SECOND * 10), key)]
         } else {
             Vec::new()
         };
+        wish(wishes, &mut keys);
         let manner = Manner {
             patience: Some(patience),
             talk_for: None,

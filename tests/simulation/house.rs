@@ -19,7 +19,7 @@ pub(crate) const REALM: &str = "qaynar";
 pub(crate) const PASSWORD: &str = "correct horse";
 /// The shipped one.
 pub(crate) const HELPLINE: &str = include_str!("../../dialplans/helpline.toml");
-/// Another, with what the first has not: positions, a way out of the queue, a direct ring.
+/// Another, with what the first has not: a menu, positions, a way out of the queue, a group that rings.
 pub(crate) const OTHER: &str = r#"
 numbers = ["116111", "050 680 22 80", "051 580 22 80", "051 880 11 80", "051 880 22 80"]
 start = "welcome"
@@ -34,16 +34,22 @@ numbers = "mobile"
 per_minute = 0.05
 calls_a_day = 8
 
+[callback]
+attempts = 2
+every = "30s"
+later = ["16:00"]
+
 [path.welcome]
 steps = [
-  { play = "greeting" },
+  { menu = "greeting", keys = { 9 = "later", '#' = "nobody" }, wait = "2s", tries = 2 },
+  { if = "called 2 times within 1h", set = { priority = "20s" } },
   { queue = "children", greet = "language-choice" },
   { go = "nobody" },
 ]
 
 [path.later]
 steps = [
-  { ring = "101", for = "8s" },
+  { ring = ["101", "102", "103"], for = "8s" },
   { queue = "late" },
   { go = "nobody" },
 ]
@@ -60,9 +66,11 @@ ring_for = "10s"
 wrap_up = "3s"
 say_position = true
 say_position_every = "7s"
+say_estimate = "15s"
+keys = { 0 = "later" }
 comfort = { play = "stay-with-us", every = "11s" }
 music = "hold"
-if_waiting = [{ for = "25s", go = "later" }]
+if_waiting = [{ for = "10s", offer = "callback", key = 1 }, { for = "60s", go = "later" }]
 
 [queue.late]
 ring = "longest idle"
@@ -234,6 +242,7 @@ pub(crate) fn plan(text: &str) -> Arc<Plan> {
         spoken: Language::ALL.map(|one| (one, spoken.clone())).into(),
         music: ["hold".to_owned()].into(),
         on_trust: true,
+        ..Catalogue::default()
     };
     let files = [("main.toml".to_owned(), text.to_owned())];
     let plan = load(&files, &catalogue).unwrap_or_else(|faults| panic!("{faults:?}"));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use qaynar::ids::CallId;
 use qaynar::switch::{Command, Input};
 
 use crate::world::{Act, Deed, World};
@@ -19,10 +20,32 @@ impl World {
             self.fault(violation);
         }
         let counts = self.switch.counts();
-        if counts.calls != self.books.open.len() {
-            let open = self.books.open.len();
-            self.fault(format!("{} calls, {open} open records", counts.calls));
+        let open = counts.calls + counts.callbacks;
+        if open != self.books.open.len() {
+            let (calls, open) = (open, self.books.open.len());
+            self.fault(format!("{calls} calls, {open} open records"));
         }
+    }
+
+    /// A callback has the place of who asked for it, unless that one had talked before.
+    pub(crate) fn keeps_the_place(&mut self, callback: CallId, asker: CallId) {
+        let callbacks = self.switch.callbacks();
+        let place = callbacks.iter().find(|one| one.call == callback);
+        let joined = place.and_then(|one| one.joined);
+        let Some(record) = self.books.record(asker) else {
+            return;
+        };
+        let (queued, talked) = (record.queued, record.connected.is_some());
+        if !talked && queued.is_some() && joined != queued {
+            self.fault(format!(
+                "{callback} joined at {joined:?}, who asked for it at {queued:?}"
+            ));
+        }
+    }
+
+    /// The media engine's legs, for the end of a run.
+    pub(crate) fn open_media(&self) -> usize {
+        self.engine.len()
     }
 
     /// Runs until nobody calls any more and all timers have run out; then nothing may be left.
@@ -49,6 +72,10 @@ impl World {
                 .map(|(number, one)| (number, one.phone.stage(), one.calls, one.outcomes))
                 .collect();
             self.fault(format!("no end: {counts:?}; phones {left:?}"));
+        }
+        for callback in self.switch.callbacks() {
+            let command = Command::CancelCallback(callback.call);
+            self.tell_switch(Input::Command(command));
         }
         self.carriers_are_known();
         self.tell_switch(Input::Command(Command::Drain));

@@ -15,6 +15,7 @@ mod network;
 mod players;
 mod registrar;
 mod scenarios;
+mod waits;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

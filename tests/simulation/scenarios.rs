@@ -12,9 +12,9 @@ use crate::network::{Datagram, Filter, Weather};
 use crate::players::Role;
 use crate::world::{Act, Deed, World};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-fn answers(after: Duration) -> Manner {
+pub(crate) fn answers(after: Duration) -> Manner {
     Manner {
         on_ring: OnRing::Answer { after },
         ..Manner::default()
@@ -29,14 +29,14 @@ fn refuses(status: u16) -> Manner {
     }
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::new(1, Weather::FAIR);
     world.trace = Some(Vec::new());
     world
 }
 
 /// An operator on shift.
-fn operator(world: &mut World, id: &str, manner: Manner) -> usize {
+pub(crate) fn operator(world: &mut World, id: &str, manner: Manner) -> usize {
     let player = phone_of(world, id, manner);
     world.deed(player, Deed::Code("*11"));
     world.run(SECOND * 3);
@@ -51,26 +51,26 @@ fn phone_of(world: &mut World, id: &str, manner: Manner) -> usize {
     player
 }
 
-fn caller(world: &mut World) -> usize {
+pub(crate) fn caller(world: &mut World) -> usize {
     let role = Role::Caller("0501112233".into());
     world.player(role, Manner::default(), |_| {})
 }
 
-fn dial(world: &mut World, player: usize) {
+pub(crate) fn dial(world: &mut World, player: usize) {
     world.deed(
         player,
         Deed::Call(format!("sip:116111@{}", house::server())),
     );
 }
 
-fn record(world: &World, player: usize) -> CallRecord {
+pub(crate) fn record(world: &World, player: usize) -> CallRecord {
     let records = world.books.records_of(player);
     assert_eq!(records.len(), 1, "one call, one record");
     records[0].clone()
 }
 
 /// Lets all come to rest; then nothing may be wrong or left.
-fn ends_well(world: &mut World) {
+pub(crate) fn ends_well(world: &mut World) {
     world.finish();
     for line in world
         .trace
@@ -93,7 +93,7 @@ fn ring_ends(world: &World) -> Vec<RingEnd> {
 }
 
 /// A call that talks: world, caller, operator.
-fn talking() -> (World, usize, usize) {
+pub(crate) fn talking() -> (World, usize, usize) {
     let mut world = world();
     let operator = operator(&mut world, "101", answers(SECOND));
     let caller = caller(&mut world);

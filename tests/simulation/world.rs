@@ -75,7 +75,7 @@ pub(crate) struct World {
     /// When the process began: its own clock counts from there.
     pub(crate) boot: Instant,
     pub(crate) switch: Switch,
-    engine: Engine,
+    pub(crate) engine: Engine,
     clips: Arc<Clips>,
     ports: BTreeMap<u16, LegId>,
     port_of: BTreeMap<LegId, u16>,
@@ -91,7 +91,7 @@ pub(crate) struct World {
     acts: u64,
     steps: u64,
     pub(crate) books: Books,
-    plans: Vec<Arc<Plan>>,
+    pub(crate) plans: Vec<Arc<Plan>>,
     live: Arc<Plan>,
     snapshots: BTreeMap<CallId, String>,
     /// Of calls that ended, and when.
@@ -454,6 +454,9 @@ impl World {
                     self.books.caller_of.insert(call, *player);
                 }
             }
+            (What::CallbackAsked { callback, .. }, Some(asker)) => {
+                self.keeps_the_place(*callback, asker);
+            }
             (What::Connected { .. }, Some(call)) => {
                 self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
             }
@@ -691,10 +694,5 @@ impl World {
         let read = |(_, text): (Instant, String)| serde_json::from_str(&text);
         let parted = parted.map(|one| read(one).expect("what was written"));
         self.switch.part_again(parted.collect(), now);
-    }
-
-    /// The media engine's legs, for the end of a run.
-    pub(crate) fn open_media(&self) -> usize {
-        self.engine.len()
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 const BLOCK: u16 = 200;
 
 /// Prompts, each a tone of its own in each language, and how long it is.
-const PROMPTS: [(&str, f64); 20] = [
+const PROMPTS: [(&str, f64); 23] = [
     ("greeting", 2.0),
     ("language-choice", 1.0),
     ("nobody-now", 0.5),
@@ -43,6 +43,9 @@ const PROMPTS: [(&str, f64); 20] = [
     ("callers-waiting", 0.4),
     ("long-wait", 0.5),
     ("call-not-allowed", 0.8),
+    ("callback-noted", 0.8),
+    ("callback-neutral", 0.8),
+    ("estimate-soon", 0.8),
 ];
 /// The music.
 pub(crate) const HOLD: u32 = 3_150;
@@ -74,7 +77,8 @@ impl Setup {
         let plan = std::fs::read_to_string(shipped).unwrap();
         let plan = plan
             .replace("wrap_up = \"20s\"", "wrap_up = \"2s\"")
-            .replace("every = \"20s\"", "every = \"5s\"");
+            .replace("every = \"20s\"", "every = \"5s\"")
+            .replace("later = [\"10:00\", \"16:00\", \"20:00\"]", "");
         Self {
             plan,
             config: String::new(),
@@ -181,9 +185,21 @@ impl Setup {
             let folder = format!("dialplans/prompts/{language}");
             let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder);
             // Numbers are many and slow to load: they are there where they are spoken.
-            let numbers = ["number-", "ordinal-", "position-"];
+            let words = [
+                "number-",
+                "ordinal-",
+                "position-",
+                "day-",
+                "on-",
+                "month-",
+                "of-",
+                "date-",
+                "at-",
+            ];
+            let digit = |name: &str| name.len() == "number-0.wav".len();
             let wanted = |name: &str| {
-                self.shipped_words || !numbers.iter().any(|begin| name.starts_with(begin))
+                let spoken = words.iter().any(|begin| name.starts_with(begin));
+                self.shipped_words || !spoken || (name.starts_with("number-") && digit(name))
             };
             copy(&shipped, &root.join(&folder), wanted);
             for (prompt, seconds) in PROMPTS {

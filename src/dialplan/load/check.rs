@@ -1,19 +1,19 @@
-//! What only the whole tells: names that lead nowhere, and paths without an end.
+//! What only the whole tells: names that lead nowhere, and needs that nobody can meet.
 
 use std::collections::BTreeSet;
 
-use super::super::fault::{Place, suggest};
-use super::super::plan::{Action, Step};
+use super::super::fault::suggest;
+use super::super::plan::Action;
 use super::Draft;
 use crate::ids::{HoursName, PathName, QueueName, Skill};
 
 impl Draft {
     pub(super) fn check_references(&mut self) {
         let mut found = Vec::new();
-        let known: Vec<&str> = self.paths.keys().map(PathName::as_str).collect();
+        let known: BTreeSet<&str> = self.paths.keys().map(PathName::as_str).collect();
         let ends = self.otherwise.iter().chain(&self.start);
         for reference in self.path_references.iter().chain(ends) {
-            if !known.contains(&reference.name.as_str()) {
+            if !known.contains(reference.name.as_str()) {
                 let what = format!("no path is called {:?}", reference.name);
                 found.push((
                     reference.place.clone(),
@@ -22,9 +22,9 @@ impl Draft {
                 ));
             }
         }
-        let known: Vec<&str> = self.queues.keys().map(QueueName::as_str).collect();
+        let known: BTreeSet<&str> = self.queues.keys().map(QueueName::as_str).collect();
         for reference in &self.queue_references {
-            if !known.contains(&reference.name.as_str()) {
+            if !known.contains(reference.name.as_str()) {
                 let what = format!("no queue is called {:?}", reference.name);
                 found.push((
                     reference.place.clone(),
@@ -33,9 +33,9 @@ impl Draft {
                 ));
             }
         }
-        let known: Vec<&str> = self.hours.keys().map(HoursName::as_str).collect();
+        let known: BTreeSet<&str> = self.hours.keys().map(HoursName::as_str).collect();
         for reference in &self.hours_references {
-            if !known.contains(&reference.name.as_str()) {
+            if !known.contains(reference.name.as_str()) {
                 let what = format!("no hours are called {:?}", reference.name);
                 let remedy = match known.is_empty() {
                     true => {
@@ -64,67 +64,32 @@ impl Draft {
         }
     }
 
-    /// Steps that can never be reached, paths that run in circles without a caller being spoken to,
-    /// and paths that end without a word.
-    pub(super) fn check_paths(&mut self) {
+    /// What a path needs must be there among those who answer in the queue.
+    pub(super) fn check_needs(&mut self) {
         let mut found = Vec::new();
-        for (name, steps) in &self.paths {
-            let ends = |step: &Step| {
-                step.is_always_done() && matches!(step.action, Action::Go(_) | Action::HangUp)
+        for step in self.paths.values().flatten() {
+            let Action::Queue { queue, wants, .. } = &step.action else {
+                continue;
             };
-            if let Some(last) = steps.iter().position(ends)
-                && let Some(step) = steps.get(last + 1)
-            {
-                found.push((
-                    step.place.clone(),
-                    "this step is never reached".to_owned(),
-                    "remove it, or the go or hang_up before it".to_owned(),
-                ));
-            }
-            if let Some(step) = steps.first()
-                && self.circles_back(name)
-            {
-                let what = format!("path {name} runs in a circle without a word to the caller");
-                found.push((
-                    step.place.clone(),
-                    what,
-                    "play something in the circle, or hang up".to_owned(),
-                ));
-            }
-            let speaks = steps
-                .iter()
-                .any(|step| !matches!(step.action, Action::HangUp));
-            if !speaks {
-                let place = steps.first().map(|step| step.place.clone());
-                let place = place.or(self.first.clone()).unwrap_or(Place {
-                    file: String::new(),
-                    line: 1,
-                });
-                let what = format!("path {name} hangs up without a word");
-                found.push((place, what, "play an explanation first".to_owned()));
-            }
+            let members = self.queues.get(queue);
+            let Some(members) = members.and_then(|queue| queue.operators.as_ref()) else {
+                continue;
+            };
+            let can = |skill: &Skill| {
+                let skills = members.iter().map(|one| self.skills.get(&one.operator));
+                skills.flatten().any(|skills| skills.contains(skill))
+            };
+            let known = |skill: &&Skill| self.skills.values().any(|can| can.contains(*skill));
+            let missing = wants.needs.iter().filter(|skill| !can(skill)).filter(known);
+            found.extend(missing.map(|skill| {
+                let what = format!("nobody in queue {queue} can {:?}", skill.as_str());
+                let remedy =
+                    format!("let somebody of queue {queue} have it: [operator.ID] with can");
+                (step.place.clone(), what, remedy)
+            }));
         }
         for (place, what, remedy) in found {
             self.fault(place, what, remedy);
         }
-    }
-
-    /// Whether `start` can come back to itself by `go` steps alone.
-    fn circles_back(&self, start: &PathName) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut todo = vec![start];
-        while let Some(name) = todo.pop() {
-            for step in self.paths.get(name).map(Vec::as_slice).unwrap_or_default() {
-                match &step.action {
-                    Action::Go(next) if next == start => return true,
-                    Action::Go(next) if seen.insert(next) => todo.push(next),
-                    Action::Go(_) => {}
-                    // Whatever takes time breaks the circle, unless a condition may pass it by.
-                    _ if step.is_always_done() => break,
-                    _ => {}
-                }
-            }
-        }
-        false
     }
 }

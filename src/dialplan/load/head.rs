@@ -14,12 +14,13 @@ impl Draft {
     pub(super) fn read_numbers(&mut self, table: &Table<'_, '_>) {
         for (text, span) in table.texts("numbers").unwrap_or_default() {
             match Number::parse(&text) {
-                Some(number) if self.numbers.contains(&number) => table.source.fault(
+                Some(number) if self.known_numbers.contains(&number) => table.source.fault(
                     span,
                     format!("{text:?} is the number {number} once more"),
                     "list each number once",
                 ),
                 Some(number) => {
+                    self.known_numbers.insert(number.clone());
                     self.numbers.push(number);
                     self.number_places.push(table.source.place(&span));
                 }

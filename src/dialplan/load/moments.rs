@@ -176,6 +176,9 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let queue = ends
         .text("queue")
         .map(|(name, _)| Ends::Queue(QueueName(name)));
+    let callback = ends
+        .text("callback")
+        .map(|(name, _)| Ends::Callback(QueueName(name)));
     let heard = ends
         .text("heard")
         .map(|(name, _)| Ends::Heard(PromptName(name)));
@@ -193,6 +196,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .filter(|flag| *flag)
         .map(|_| Ends::Refused);
     let found = queue
+        .or(callback)
         .or(heard)
         .or(said_last)
         .or(hung_up)
@@ -201,7 +205,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     if found.is_none() {
         ends.fault(
             "ends says nowhere",
-            "give it queue, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
+            "give it queue, callback, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
         );
     }
     ends.finish();

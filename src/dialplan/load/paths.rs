@@ -90,11 +90,12 @@ impl Draft {
             });
             actions.push(Action::Go(PathName(path)));
         }
+        actions.extend(self.read_callback_step(&step));
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
         let verbs = [
-            "play", "queue", "ring", "menu", "say", "set", "go", "hang_up",
+            "play", "queue", "ring", "menu", "say", "set", "callback", "go", "hang_up",
         ];
         let said = verbs.into_iter().filter(|verb| step.has(verb)).count();
         if said != 1 {

@@ -31,6 +31,7 @@ impl Draft {
         };
         let table = Table::new(source, span.clone(), format!("queue {name}"), table);
         let (if_waiting, ring_more) = self.read_waiting(&table, name);
+        let offer = self.read_offer(&table, name);
         let every = table
             .duration("say_position_every", false)
             .unwrap_or(Duration::from_secs(30));
@@ -62,9 +63,15 @@ impl Draft {
             comfort: table
                 .table("comfort")
                 .and_then(|comfort| self.read_comfort(comfort)),
+            say_estimate: self.says_estimate(&table),
             music: PromptName(music),
             if_waiting,
             ring_more,
+            offer,
+            keys: self.read_keys(&table),
+            if_empty: table
+                .text("if_empty")
+                .map(|(go, span)| self.path_reference(&table, go, &span)),
         };
         table.finish();
         if self.queues.insert(QueueName::from(name), queue).is_some() {
@@ -107,10 +114,13 @@ impl Draft {
         for one in table.tables("if_waiting", &format!("if_waiting of queue {name}")) {
             let after = one.duration("for", false);
             let rings = one.has("ring") || one.has("level");
-            if !one.has("for") || rings == one.has("go") {
+            let offers = one.has("offer");
+            let said = [rings, offers, one.has("go")].into_iter();
+            if !one.has("for") || said.filter(|said| *said).count() != 1 {
                 one.fault(
-                    "an entry of if_waiting needs for, and either go or ring",
-                    "write { for = \"3m\", go = \"PATH\" } or { for = \"30s\", ring = 3, level = 2 }",
+                    "an entry of if_waiting needs for, and one of go, ring and offer",
+                    "write { for = \"3m\", go = \"PATH\" }, { for = \"30s\", ring = 3, level = 2 } or \
+                     { for = \"3m\", offer = \"callback\", key = 1 }",
                 );
             }
             if after.is_some_and(|after| after <= last) {
@@ -133,12 +143,14 @@ impl Draft {
                 let go = self.path_reference(&one, go, &span);
                 waiting.push(Waiting { after, go });
             }
+            // `read_offer` reads the key.
+            let _ = offers && one.has("key");
             one.finish();
         }
         (waiting, more)
     }
 
-    fn path_reference(
+    pub(super) fn path_reference(
         &mut self,
         table: &Table<'_, '_>,
         name: String,

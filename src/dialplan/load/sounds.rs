@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::fault::{Place, nearest, suggest};
 use super::super::menu::Saying;
-use super::{Catalogue, Draft};
+use super::{Catalogue, Draft, Spoken};
 use crate::ids::{Language, PromptName};
 use crate::speech::{self, moment};
 
@@ -40,42 +40,68 @@ impl Draft {
             let there = spoken(language);
             for wanted in self.prompts.iter().filter(|one| !there.contains(&one.name)) {
                 let what = format!("there is no prompts/{language}/{}.wav", wanted.name);
-                let remedy = format!("record it, or: {}", suggest_prompt(&wanted.name, there));
+                let remedy = match catalogue.other(Some(language), &wanted.name) {
+                    Some(other) => format!("{other} is no WAV; {}", convert(other)),
+                    None => format!("record it, or: {}", suggest_prompt(&wanted.name, there)),
+                };
                 found.push((wanted.place.clone(), what, remedy));
             }
-            for place in &self.positions {
-                let wanted = speech::position::position_clips(language);
-                let (what, remedy) = ("tell callers their position", "say_position = false");
-                found.extend(missing_clips(
-                    language,
-                    there,
-                    place,
-                    &wanted,
-                    (what, remedy),
-                ));
-            }
-            for (place, saying) in &self.sayings {
-                let (wanted, what) = match saying {
-                    Saying::Time => (moment::time_clips(language), "tell the time"),
-                    Saying::Date => (moment::date_clips(language), "tell the date"),
-                    Saying::Resumes(_) => (
-                        moment::resumes_clips(language),
-                        "tell when the line opens again",
-                    ),
-                };
-                found.extend(missing_clips(
-                    language,
-                    there,
-                    place,
-                    &wanted,
-                    (what, "no say"),
-                ));
-            }
+            found.extend(self.missing_by_grammar(language, there));
         }
         found.extend(self.missing_music(catalogue, first));
         for (place, what, remedy) in found {
             self.fault(place, what, remedy);
         }
+    }
+
+    /// What is joined by grammar: a fault a place.
+    fn missing_by_grammar(&self, language: Language, there: &BTreeSet<String>) -> Vec<Found> {
+        let mut found = Vec::new();
+        for place in &self.positions {
+            let wanted = speech::position::position_clips(language);
+            let (what, remedy) = ("tell callers their position", "say_position = false");
+            found.extend(missing_clips(
+                language,
+                there,
+                place,
+                &wanted,
+                (what, remedy),
+            ));
+        }
+        for (place, spoken) in &self.spoken {
+            let (wanted, what, remedy) = match spoken {
+                Spoken::Estimate => (
+                    speech::estimate::estimate_clips(language),
+                    "tell callers how long it may last",
+                    "no say_estimate",
+                ),
+                Spoken::Callback => (
+                    speech::callback::callback_clips(language, self.callback.is_later()),
+                    "offer a callback",
+                    "no offer",
+                ),
+            };
+            let reason = (what, remedy);
+            found.extend(missing_clips(language, there, place, &wanted, reason));
+        }
+        for (place, saying) in &self.sayings {
+            let (wanted, what) = match saying {
+                Saying::Time => (moment::time_clips(language), "tell the time"),
+                Saying::Date => (moment::date_clips(language), "tell the date"),
+                Saying::Resumes(_) => (
+                    moment::resumes_clips(language),
+                    "tell when the line opens again",
+                ),
+            };
+            found.extend(missing_clips(
+                language,
+                there,
+                place,
+                &wanted,
+                (what, "no say"),
+            ));
+        }
+        found
     }
 
     fn missing_music(&self, catalogue: &Catalogue, first: &Place) -> Vec<Found> {
@@ -146,6 +172,20 @@ fn missing_clips(
     }
     let remedy = format!("record them, or run prompts/make, or write {without}");
     Some((place.clone(), what, remedy))
+}
+
+/// How a file of another kind becomes a prompt.
+fn convert(other: &str) -> String {
+    let stem = other.rsplit_once('.').map_or(other, |(stem, _)| stem);
+    format!("convert it: sox {other} -r 8000 -c 1 -b 16 {stem}.wav")
+}
+
+impl Catalogue {
+    /// A file of that name that is no WAV.
+    fn other(&self, language: Option<Language>, name: &str) -> Option<&str> {
+        let other = self.others.get(&(language, name.to_owned()))?;
+        Some(other)
+    }
 }
 
 fn suggest_prompt(name: &str, spoken: &BTreeSet<String>) -> String {
