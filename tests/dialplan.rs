@@ -9,6 +9,7 @@ use qaynar::dialplan::load::moment_of;
 use qaynar::dialplan::plan::{Ends, Plan};
 use qaynar::dialplan::route::{Assumed, route};
 use qaynar::dialplan::{Catalogue, Fault, expect, load};
+use qaynar::event::Supervision;
 use qaynar::ids::{Language, Rule};
 use qaynar::store::plans;
 use qaynar::time::Wall;
@@ -500,4 +501,28 @@ fn mistakes_of_outgoing_are_found_with_their_lines() {
     ] {
         assert!(found.contains(part), "{part} in\n{found}");
     }
+}
+
+#[test]
+fn who_may_supervise_is_said_in_words_and_what_all_hear_when_help_is_called_must_be_there() {
+    let keys = "ring = 'longest idle'\n[operator.210]\nmay = ['listen', 'barge']";
+    let plan = loaded(&with_queue(keys)).unwrap();
+    let may = plan.may.get(&"210".into()).unwrap();
+    assert_eq!(
+        may.iter().copied().collect::<Vec<_>>(),
+        [Supervision::Listen, Supervision::Barge]
+    );
+    assert_eq!(plan.may.len(), 1, "nobody else may");
+    let keys = "ring = 'longest idle'\n[operator.210]\nmay = ['lisen', 'shout']";
+    let found = faults(&with_queue(keys)).join("\n");
+    for expected in [
+        "main.toml:10: operator 210: nobody may \"lisen\"; did you mean \"listen\"?",
+        "nobody may \"shout\"; there are: listen, whisper, barge",
+    ] {
+        assert!(found.contains(expected), "{expected} not in\n{found}");
+    }
+    let text = format!("help_word = 'help-is-comin'\n{}", with_queue(""));
+    let found = faults(&text).join("\n");
+    let expected = "main.toml:1: there is no prompts/az/help-is-comin.wav; record it, or: did you mean \"help-is-coming\"?";
+    assert!(found.contains(expected), "{found}");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
+use super::guest::{Coming, Guest};
 use crate::ids::{
     CallId, Language, LegId, MailboxName, OperatorId, PromptName, Pseudonym, QueueName,
     RecordingId, TrunkName,
@@ -227,6 +228,25 @@ pub struct Call<P, R, C> {
     pub rung: Vec<Rung<C>>,
     /// Whether the talk is recorded.
     pub tape: Tape,
+    /// Who takes part in the talk besides the two.
+    pub guests: Vec<Guest<C>>,
+    /// Who is in the caller's place, since the caller has left a talk of three; `None`: the caller.
+    pub host: Option<Guest<C>>,
+    /// Who is being called into the talk.
+    pub coming: Option<Coming>,
+    /// Services that are called after that.
+    pub wanted: Vec<String>,
+    /// Words that are said over the talk, by the leg that hears them.
+    pub words: BTreeMap<LegId, u64>,
+    /// How long operators had the other side on hold.
+    pub held: Duration,
+}
+
+impl<P, R, C> Call<P, R, C> {
+    /// Whether the two are connected.
+    pub fn is_talking(&self) -> bool {
+        self.stage == Stage::Talking
+    }
 }
 
 impl<P, R: Clone, C> Call<P, R, C> {
@@ -280,6 +300,12 @@ impl<P, R: Clone, C> Call<P, R, C> {
             operator: None,
             rung: Vec::new(),
             tape: Tape::default(),
+            guests: Vec::new(),
+            host: None,
+            coming: None,
+            wanted: Vec::new(),
+            words: BTreeMap::new(),
+            held: Duration::ZERO,
         }
     }
 }

@@ -430,7 +430,7 @@ fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
 fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
     set(&mut codes.extend_by, table.duration("extend_by", false));
     set(&mut codes.pause_reasons, pause_reasons(table));
-    let keys: [(&'static str, &mut String); 8] = [
+    let keys: [(&'static str, &mut String); 13] = [
         ("status", &mut codes.status),
         ("log_in", &mut codes.log_in),
         ("log_out", &mut codes.log_out),
@@ -439,6 +439,11 @@ fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
         ("messages", &mut codes.messages),
         ("pause_recording", &mut codes.pause_recording),
         ("extend", &mut codes.extend),
+        ("bring", &mut codes.bring),
+        ("help", &mut codes.help),
+        ("listen", &mut codes.listen),
+        ("whisper", &mut codes.whisper),
+        ("barge", &mut codes.barge),
     ];
     let mut taken: Vec<String> = Vec::new();
     for (key, code) in keys {
@@ -446,7 +451,10 @@ fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
         set(
             code,
             one(table, key, "feature code", remedy, |text| {
-                feature_code(text).map(str::to_owned)
+                let fits = |text: &&str| *text == "*" && key == "help";
+                feature_code(text)
+                    .or(Some(text).filter(fits))
+                    .map(str::to_owned)
             }),
         );
         if taken.contains(code) {

@@ -105,6 +105,11 @@ pub const DIALPLAN: Section = Section {
         key("hours", Named(&HOURS), "When somebody is there."),
         key("path", Named(&PATH), "Steps from top to bottom."),
         key("queue", Named(&QUEUE), "Where callers wait for operators."),
+        key(
+            "help_word",
+            Texts,
+            "What all hear in a talk when help is called; left out: nothing.",
+        ),
         key("callback", Table(&CALLBACK), "How callers are called back."),
         key(
             "voicemail",
@@ -461,8 +466,11 @@ const VOICEMAIL: Section = Section {
 
 const OPERATOR: Section = Section {
     name: "operator",
-    keys: &[key("can", Texts, "Skills: languages and fields.")],
-    needed: &["can"],
+    keys: &[
+        key("can", Texts, "Skills: languages and fields."),
+        key("may", Texts, "Of others' talks: listen, whisper, barge."),
+    ],
+    needed: &[],
 };
 
 const CLOSED: Section = Section {

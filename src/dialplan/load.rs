@@ -13,6 +13,7 @@ mod paths;
 mod queues;
 mod safety;
 mod sounds;
+mod talks;
 mod voicemail;
 mod ways;
 
@@ -31,7 +32,10 @@ use super::outgoing::Destination;
 use super::plan::{CallBack, Expectation, Mailbox, Plan, Queue, Step};
 use super::read::{Source, Table};
 use super::safety::{FILE, Safety};
-use crate::ids::{HoursName, Language, MailboxName, OperatorId, PathName, QueueName, Skill};
+use crate::event::Supervision;
+use crate::ids::{
+    HoursName, Language, MailboxName, OperatorId, PathName, PromptName, QueueName, Skill,
+};
 
 pub use moments::{moment_of, read_keys};
 
@@ -146,6 +150,8 @@ struct Draft {
     /// Where queues record.
     recording: Vec<Place>,
     skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
+    may: BTreeMap<OperatorId, BTreeSet<Supervision>>,
+    help_word: Vec<PromptName>,
     skill_references: Vec<Reference>,
     prompts: Vec<Reference>,
     music: Vec<Reference>,
@@ -195,6 +201,7 @@ impl Draft {
             }
         }
         self.read_languages(&table);
+        self.read_help_word(&table);
         if let Some((zone, span)) = table.text("time_zone") {
             self.zone = Some((table.source.place(&span), zone));
         }
@@ -295,6 +302,8 @@ impl Draft {
             queues: self.queues,
             mailboxes: self.mailboxes,
             skills: self.skills,
+            may: self.may,
+            help_word: self.help_word,
             closed,
             callback: self.callback,
             outgoing: self.outgoing,

@@ -15,6 +15,7 @@ use super::menu::{Menu, Saying, Setting};
 use super::number::{Kind, Number};
 use super::outgoing::{Destination, Pattern};
 use super::safety::Safety;
+use crate::event::Supervision;
 use crate::ids::{
     HoursName, Language, ListName, MailboxName, OperatorId, PathName, PromptName, QueueName, Rule,
     Skill, TrunkName,
@@ -60,6 +61,10 @@ pub struct Plan {
     pub closed: Vec<Closed>,
     /// What operators can, by `[operator.ID]`.
     pub skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
+    /// Who may hear others' talks, and how, by `[operator.ID]`.
+    pub may: BTreeMap<OperatorId, BTreeSet<Supervision>>,
+    /// What all of a talk hear when a service is called into it.
+    pub help_word: Vec<PromptName>,
     /// How callers are called back.
     pub callback: CallBack,
     /// Whom operators may call, in this order.

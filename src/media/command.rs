@@ -62,6 +62,15 @@ pub struct Clip {
     pub name: PromptName,
 }
 
+/// A leg's place in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Whose.
+    pub leg: LegId,
+    /// Whom it hears; itself is passed over.
+    pub hears: Vec<LegId>,
+}
+
 /// From the switch to media. A leg is opened once, closed once; commands for a leg that is not open
 /// are ignored (the close may have crossed them).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +129,23 @@ pub enum Command {
         a: LegId,
         /// The other.
         b: LegId,
+    },
+    /// These legs are in one room: each hears those whom its seat names, mixed. Ends what they heard
+    /// before, except where they sit in the room already. All are on one shard. Bridge, Play, Music,
+    /// Silence or Unbridge take one out again; the others' seats may still name it, and hear nothing of it.
+    Mix {
+        /// Who hears whom.
+        room: Vec<Seat>,
+    },
+    /// Play these clips once over what the leg hears in its room. `Event::Played` tells the end, at once
+    /// where the leg is in no room; taking it out of the room ends it without an event.
+    Over {
+        /// The leg.
+        leg: LegId,
+        /// Comes back in `Event::Played`.
+        playback: u64,
+        /// What to hear.
+        clips: Vec<Clip>,
     },
     /// The leg leaves its bridge; both sides are silent until told otherwise.
     Unbridge {

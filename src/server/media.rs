@@ -120,6 +120,11 @@ impl Threads {
             | Command::StopRecording { leg, .. }
             | Command::Close { leg } => *leg,
             Command::Bridge { a, .. } => *a,
+            Command::Over { leg, .. } => *leg,
+            Command::Mix { room } => match room.first() {
+                Some(seat) => seat.leg,
+                None => return,
+            },
         };
         let Some(shard) = self.shards.get(&leg).copied() else {
             return;

@@ -9,6 +9,7 @@ pub mod moment;
 pub mod number;
 pub mod position;
 pub mod refusal;
+pub mod talk;
 
 pub use callback::callback;
 pub use errand::{Done, errand};
@@ -16,6 +17,7 @@ pub use estimate::{Rounded, estimate};
 pub use number::digits;
 pub use position::position;
 pub use refusal::refusal;
+pub use talk::{Told, talk};
 
 use crate::ids::PromptName;
 

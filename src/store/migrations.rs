@@ -50,7 +50,9 @@ const STEPS: &[&str] = &[
     ",
     // 4: why an operator is in that state.
     "ALTER TABLE operator_states ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
-    // 5: messages of callers, and talks that were recorded.
+    // 5: how long a caller was on hold, in microseconds.
+    "ALTER TABLE calls ADD COLUMN held INTEGER NOT NULL DEFAULT 0;",
+    // 6: messages of callers, and talks that were recorded.
     "
     CREATE TABLE recordings (
         recording TEXT PRIMARY KEY, begun INTEGER NOT NULL, erased INTEGER, body TEXT NOT NULL

@@ -227,6 +227,9 @@ impl Switch {
         if self.notice_heard(id, playback) {
             return self.save(id);
         }
+        if self.said_over(id, leg, playback) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -258,13 +261,16 @@ impl Switch {
 
     /// A key was pressed.
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
+        self.partner_pressed(leg, digit, now);
+        if self.typed(leg, digit, now) {
+            return;
+        }
         if self.leaving.contains_key(&leg) {
             return self.answered_leaving(leg, Some(digit), now);
         }
         if self.listener_pressed(leg, digit, now) {
             return;
         }
-        self.partner_pressed(leg, digit, now);
         let Some(id) = self.caller_on(leg) else {
             return;
         };
@@ -398,6 +404,9 @@ impl Switch {
         if self.message_overdue(id, now) {
             return;
         }
+        if self.brings(id) {
+            return self.call_off(id, &RingEnd::NoAnswer, now);
+        }
         if self.is_choosing(id) {
             return self.nothing_chosen(id, now);
         }
@@ -412,55 +421,24 @@ impl Switch {
         }
     }
 
-    /// Bridge or music, after anything changed that the two hear.
-    pub(super) fn connect_media(&mut self, leg: LegId) {
-        let Some(id) = self.legs.get(&leg).and_then(|leg| leg.call()) else {
-            return;
-        };
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
-        let (a, Some(b)) = (call.caller_leg, call.partner) else {
-            return;
-        };
-        self.tapes.insert(id);
-        let held = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.media.held);
-        let (a_holds, b_holds) = (held(&a), held(&b));
-        let music = Clip {
-            language: None,
-            name: PromptName::from("hold"),
-        };
-        if !a_holds && !b_holds {
-            if self.tells_notice(id, b) {
-                return;
-            }
-            return self.media(Command::Bridge { a, b });
-        }
-        self.forget_notice(id);
-        self.media(Command::Unbridge { leg: a });
-        // Whoever is held hears music; who holds hears nothing.
-        if a_holds && !b_holds {
-            self.media(Command::Music {
-                leg: b,
-                clip: music,
-            });
-        } else if b_holds && !a_holds {
-            self.media(Command::Music {
-                leg: a,
-                clip: music,
-            });
-        }
-    }
-
     /// The peer of a leg hung up.
     pub(super) fn party_left(&mut self, id: LegId, now: Now) {
         let Some(leg) = self.legs.get(&id) else {
             return;
         };
         let (call, side) = (leg.call(), leg.side);
+        self.hold_over(id, now);
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
         if let Progress::Invited { server, invite, .. } = &leg.progress {
             let (server, invite) = (*server, invite.clone());
             self.respond_status(server, &invite, 487, now);
+        }
+        if let Some(call) = call
+            && self.talks_on_without(call, id, "hung up", now)
+        {
+            return self.forget_leg(id, now);
         }
         self.forget_leg(id, now);
         if let Some(call) = call {
@@ -489,6 +467,13 @@ impl Switch {
             return;
         };
         let (call, side) = (leg.call(), leg.side);
+        self.hold_over(id, now);
+        if let Some(call) = call
+            && self.talks_on_without(call, id, "the phone does not answer any more", now)
+        {
+            self.lost_in_call(id, now);
+            return self.hang_up(id, now);
+        }
         if let Some(call) = call
             && self.operator_lost(call, id, now)
         {
@@ -521,6 +506,8 @@ impl Switch {
         // Out of the line first: else the operator whose phone is told to be silent rings anew.
         self.tell_queue(Input::Left(id), now);
         self.stop_rings(id, None, &RingEnd::CallerLeft, now);
+        self.holds_over(id, now);
+        self.guests_over(id, now);
         let Some(call) = self.calls.remove(&id) else {
             return;
         };

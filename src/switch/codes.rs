@@ -28,6 +28,16 @@ pub struct FeatureCodes {
     pub messages: String,
     /// Pressed in a talk: its recording pauses, or goes on.
     pub pause_recording: String,
+    /// Before an operator's id or a number: into the talk with them.
+    pub bring: String,
+    /// Before 101, 102, 103 or 112: into the talk with them, whatever caps there are.
+    pub help: String,
+    /// Before an operator's id: hear that one's talk.
+    pub listen: String,
+    /// The same, heard by the operator alone.
+    pub whisper: String,
+    /// The same, heard by all.
+    pub barge: String,
 }
 
 impl Default for FeatureCodes {
@@ -49,6 +59,11 @@ impl Default for FeatureCodes {
             extend_by: Duration::from_secs(300),
             messages: "*97".into(),
             pause_recording: "*5".into(),
+            bring: "*3".into(),
+            help: "*".into(),
+            listen: "*21".into(),
+            whisper: "*22".into(),
+            barge: "*23".into(),
         }
     }
 }

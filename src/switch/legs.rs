@@ -46,6 +46,7 @@ impl Switch {
             described: Private::default(),
             stream: None,
             held: false,
+            held_since: None,
         };
         self.open_stream(id, &media, shard);
         Some((id, media))
@@ -104,6 +105,7 @@ impl Switch {
             probe_at: None,
             allows_update: false,
             refreshing: None,
+            supervises: false,
             reinvite: None,
         };
         self.legs.insert(id, leg);
@@ -164,6 +166,7 @@ impl Switch {
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
         leg.probe_at = None;
+        self.hold_changed(id, agreed.held, now);
         self.media(Command::Configure { leg: id, stream });
         self.watch_quiet(id, now);
     }
@@ -335,8 +338,9 @@ impl Switch {
         };
         leg.ending = true;
         self.tapes.extend(leg.call());
-        self.closing
-            .insert(id, (leg.call(), leg.side, leg.media.port));
+        // What a supervisor's leg was like is nothing of the call's.
+        let call = leg.call().filter(|_| !leg.supervises);
+        self.closing.insert(id, (call, leg.side, leg.media.port));
         self.media(Command::Close { leg: id });
         self.occupy(id, false, now);
     }
@@ -358,6 +362,7 @@ impl Switch {
         self.timers.clear(&Timer::Unheard(id));
         self.refusing.remove(&id);
         self.listener_left(id);
+        self.typed.remove(&id);
         self.leaving.remove(&id);
         self.timers.clear(&Timer::Leaving(id));
         let operator = leg.operator.as_ref();

@@ -26,6 +26,7 @@ use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
 use super::trunks::{Lines, TrunkTimer};
+use super::typed::Typed;
 use super::unfit::Unfit;
 use crate::call::{Call, Leg, Phase, Stage};
 use crate::dialplan::{Plan, Run};
@@ -144,6 +145,8 @@ pub struct Switch {
     pub(super) tapes: BTreeSet<CallId>,
     /// Operators who hear messages.
     pub(super) listening: BTreeMap<LegId, Listening>,
+    /// Codes that operators key in.
+    pub(super) typed: BTreeMap<LegId, Typed>,
     /// Who called lately.
     pub(super) recent: Recent,
     /// The shell says that the clock is not synchronised.
@@ -203,6 +206,7 @@ impl Switch {
             recordings: Recordings::default(),
             tapes: BTreeSet::new(),
             listening: BTreeMap::new(),
+            typed: BTreeMap::new(),
             recent: Recent::default(),
             clock_unset: false,
             draining: false,

@@ -122,7 +122,8 @@ impl Switch {
         };
         let tape = one.tape.clone();
         let (leg, partner) = (one.caller_leg, one.partner);
-        let talks = one.stage == Stage::Talking && partner.is_some() && tape.telling.is_none();
+        let with_caller = one.host.is_none() && partner.is_some();
+        let talks = one.stage == Stage::Talking && with_caller && tape.telling.is_none();
         let wanted = queue.filter(|_| talks && tape.told && self.recordings.room);
         let of = tape.recording.and_then(|id| self.recordings.known.get(&id));
         let of = of.map(|one| one.of.clone());

@@ -178,7 +178,12 @@ pub(crate) fn tells_who_calls(to: SocketAddr, bytes: &[u8]) -> bool {
     let told = told.join("\n");
     // Within a random token any digits may stand.
     let begins = |at: usize| !told[..at].ends_with(|one: char| one.is_ascii_alphanumeric());
-    let tells = |secret: &str| told.match_indices(secret).any(|(at, _)| begins(at));
+    // At the carrier's own address it is whom we called: 103, the ambulance.
+    let at_theirs = |at: usize, secret: &str| told[at + secret.len()..].starts_with("203.0.113.");
+    let tells = |secret: &str| {
+        let mut found = told.match_indices(secret);
+        found.any(|(at, _)| begins(at) && !at_theirs(at, secret))
+    };
     CARRIERS.iter().any(ours)
         && (["10.0.0.10", "sip:101@", "sip:102@", "sip:103@", "05011"].into_iter()).any(tells)
 }
@@ -213,8 +218,9 @@ pub(crate) fn account(operator: &str) -> Account {
 /// operators who can different things.
 pub(crate) fn of_seed(text: &str, seed: u64) -> String {
     let text = &with_recordings(text, seed);
+    let may = "\n[operator.101]\nmay = [\"listen\", \"whisper\"]\n[operator.104]\nmay = [\"listen\", \"whisper\", \"barge\"]\n";
     if seed % 2 == 1 {
-        return text.to_owned();
+        return text.to_owned() + may;
     }
     let rule = Rule::ALL[(seed / 2) as usize % Rule::ALL.len()].name();
     let more = match seed / 2 % 3 {
@@ -230,6 +236,7 @@ pub(crate) fn of_seed(text: &str, seed: u64) -> String {
     )
     .replace("if_waiting = [", &format!("if_waiting = [{more}"))
         + "\n[operator.102]\ncan = [\"ru\", \"legal\"]\n[operator.103]\ncan = [\"ru\"]\n"
+        + may
 }
 
 /// Every third seed has a mailbox, every third one a queue that records.

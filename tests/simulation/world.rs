@@ -467,6 +467,9 @@ impl World {
             (What::Connected { .. }, Some(call)) => {
                 self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
             }
+            (What::Supervising { .. } | What::Joined { .. }, Some(call)) => {
+                self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
+            }
             (What::Alarm { kind, text }, _) if kind == "switch-loop" => {
                 self.fault(text.clone());
             }
