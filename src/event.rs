@@ -3,12 +3,18 @@
 //! Events are journalled in the clear, so none may hold a caller's number: callers appear as
 //! [`Pseudonym`] alone.
 
+mod recording;
+mod traced;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use recording::{Change, Recorded, Recording, RecordingEnd};
+pub use traced::Traced;
+
 use crate::ids::{
-    CallId, Language, ListName, OperatorId, PathName, Pseudonym, QueueName, TrunkName,
+    CallId, Language, ListName, OperatorId, PathName, Pseudonym, QueueName, RecordingId, TrunkName,
 };
 use crate::time::Wall;
 
@@ -216,6 +222,80 @@ pub enum What {
         /// Why, and what becomes of the caller, for people.
         reason: String,
     },
+    /// Somebody is being called into the talk.
+    Bringing {
+        /// Which operator wants it.
+        operator: OperatorId,
+        /// Whom: an operator's id, the number of a service, or the class of a number outside.
+        who: String,
+        /// As what.
+        part: Part,
+    },
+    /// Somebody is in the talk besides those who were.
+    Joined {
+        /// Who.
+        who: String,
+        /// As what.
+        part: Part,
+    },
+    /// Whoever was called into the talk did not come; the others talk on.
+    NotJoined {
+        /// Who.
+        who: String,
+        /// As what.
+        part: Part,
+        /// Why.
+        why: RingEnd,
+    },
+    /// One of three or more is gone; the others talk on.
+    LeftTalk {
+        /// Who: `caller`, or as it joined.
+        who: String,
+        /// As what.
+        part: Part,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A supervisor hears a talk from here on.
+    Supervising {
+        /// Who.
+        supervisor: OperatorId,
+        /// Whose talk.
+        operator: OperatorId,
+        /// Who else hears the supervisor.
+        how: Supervision,
+    },
+    /// The supervisor hears it no more.
+    Supervised {
+        /// Who.
+        supervisor: OperatorId,
+        /// Whose talk.
+        operator: OperatorId,
+        /// Who else heard the supervisor.
+        how: Supervision,
+        /// When it began.
+        began: Wall,
+    },
+    /// A phone holds the talk: the other side hears music.
+    Held {
+        /// Whose.
+        side: Side,
+        /// Who, where it is an operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
+    },
+    /// It holds the talk no more.
+    Resumed {
+        /// Whose.
+        side: Side,
+        /// Who, where it is an operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<OperatorId>,
+        /// For how long it did.
+        lasted: Duration,
+        /// For how long operators did in this call so far.
+        total: Duration,
+    },
     /// No audio comes from one side. An alarm, never an end.
     AudioAbsent {
         /// From whom.
@@ -241,6 +321,14 @@ pub enum What {
         messages: Vec<Traced>,
         /// How many of the middle of a very long call were left out.
         skipped: u32,
+    },
+    /// A message of a caller, or a talk that is recorded: it began, paused, ended, was heard, handled, erased.
+    /// May follow `Ended`.
+    Recording {
+        /// Which; its file has this name.
+        recording: RecordingId,
+        /// What happened to it.
+        change: Change,
     },
     /// The call is over; exactly once a call.
     Ended {
@@ -311,28 +399,6 @@ pub enum What {
     },
 }
 
-/// A SIP message of a call, pseudonymised at capture: nothing in it names anybody but operators by id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traced {
-    /// When.
-    pub at: Wall,
-    /// Whether the peer sent it.
-    pub received: bool,
-    /// Whose leg it belongs to.
-    pub side: Side,
-    /// Whose phone, on an operator's leg.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub operator: Option<OperatorId>,
-    /// `udp`, `tcp`, ….
-    pub transport: String,
-    /// `INVITE`, or `180 Ringing`.
-    pub line: String,
-    /// `1 INVITE`.
-    pub cseq: String,
-    /// What it meant further: `Require: 100rel`, `SDP: audio PCMA sendrecv`.
-    pub details: Vec<String>,
-}
-
 /// How a callback ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -370,6 +436,41 @@ pub enum RingEnd {
     Withdrawn,
 }
 
+/// As what somebody takes part in a talk of three or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Whoever called.
+    Caller,
+    /// An operator.
+    Operator,
+    /// An emergency service.
+    Service,
+    /// Somebody at a number outside.
+    Outside,
+}
+
+/// Who hears a supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// Nobody.
+    Listen,
+    /// The operator alone.
+    Whisper,
+    /// All.
+    Barge,
+}
+
+impl Supervision {
+    /// All, with their words in the dialplan.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("listen", Self::Listen),
+        ("whisper", Self::Whisper),
+        ("barge", Self::Barge),
+    ];
+}
+
 /// Which way a call goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -403,7 +504,7 @@ pub enum Cause {
     HungUp,
     /// The caller gave up before an operator was connected, or while waiting anew after one was lost.
     Abandoned,
-    /// The dialplan's path came to its end.
+    /// The dialplan's path came to its end, or the caller hung up while leaving a message.
     Completed,
     /// A dialog died: probe unanswered, session timer, ACK never came.
     Lost,
@@ -475,6 +576,9 @@ pub struct CallRecord {
     pub connected: Option<Wall>,
     /// Over.
     pub ended: Option<Wall>,
+    /// How long operators had the caller on hold.
+    #[serde(default)]
+    pub held: Duration,
     /// Who hung up.
     pub ended_by: Option<Side>,
     /// Why.

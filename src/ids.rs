@@ -66,6 +66,56 @@ impl TryFrom<String> for CallId {
     }
 }
 
+/// One recording of a call: of which call, and which of its recordings. A restart begins another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct RecordingId {
+    /// Of which call.
+    pub call: CallId,
+    /// From 1.
+    pub part: u16,
+}
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.call, self.part)
+    }
+}
+
+/// The text is not the name of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a recording's id; ids are a call's with a number, as `qaynar voicemail list` and \
+     `qaynar recordings list` print them"
+)]
+pub struct NotARecordingId(String);
+
+impl std::str::FromStr for RecordingId {
+    type Err = NotARecordingId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fault = || NotARecordingId(text.to_owned());
+        let (call, part) = text.split_once('-').ok_or_else(fault)?;
+        let call = call.parse().map_err(|_| fault())?;
+        let part = part.parse().map_err(|_| fault())?;
+        Ok(Self { call, part })
+    }
+}
+
+impl From<RecordingId> for String {
+    fn from(id: RecordingId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for RecordingId {
+    type Error = NotARecordingId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
 /// A dialog with its media, belonging to one call. Unique within one run of the switch and its restores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LegId(pub u64);
@@ -124,6 +174,10 @@ name! {
 name! {
     /// A path of the dialplan: `welcome`.
     PathName
+}
+name! {
+    /// A mailbox of the dialplan, where callers leave messages: `night`.
+    MailboxName
 }
 name! {
     /// A prompt without its language and ending: `greeting`.
@@ -236,6 +290,25 @@ mod tests {
             assert_eq!(Rule::named(rule.name()), Some(rule));
         }
         assert_eq!(Rule::named("loudest"), None);
+    }
+
+    #[test]
+    fn a_recording_id_survives_being_printed_and_read_by_a_person() {
+        let id = RecordingId {
+            call: CallId(0x1234_5678_9abc_def0),
+            part: 2,
+        };
+        assert_eq!(id.to_string().to_lowercase().parse(), Ok(id));
+        for text in [
+            "",
+            "1",
+            "../../etc/passwd-1",
+            "0000000000000",
+            "0000000000000-x",
+        ] {
+            let told = text.parse::<RecordingId>().unwrap_err().to_string();
+            assert!(told.contains("voicemail list"), "{told}");
+        }
     }
 
     #[test]

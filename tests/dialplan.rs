@@ -9,6 +9,7 @@ use qaynar::dialplan::load::moment_of;
 use qaynar::dialplan::plan::{Ends, Plan};
 use qaynar::dialplan::route::{Assumed, route};
 use qaynar::dialplan::{Catalogue, Fault, expect, load};
+use qaynar::event::Supervision;
 use qaynar::ids::{Language, Rule};
 use qaynar::store::plans;
 use qaynar::time::Wall;
@@ -61,8 +62,8 @@ fn all_mistakes_are_shown_at_once_each_with_its_line_and_a_remedy() {
         "main.toml:20: no queue is called \"childen\"; did you mean \"children\"?",
         "main.toml:20: there is no prompts/ru/grreting.wav",
         "main.toml:21: the step does several things",
-        "main.toml:41: ring_for of queue children: \"15\" is no time; write a number with its unit",
-        "main.toml:44: queue children has no key \"confort\"; did you mean \"comfort\"?",
+        "main.toml:43: ring_for of queue children: \"15\" is no time; write a number with its unit",
+        "main.toml:46: queue children has no key \"confort\"; did you mean \"comfort\"?",
     ] {
         assert!(found.contains(expected), "{expected} is not in:\n{found}");
     }
@@ -77,7 +78,7 @@ fn a_syntax_error_is_a_fault_with_its_line_and_hides_no_other() {
             "go = \"nobodi\" },\n  { queue",
         );
     let found = faults(&text).join("\n");
-    assert!(found.contains("main.toml:42: not TOML"), "{found}");
+    assert!(found.contains("main.toml:44: not TOML"), "{found}");
     assert!(
         found.contains("main.toml:19: no path is called \"nobodi\""),
         "{found}"
@@ -239,14 +240,14 @@ fn the_words_of_numbers_must_be_there_where_a_queue_says_the_position() {
     assert_eq!(found.len(), 3, "one for a language: {found:?}");
     assert_eq!(
         found[0],
-        "main.toml:43: there is no prompts/az/position-before.wav, nor 41 more of the words that tell callers their position; record them, or run prompts/make, or write say_position = false"
+        "main.toml:45: there is no prompts/az/position-before.wav, nor 41 more of the words that tell callers their position; record them, or run prompts/make, or write say_position = false"
     );
     let one =
         |language: Language, name: &str| language == Language::Ru && name == "number-1000-few";
     assert_eq!(
         faults_without(&says, one),
         [
-            "main.toml:43: there is no prompts/ru/number-1000-few.wav; record them, or run prompts/make, or write say_position = false"
+            "main.toml:45: there is no prompts/ru/number-1000-few.wav; record them, or run prompts/make, or write say_position = false"
         ]
     );
     assert_eq!(faults_without(&says, |_, _| false), [""; 0]);
@@ -282,12 +283,12 @@ fn music_on_hold_must_be_there_even_if_no_queue_names_it() {
 #[test]
 fn an_expectation_that_is_not_met_is_a_fault_at_its_line() {
     let text = SHIPPED.replace(
-        "ends = { heard = \"please-call-again\" }",
+        "ends = { voicemail = \"night\" }",
         "ends = { queue = \"children\" }",
     );
     let found = expect::run(&loaded(&text).unwrap()).unwrap_err();
     assert_eq!(found.len(), 1);
-    let ends = SHIPPED.find("please-call-again\" }").unwrap();
+    let ends = SHIPPED.find("ends = { voicemail").unwrap();
     let begins = SHIPPED[..ends].rfind("[[expect]]").unwrap();
     let line = SHIPPED[..begins].lines().count() + 1;
     assert_eq!(found[0].place.line, line);
@@ -317,7 +318,7 @@ fn a_planned_closure_begins_and_ends_by_itself() {
             },
         );
         let expected = if closed {
-            Ends::Heard("please-call-again".into())
+            Ends::Voicemail("night".into())
         } else {
             Ends::Queue("children".into())
         };
@@ -350,9 +351,49 @@ fn every_decision_of_a_route_has_its_reason() {
             "key 3: en",
             "nobody is on shift with a phone that can ring",
             "go to nobody",
-            "play nobody-now, in-danger-call-112, please-call-again",
-            "hang up",
+            "play nobody-now, in-danger-call-112",
+            "voicemail night",
         ]
+    );
+}
+
+#[test]
+fn mistakes_around_recordings_are_faults_with_their_lines() {
+    let plan = |rest: &str| {
+        format!(
+            "numbers = ['116111']\nstart = 'a'\n[path.a]\nsteps = [{{ queue = 'q' }}, {{ voicemail = 'nigth' }}]\n{rest}"
+        )
+    };
+    let mut sounds = SOUNDS.clone();
+    sounds.music.remove("tone");
+    for there in sounds.spoken.values_mut() {
+        there.remove("recording-notice");
+        there.remove("message-keys");
+    }
+    let text = plan(
+        "[voicemail.night]\nmost = '1h'\noperators = []\n[queue.q]\nrecord = true\n[queue.r]\nkeep = '3d'\n",
+    );
+    let found = load(&[("main.toml".into(), text)], &sounds).unwrap_err();
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    for wanted in [
+        ":4: no mailbox is called \"nigth\"; there are: night",
+        ":5: voicemail night has no greeting",
+        ":5: a message may not be longer than ten minutes",
+        ":5: nobody hears the messages of voicemail night",
+        ":5: there is no prompts/music/tone.wav",
+        ":5: there is no prompts/az/message-keys.wav",
+        ":9: there is no prompts/az/recording-notice.wav",
+        ":10: keep without record",
+    ] {
+        assert!(
+            found.iter().any(|one| one.contains(wanted)),
+            "{wanted}: {found:#?}"
+        );
+    }
+    let none = load(&[("main.toml".into(), plan("[queue.q]\n"))], &SOUNDS).unwrap_err();
+    assert!(
+        none[0].to_string().contains("[voicemail.nigth]"),
+        "{none:?}"
     );
 }
 
@@ -460,4 +501,28 @@ fn mistakes_of_outgoing_are_found_with_their_lines() {
     ] {
         assert!(found.contains(part), "{part} in\n{found}");
     }
+}
+
+#[test]
+fn who_may_supervise_is_said_in_words_and_what_all_hear_when_help_is_called_must_be_there() {
+    let keys = "ring = 'longest idle'\n[operator.210]\nmay = ['listen', 'barge']";
+    let plan = loaded(&with_queue(keys)).unwrap();
+    let may = plan.may.get(&"210".into()).unwrap();
+    assert_eq!(
+        may.iter().copied().collect::<Vec<_>>(),
+        [Supervision::Listen, Supervision::Barge]
+    );
+    assert_eq!(plan.may.len(), 1, "nobody else may");
+    let keys = "ring = 'longest idle'\n[operator.210]\nmay = ['lisen', 'shout']";
+    let found = faults(&with_queue(keys)).join("\n");
+    for expected in [
+        "main.toml:10: operator 210: nobody may \"lisen\"; did you mean \"listen\"?",
+        "nobody may \"shout\"; there are: listen, whisper, barge",
+    ] {
+        assert!(found.contains(expected), "{expected} not in\n{found}");
+    }
+    let text = format!("help_word = 'help-is-comin'\n{}", with_queue(""));
+    let found = faults(&text).join("\n");
+    let expected = "main.toml:1: there is no prompts/az/help-is-comin.wav; record it, or: did you mean \"help-is-coming\"?";
+    assert!(found.contains(expected), "{found}");
 }

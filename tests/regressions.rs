@@ -19,6 +19,8 @@ mod onward;
 mod races;
 #[path = "regressions/shift.rs"]
 mod shift;
+#[path = "regressions/talks.rs"]
+mod talks;
 #[path = "regressions/transfers.rs"]
 mod transfers;
 #[path = "regressions/unfit.rs"]

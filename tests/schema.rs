@@ -65,6 +65,8 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
                 "[queue.q]\nif_waiting = [{ offer = 'callback', STRANGE = 1 }]".to_owned(),
             ],
         ),
+        ("callback", "a.toml", one("[callback]\nSTRANGE = 1")),
+        ("voicemail", "a.toml", one("[voicemail.v]\nSTRANGE = 1")),
         ("operator", "a.toml", one("[operator.o]\nSTRANGE = 1")),
         ("closed", "a.toml", one("[[closed]]\nSTRANGE = 1")),
         ("outgoing", "a.toml", one("[[outgoing]]\nSTRANGE = 1")),

@@ -18,7 +18,7 @@ use crate::sip::reliable::Reliable;
 use crate::sip::session_timer::SessionTimer;
 use crate::sip::transaction::layer::{ClientId, ServerId};
 use crate::sip::uri::Uri;
-use crate::time::Instant;
+use crate::time::{Instant, Wall};
 
 /// To whom a leg belongs. No leg is without an owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,9 @@ pub struct Media {
     pub stream: Option<Stream>,
     /// The peer holds us: who it is connected with hears music.
     pub held: bool,
+    /// Since when it holds us in a talk.
+    #[serde(default)]
+    pub held_since: Option<Wall>,
 }
 
 /// A dialog with its media.
@@ -155,6 +158,8 @@ pub struct Leg {
     pub allows_update: bool,
     /// A re-INVITE or UPDATE of ours that waits for its answer.
     pub refreshing: Option<ClientId>,
+    /// It hears a talk of others.
+    pub supervises: bool,
     /// Our 2xx to a re-INVITE of the peer, until its ACK comes.
     pub reinvite: Option<Acceptance>,
 }
@@ -168,11 +173,13 @@ impl Leg {
         }
     }
 
-    /// The operator who began it, by a feature code or a call to the helpline, and is not rung meanwhile.
+    /// The operator who began it, by a feature code, a call to the helpline or to hear a talk of others, and is not rung meanwhile.
     pub fn own_call_of(&self) -> Option<&OperatorId> {
         match &self.owner {
             Owner::Errand(operator) => Some(operator),
-            Owner::Call(_) if self.side == Side::Caller => self.operator.as_ref(),
+            Owner::Call(_) if self.side == Side::Caller || self.supervises => {
+                self.operator.as_ref()
+            }
             Owner::Call(_) => None,
         }
     }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
+use super::guest::{Coming, Guest};
 use crate::ids::{
-    CallId, Language, LegId, OperatorId, PromptName, Pseudonym, QueueName, TrunkName,
+    CallId, Language, LegId, MailboxName, OperatorId, PromptName, Pseudonym, QueueName,
+    RecordingId, TrunkName,
 };
 use crate::private::Private;
 use crate::speech::callback::Words;
@@ -49,8 +51,36 @@ pub enum Stage {
         /// When it is given up.
         until: Instant,
     },
+    /// A `voicemail` step.
+    LeavingMessage {
+        /// In which mailbox.
+        mailbox: MailboxName,
+        /// Greeting and tone; the message begins behind them.
+        playback: u64,
+        /// The message, once it is recorded.
+        recording: Option<RecordingId>,
+    },
     /// Connected with an operator or an outside number.
     Talking,
+}
+
+/// The recording of a talk, where the queue wants one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tape {
+    /// The caller was told.
+    pub told: bool,
+    /// The notice that is being said; whatever the caller hears instead clears it, and it is said again.
+    pub telling: Option<u64>,
+    /// What is recorded now.
+    pub recording: Option<RecordingId>,
+    /// Who is on its right channel.
+    pub partner: Option<LegId>,
+    /// The operator wants silence in it.
+    pub paused: bool,
+    /// Media makes silence of it.
+    pub silent: bool,
+    /// Keys of the operator that may become a code.
+    pub keys: String,
 }
 
 /// What is said to a caller, whatever the language.
@@ -196,6 +226,27 @@ pub struct Call<P, R, C> {
     pub operator: Option<(OperatorId, Option<C>)>,
     /// Whose phones ring.
     pub rung: Vec<Rung<C>>,
+    /// Whether the talk is recorded.
+    pub tape: Tape,
+    /// Who takes part in the talk besides the two.
+    pub guests: Vec<Guest<C>>,
+    /// Who is in the caller's place, since the caller has left a talk of three; `None`: the caller.
+    pub host: Option<Guest<C>>,
+    /// Who is being called into the talk.
+    pub coming: Option<Coming>,
+    /// Services that are called after that.
+    pub wanted: Vec<String>,
+    /// Words that are said over the talk, by the leg that hears them.
+    pub words: BTreeMap<LegId, u64>,
+    /// How long operators had the other side on hold.
+    pub held: Duration,
+}
+
+impl<P, R, C> Call<P, R, C> {
+    /// Whether the two are connected.
+    pub fn is_talking(&self) -> bool {
+        self.stage == Stage::Talking
+    }
 }
 
 impl<P, R: Clone, C> Call<P, R, C> {
@@ -248,6 +299,13 @@ impl<P, R: Clone, C> Call<P, R, C> {
             outgoing: None,
             operator: None,
             rung: Vec::new(),
+            tape: Tape::default(),
+            guests: Vec::new(),
+            host: None,
+            coming: None,
+            wanted: Vec::new(),
+            words: BTreeMap::new(),
+            held: Duration::ZERO,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::EXAMPLE;
-use crate::ids::{CallId, OperatorId};
+use crate::ids::{CallId, OperatorId, RecordingId};
 
 /// The telephone exchange of a helpline.
 #[derive(Debug, Parser)]
@@ -57,6 +57,12 @@ pub enum Command {
     /// Callers with an open case, and who looks after them.
     #[command(subcommand)]
     Case(Case),
+    /// Messages that callers left.
+    #[command(subcommand)]
+    Voicemail(Voicemail),
+    /// Talks of queues that record.
+    #[command(subcommand)]
+    Recordings(Recordings),
     /// Guessers of passwords and scanners who are banned.
     Bans(Bans),
     /// Callers who are to be called back.
@@ -322,6 +328,72 @@ pub enum StepsFormat {
     Text,
     /// A list of objects with `step`, `good` (null: left out) and `text`.
     Json,
+}
+
+/// `qaynar voicemail …`
+#[derive(Debug, Subcommand)]
+pub enum Voicemail {
+    /// List the messages that wait to be handled, the oldest first.
+    List {
+        /// Also those that are handled, and what is known of those that are erased.
+        #[arg(long)]
+        all: bool,
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a message to a WAV file for this user alone.
+    Export {
+        /// Which; `qaynar voicemail list` names them.
+        id: RecordingId,
+        /// The new file; one that is there is left alone.
+        file: PathBuf,
+    },
+    /// Say that a message is handled; the operators' phones hear so. Needs a running server.
+    Handled {
+        /// Which.
+        id: RecordingId,
+        /// Print the outcome as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase a message; what is known of it stays. Needs a running server.
+    Delete {
+        /// Which.
+        id: RecordingId,
+        /// Print the outcome as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `qaynar recordings …`
+#[derive(Debug, Subcommand)]
+pub enum Recordings {
+    /// List the recorded talks, the oldest first.
+    List {
+        /// Also what is known of those that are erased.
+        #[arg(long)]
+        all: bool,
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a recording to a WAV file for this user alone: the caller left, the operator right.
+    Export {
+        /// Which; `qaynar recordings list` names them.
+        id: RecordingId,
+        /// The new file; one that is there is left alone.
+        file: PathBuf,
+    },
+    /// Erase a recording; what is known of it stays. Needs a running server.
+    Delete {
+        /// Which.
+        id: RecordingId,
+        /// Print the outcome as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `qaynar case …`

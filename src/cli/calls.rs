@@ -56,7 +56,16 @@ pub fn run(arguments: &Calls, settings: &Settings, out: &mut dyn Write) -> Resul
     match (arguments.format, arguments.json) {
         (Form::Json, _) | (_, true) => json(out, &rows)?,
         (Form::Csv, false) => csv(out, &rows)?,
-        (Form::Text, false) => table(out, &rows, &zone)?,
+        (Form::Text, false) => {
+            table(out, &rows, &zone)?;
+            let waiting = super::recordings::waiting(settings)?;
+            if waiting > 0 {
+                writeln!(
+                    out,
+                    "{waiting} messages wait to be handled; `qaynar voicemail list` lists them"
+                )?;
+            }
+        }
     }
     Ok(())
 }

@@ -221,6 +221,7 @@ fn print_steps(steps: &[Note], out: &mut dyn Write) -> std::io::Result<()> {
 fn words(ends: &Ends) -> String {
     match ends {
         Ends::Queue(queue) => format!("in queue {queue}, to be answered by an operator"),
+        Ends::Voicemail(mailbox) => format!("in voicemail {mailbox}: the caller leaves a message"),
         Ends::Callback(queue) => format!("with a place in queue {queue}, to be called back"),
         Ends::Heard(prompt) => format!("after the prompt {prompt}; the line is closed"),
         Ends::Said(what) => format!("after the spoken {what}; the line is closed"),

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod dialplan;
 mod estimates;
 pub mod operator;
+mod recordings;
 pub mod serve;
 mod timeline;
 mod trace;
@@ -103,6 +104,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
         Command::Block(asked) => block::run(asked, &settings()?, out)?,
         Command::Case(asked) => case::run(asked, &settings()?, out)?,
+        Command::Voicemail(asked) => return recordings::voicemail(asked, &settings()?, out),
+        Command::Recordings(asked) => return recordings::recordings(asked, &settings()?, out),
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
         Command::Callbacks(asked) => return callbacks::run(asked, &settings()?, out),
         Command::Estimates(asked) => estimates::run(asked, &settings()?, out)?,

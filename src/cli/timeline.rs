@@ -80,6 +80,10 @@ fn words(event: &Event) -> Result<(String, String), std::io::Error> {
         let details = format!("count: {}; `qaynar trace` draws them", messages.len());
         return Ok(("messages".to_owned(), details));
     }
+    if let What::Recording { .. } = &event.what {
+        let details = super::words::words(&event.what).unwrap_or_default();
+        return Ok(("recording".to_owned(), details));
+    }
     let value = serde_json::to_value(&event.what)?;
     let kind = value["event"].as_str().unwrap_or_default().to_owned();
     let fields = value

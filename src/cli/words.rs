@@ -1,9 +1,12 @@
 //! Events in words, one line each.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::event::{Direction, Event, OperatorState, RingEnd, What};
+use crate::event::{Change, Direction, Event, OperatorState, Recorded, RingEnd, Side, What};
+use crate::ids::{OperatorId, RecordingId};
 
 /// The line for an event; `None`: nothing that one would watch.
 pub(super) fn line(event: &Event) -> Option<String> {
@@ -56,15 +59,7 @@ pub(super) fn words(what: &What) -> Option<String> {
         What::LeftQueue { queue, reason } => format!("leaves queue {queue}: {reason}"),
         What::Ringing { operator, reason } => format!("rings at {operator} ({reason})"),
         What::RingEnded { operator, why } => {
-            let why = match why {
-                RingEnd::Declined { status } => format!("declined ({status})"),
-                RingEnd::NoAnswer => "nobody answered".into(),
-                RingEnd::Unreachable => "not reached".into(),
-                RingEnd::CallerLeft => "the caller left".into(),
-                RingEnd::AnsweredElsewhere => "answered elsewhere".into(),
-                RingEnd::Withdrawn => "withdrawn".into(),
-            };
-            format!("rings no more at {operator}: {why}")
+            format!("rings no more at {operator}: {}", ring_end(why))
         }
         What::Connected { operator } => format!("talks with {operator}"),
         What::Transfer { operator, to } => format!("is handed on by {operator} to {to}"),
@@ -86,8 +81,43 @@ pub(super) fn words(what: &What) -> Option<String> {
             }
             _ => return None,
         },
+        What::Recording { recording, change } => of_recording(*recording, change),
         What::Alarm { text, .. } => format!("ALARM {text}"),
-        _ => return of_the_wait(what),
+        _ => return talk_words(what).or_else(|| of_the_wait(what)),
+    })
+}
+
+/// The same of a talk of three or more, and of holds.
+fn talk_words(what: &What) -> Option<String> {
+    Some(match what {
+        What::Bringing { operator, who, .. } => format!("{operator} calls {who} into the talk"),
+        What::Joined { who, .. } => format!("{who} is in the talk too"),
+        What::NotJoined { who, why, .. } => {
+            format!("{who} did not come ({}); the others talk on", ring_end(why))
+        }
+        What::LeftTalk { who, reason, .. } => format!("goes on without {who}: {reason}"),
+        What::Supervising {
+            supervisor,
+            operator,
+            how,
+        } => format!("{supervisor} supervises {operator}: {}", word(how)),
+        What::Supervised {
+            supervisor,
+            operator,
+            ..
+        } => format!("{supervisor} supervises {operator} no more"),
+        What::Held { side, operator } => format!("is held by {}", holder(*side, operator)),
+        What::Resumed {
+            side,
+            operator,
+            lasted,
+            ..
+        } => format!(
+            "is held by {} no more, after {} s",
+            holder(*side, operator),
+            lasted.as_secs()
+        ),
+        _ => return None,
     })
 }
 
@@ -113,6 +143,64 @@ fn of_the_wait(what: &What) -> Option<String> {
         ),
         _ => return None,
     })
+}
+
+fn of_recording(recording: RecordingId, change: &Change) -> String {
+    let seconds = |length: &Option<Duration>| {
+        length.map_or("of unknown length".to_owned(), |length| {
+            format!("{} s long", length.as_secs())
+        })
+    };
+    match change {
+        Change::Begun { of, .. } => match of {
+            Recorded::Voicemail { mailbox } => {
+                format!("leaves message {recording} in voicemail {mailbox}")
+            }
+            Recorded::Talk { queue } => {
+                format!("is recorded as {recording}, as queue {queue} wants")
+            }
+        },
+        Change::Paused { by } => format!("recording {recording} is paused by {by}"),
+        Change::Resumed { by } => format!("recording {recording} goes on, by {by}"),
+        Change::Ended {
+            length,
+            silent,
+            why,
+        } => {
+            let silent = if *silent == Some(true) {
+                ", silent"
+            } else {
+                ""
+            };
+            let length = seconds(length);
+            format!(
+                "recording {recording} is over: {length}{silent} ({})",
+                word(why)
+            )
+        }
+        Change::Heard { by } => format!("message {recording} is heard by {by}"),
+        Change::Handled { by: Some(by) } => format!("message {recording} is handled by {by}"),
+        Change::Handled { by: None } => format!("message {recording} is handled"),
+        Change::Erased { reason } => format!("recording {recording} is erased: {reason}"),
+    }
+}
+
+fn ring_end(why: &RingEnd) -> String {
+    match why {
+        RingEnd::Declined { status } => format!("declined ({status})"),
+        RingEnd::NoAnswer => "nobody answered".into(),
+        RingEnd::Unreachable => "not reached".into(),
+        RingEnd::CallerLeft => "the caller left".into(),
+        RingEnd::AnsweredElsewhere => "answered elsewhere".into(),
+        RingEnd::Withdrawn => "withdrawn".into(),
+    }
+}
+
+fn holder(side: Side, operator: &Option<OperatorId>) -> String {
+    match operator {
+        Some(operator) => operator.to_string(),
+        None => word(&side),
+    }
 }
 
 /// `hung_up` → `hung up`.

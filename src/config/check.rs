@@ -347,6 +347,21 @@ fn storage(table: &Table<'_, '_>, base: &Path, settings: &mut Settings) {
         },
     );
     set(&mut settings.storage.database, database);
+    let remedy = "write a number with its unit: \"256M\", \"4G\"";
+    let free = one(table, "keep_free", "size", remedy, size);
+    set(&mut settings.storage.keep_free, free);
+}
+
+/// `256M`, `4G`: in bytes.
+fn size(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let shift = match unit {
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 fn cluster(table: &Table<'_, '_>, settings: &mut Settings) {
@@ -415,13 +430,20 @@ fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
 fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
     set(&mut codes.extend_by, table.duration("extend_by", false));
     set(&mut codes.pause_reasons, pause_reasons(table));
-    let keys: [(&'static str, &mut String); 6] = [
+    let keys: [(&'static str, &mut String); 13] = [
         ("status", &mut codes.status),
         ("log_in", &mut codes.log_in),
         ("log_out", &mut codes.log_out),
         ("pause", &mut codes.pause),
         ("resume", &mut codes.resume),
+        ("messages", &mut codes.messages),
+        ("pause_recording", &mut codes.pause_recording),
         ("extend", &mut codes.extend),
+        ("bring", &mut codes.bring),
+        ("help", &mut codes.help),
+        ("listen", &mut codes.listen),
+        ("whisper", &mut codes.whisper),
+        ("barge", &mut codes.barge),
     ];
     let mut taken: Vec<String> = Vec::new();
     for (key, code) in keys {
@@ -429,7 +451,10 @@ fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
         set(
             code,
             one(table, key, "feature code", remedy, |text| {
-                feature_code(text).map(str::to_owned)
+                let fits = |text: &&str| *text == "*" && key == "help";
+                feature_code(text)
+                    .or(Some(text).filter(fits))
+                    .map(str::to_owned)
             }),
         );
         if taken.contains(code) {
@@ -619,6 +644,16 @@ from = \"+994506802280\"
     fn a_later_database_kind_is_refused_with_what_works() {
         let faults = checked("[storage]\nurl = \"postgres://db\"").unwrap_err();
         assert!(faults[0].contains("sqlite://"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_size_has_a_unit() {
+        let settings = checked("[storage]\nkeep_free = \"4G\"").unwrap();
+        assert_eq!(settings.storage.keep_free, 4 << 30);
+        for text in ["4", "", "G", "-1G", "4 gigabytes", "99999999999999T"] {
+            let faults = checked(&format!("[storage]\nkeep_free = \"{text}\"")).unwrap_err();
+            assert!(faults[0].contains("256M"), "{text}: {faults:?}");
+        }
     }
 
     #[test]

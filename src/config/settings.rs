@@ -113,6 +113,8 @@ pub struct Storage {
     pub data: PathBuf,
     /// The database file.
     pub database: PathBuf,
+    /// Recordings leave so many bytes of the disk to the journal and the database.
+    pub keep_free: u64,
 }
 
 impl Storage {
@@ -236,6 +238,7 @@ impl Settings {
             storage: Storage {
                 database: data.join("qaynar.db"),
                 data: data.clone(),
+                keep_free: 256 << 20,
             },
             cluster: Cluster {
                 redis: None,

@@ -95,6 +95,7 @@ fn circles(plan: &Plan) -> Vec<Fault> {
 fn words(ends: &Ends) -> String {
     match ends {
         Ends::Queue(queue) => format!("queue {queue}"),
+        Ends::Voicemail(mailbox) => format!("voicemail {mailbox}"),
         Ends::Callback(queue) => format!("a callback from queue {queue}"),
         Ends::Heard(prompt) => format!("the prompt {prompt} and the end of the call"),
         Ends::Said(what) => format!("the spoken {what} and the end of the call"),

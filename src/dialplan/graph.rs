@@ -235,6 +235,7 @@ fn row_of(step: &Step) -> Row {
             format!("offer a callback, waiting in {queue}"),
             Some(Node::Queue(queue.clone())),
         ),
+        Action::Voicemail(mailbox) => (format!("take a message for {mailbox}"), None),
         Action::Menu(menu) => (format!("menu {}", names(&menu.prompts)), None),
         Action::Say(saying) => (words::saying(saying), None),
         Action::Set(setting) => (words::setting(setting), None),

@@ -106,6 +106,16 @@ pub const DIALPLAN: Section = Section {
         key("callback", Table(&CALLBACK), "How callers are called back."),
         key("path", Named(&PATH), "Steps from top to bottom."),
         key("queue", Named(&QUEUE), "Where callers wait for operators."),
+        key(
+            "help_word",
+            Texts,
+            "What all hear in a talk when help is called; left out: nothing.",
+        ),
+        key(
+            "voicemail",
+            Named(&VOICEMAIL),
+            "Mailboxes in which callers leave messages.",
+        ),
         key("operator", Named(&OPERATOR), "What operators can."),
         key(
             "closed",
@@ -257,6 +267,7 @@ const STEP: Section = Section {
             "An operator, several at once, or a number outside.",
         ),
         key("for", Time, "How long it rings."),
+        key("voicemail", Text, "A message is left in this mailbox."),
         key("go", Text, "On with this path."),
         key("hang_up", Flag, "The end."),
     ],
@@ -359,6 +370,16 @@ const QUEUE: Section = Section {
             "What callers are told now and then.",
         ),
         key(
+            "record",
+            Flag,
+            "Whether talks are recorded; callers are told first. Left out: no.",
+        ),
+        key(
+            "keep",
+            Time,
+            "For how long recordings are kept; left out: 30d.",
+        ),
+        key(
             "music",
             Text,
             "What they hear otherwise: prompts/music/NAME.wav.",
@@ -427,10 +448,37 @@ const WAITING: Section = Section {
     needed: &["for"],
 };
 
+const VOICEMAIL: Section = Section {
+    name: "voicemail",
+    keys: &[
+        key("greeting", Texts, "What callers hear before the tone."),
+        key(
+            "most",
+            Time,
+            "How long a message may be; left out: 3m, at most 10m.",
+        ),
+        key(
+            "quiet",
+            Time,
+            "After how much silence it ends; left out: never.",
+        ),
+        key(
+            "operators",
+            Texts,
+            "Whose phones show messages, and who may hear them; left out: everybody.",
+        ),
+        key("keep", Time, "For how long files are kept; left out: 30d."),
+    ],
+    needed: &["greeting"],
+};
+
 const OPERATOR: Section = Section {
     name: "operator",
-    keys: &[key("can", Texts, "Skills: languages and fields.")],
-    needed: &["can"],
+    keys: &[
+        key("can", Texts, "Skills: languages and fields."),
+        key("may", Texts, "Of others' talks: listen, whisper, barge."),
+    ],
+    needed: &[],
 };
 
 const CLOSED: Section = Section {
@@ -499,6 +547,7 @@ const ENDS: Section = Section {
     name: "ends",
     keys: &[
         key("queue", Text, "In this queue."),
+        key("voicemail", Text, "In this mailbox."),
         key("heard", Text, "After this prompt."),
         key("callback", Text, "With a callback offered from this queue."),
         key("said", Text, "After this was said: time, date or resumes."),

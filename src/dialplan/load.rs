@@ -13,6 +13,8 @@ mod paths;
 mod queues;
 mod safety;
 mod sounds;
+mod talks;
+mod voicemail;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,10 +29,13 @@ use super::hours::Hours;
 use super::menu::Saying;
 use super::number::Number;
 use super::outgoing::Destination;
-use super::plan::{CallBack, Expectation, Plan, Queue, Step};
+use super::plan::{CallBack, Expectation, Mailbox, Plan, Queue, Step};
 use super::read::{Source, Table};
 use super::safety::{FILE, Safety};
-use crate::ids::{HoursName, Language, OperatorId, PathName, QueueName, Skill};
+use crate::event::Supervision;
+use crate::ids::{
+    HoursName, Language, MailboxName, OperatorId, PathName, PromptName, QueueName, Skill,
+};
 
 pub use moments::{moment_of, read_keys};
 
@@ -139,7 +144,13 @@ struct Draft {
     expectations: Vec<(Expectation, Option<String>)>,
     path_references: Vec<Reference>,
     queue_references: Vec<Reference>,
+    mailboxes: BTreeMap<MailboxName, Mailbox>,
+    mailbox_references: Vec<Reference>,
+    /// Where queues record.
+    recording: Vec<Place>,
     skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
+    may: BTreeMap<OperatorId, BTreeSet<Supervision>>,
+    help_word: Vec<PromptName>,
     skill_references: Vec<Reference>,
     prompts: Vec<Reference>,
     music: Vec<Reference>,
@@ -189,6 +200,7 @@ impl Draft {
             }
         }
         self.read_languages(&table);
+        self.read_help_word(&table);
         if let Some((zone, span)) = table.text("time_zone") {
             self.zone = Some((table.source.place(&span), zone));
         }
@@ -200,6 +212,11 @@ impl Draft {
         if let Some(queues) = table.table("queue") {
             for (name, span, value) in queues.entries() {
                 self.read_queue(&queues, name, span, value);
+            }
+        }
+        if let Some(mailboxes) = table.table("voicemail") {
+            for (name, span, value) in mailboxes.entries() {
+                self.read_mailbox(&mailboxes, name, span, value);
             }
         }
         if let Some(operators) = table.table("operator") {
@@ -241,13 +258,7 @@ impl Draft {
             file: "dialplans".into(),
             line: 1,
         });
-        if self.numbers.is_empty() && self.entrances.is_empty() {
-            self.fault(
-                first.clone(),
-                "there are no numbers",
-                "write numbers = [\"116111\"]",
-            );
-        }
+        self.check_numbers(&first);
         let zone = self.time_zone();
         self.check_references();
         self.check_entrances();
@@ -287,7 +298,10 @@ impl Draft {
             start,
             paths: self.paths,
             queues: self.queues,
+            mailboxes: self.mailboxes,
             skills: self.skills,
+            may: self.may,
+            help_word: self.help_word,
             closed,
             callback: self.callback,
             outgoing: self.outgoing,
@@ -300,6 +314,13 @@ impl Draft {
         };
         plan.note_beginnings();
         Some(plan)
+    }
+
+    fn check_numbers(&mut self, first: &Place) {
+        if self.numbers.is_empty() && self.entrances.is_empty() {
+            let remedy = "write numbers = [\"116111\"]";
+            self.fault(first.clone(), "there are no numbers", remedy);
+        }
     }
 
     /// What is no mistake and yet not as it should be.

@@ -15,9 +15,10 @@ use super::menu::{Menu, Saying, Setting};
 use super::number::{Kind, Number};
 use super::outgoing::{Destination, Pattern};
 use super::safety::Safety;
+use crate::event::Supervision;
 use crate::ids::{
-    HoursName, Language, ListName, OperatorId, PathName, PromptName, QueueName, Rule, Skill,
-    TrunkName,
+    HoursName, Language, ListName, MailboxName, OperatorId, PathName, PromptName, QueueName, Rule,
+    Skill, TrunkName,
 };
 use crate::time::Wall;
 
@@ -48,6 +49,8 @@ pub struct Plan {
     pub paths: BTreeMap<PathName, Vec<Step>>,
     /// All queues.
     pub queues: BTreeMap<QueueName, Queue>,
+    /// Where callers leave messages.
+    pub mailboxes: BTreeMap<MailboxName, Mailbox>,
     /// When somebody is there.
     pub hours: BTreeMap<HoursName, Hours>,
     /// The beginnings of callers' numbers that decisions ask for.
@@ -56,6 +59,10 @@ pub struct Plan {
     pub closed: Vec<Closed>,
     /// What operators can, by `[operator.ID]`.
     pub skills: BTreeMap<OperatorId, BTreeSet<Skill>>,
+    /// Who may hear others' talks, and how, by `[operator.ID]`.
+    pub may: BTreeMap<OperatorId, BTreeSet<Supervision>>,
+    /// What all of a talk hear when a service is called into it.
+    pub help_word: Vec<PromptName>,
     /// How callers are called back.
     pub callback: CallBack,
     /// Whom operators may call, in this order.
@@ -198,6 +205,8 @@ pub enum Action {
         /// `for`.
         wait: Duration,
     },
+    /// `voicemail`: the caller leaves a message.
+    Voicemail(MailboxName),
     /// `callback`: offers a place in this line to who wants to be called back.
     Callback(QueueName),
     /// `menu`
@@ -313,6 +322,8 @@ pub struct Queue {
     pub if_waiting: Vec<Waiting>,
     /// Who else rings after a time, in rising order.
     pub ring_more: Vec<RingMore>,
+    /// Talks are recorded, and for how long the files are kept; `None`: they are not.
+    pub record: Option<Duration>,
     /// From when on a callback is offered, and by which key.
     pub offer: Option<Offer>,
     /// Keys by which callers leave the line, and where they go then.
@@ -339,6 +350,32 @@ pub struct Offer {
     pub after: Duration,
     /// Which.
     pub key: char,
+}
+
+/// `[voicemail.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// Where it stands.
+    pub place: Place,
+    /// What callers hear before the tone.
+    pub greeting: Vec<PromptName>,
+    /// How long a message may be.
+    pub most: Duration,
+    /// After how much silence it ends; `None`: never, since silence may be all that a child can say.
+    pub quiet: Option<Duration>,
+    /// Who hears of messages and may hear them; `None`: everybody.
+    pub operators: Option<Vec<OperatorId>>,
+    /// For how long files are kept.
+    pub keep: Duration,
+}
+
+impl Mailbox {
+    /// Whether an operator may hear its messages.
+    pub fn is_of(&self, operator: &OperatorId) -> bool {
+        self.operators
+            .as_ref()
+            .is_none_or(|all| all.contains(operator))
+    }
 }
 
 /// An operator's place in a queue.
@@ -440,6 +477,8 @@ pub struct Expectation {
 pub enum Ends {
     /// Waits for an operator.
     Queue(QueueName),
+    /// Leaves a message.
+    Voicemail(MailboxName),
     /// Is called back, from this line.
     Callback(QueueName),
     /// Hears this last, then the line is closed.

@@ -160,6 +160,7 @@ impl Way<'_> {
                     self.tell("nobody presses 1: no callback (assumed)".to_owned());
                 }
                 Instruction::Ring { .. } => self.tell("nobody answers (assumed)".to_owned()),
+                Instruction::Voicemail(mailbox) => return Ends::Voicemail(mailbox),
                 Instruction::HangUp => return ends,
             }
         }

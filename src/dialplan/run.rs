@@ -7,7 +7,7 @@ use super::judge::Asked;
 use super::menu::{Kept, Spoken};
 use super::number::Number;
 use super::plan::{Action, Closed, Plan, Step, Target, Wants};
-use crate::ids::{Language, PathName, PromptName, QueueName, TrunkName};
+use crate::ids::{Language, MailboxName, PathName, PromptName, QueueName, TrunkName};
 
 /// Steps that may follow each other without the caller hearing anything, before the way is given up.
 const MAX_SILENT_STEPS: usize = 1_000;
@@ -58,6 +58,8 @@ pub enum Instruction {
         /// For how long.
         wait: std::time::Duration,
     },
+    /// Record a message; ask again when it is left.
+    Voicemail(MailboxName),
     /// The way is over.
     HangUp,
 }
@@ -252,6 +254,10 @@ impl Run {
                 let reason = format!("ring {target} for {} s", wait.as_secs());
                 let (target, wait) = (target.clone(), *wait);
                 (reason, Some(Instruction::Ring { target, wait }))
+            }
+            Action::Voicemail(mailbox) => {
+                let reason = format!("voicemail {mailbox}");
+                (reason, Some(Instruction::Voicemail(mailbox.clone())))
             }
             Action::Callback(queue) => {
                 let queue = queue.clone();

@@ -16,7 +16,7 @@ use super::menu::Spoken;
 use super::number::{Kind, Number};
 use super::plan::{Closed, Plan};
 use super::run::{Arrival, Instruction, Run};
-use crate::ids::{Language, ListName, PathName, PromptName, QueueName, TrunkName};
+use crate::ids::{Language, ListName, MailboxName, PathName, PromptName, QueueName, TrunkName};
 use crate::time::Wall;
 
 /// The file's name.
@@ -59,6 +59,7 @@ struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Reached {
     Person,
+    Voicemail,
     Explanation(PromptName),
     /// When the line is open again.
     Resumes,
@@ -504,6 +505,10 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
             // Who presses nothing is not called back.
             Instruction::Callback { .. } => outcome.after += SAYING,
             Instruction::Ring { wait, .. } => outcome.after += wait,
+            Instruction::Voicemail(mailbox) => {
+                outcome.greeted_by(plan, &mailbox, run.language(), lengths);
+                return outcome;
+            }
             Instruction::HangUp => break,
         }
     }
@@ -521,6 +526,19 @@ fn is_full(plan: &Plan, queue: &QueueName, facts: &Facts) -> bool {
 }
 
 impl Outcome {
+    fn greeted_by(
+        &mut self,
+        plan: &Plan,
+        mailbox: &MailboxName,
+        language: Language,
+        lengths: &Lengths,
+    ) {
+        if let Some(mailbox) = plan.mailboxes.get(mailbox) {
+            self.hears(&mailbox.greeting, language, lengths);
+        }
+        self.reached = Reached::Voicemail;
+    }
+
     fn hears(&mut self, prompts: &[PromptName], language: Language, lengths: &Lengths) {
         for prompt in prompts {
             let key = (Some(language), prompt.to_string());

@@ -91,6 +91,52 @@ fn of_a_call() -> Vec<What> {
     ]
 }
 
+/// What happens in a talk of three or more, and on hold.
+fn of_talks() -> Vec<What> {
+    vec![
+        What::Bringing {
+            operator: operator(),
+            who: "112".into(),
+            part: Part::Service,
+        },
+        What::Joined {
+            who: "102".into(),
+            part: Part::Operator,
+        },
+        What::NotJoined {
+            who: "112".into(),
+            part: Part::Service,
+            why: RingEnd::NoAnswer,
+        },
+        What::LeftTalk {
+            who: "caller".into(),
+            part: Part::Caller,
+            reason: reason(),
+        },
+        What::Supervising {
+            supervisor: "210".into(),
+            operator: operator(),
+            how: Supervision::Whisper,
+        },
+        What::Supervised {
+            supervisor: "210".into(),
+            operator: operator(),
+            how: Supervision::Listen,
+            began: Wall(1_795_000_000_000_000),
+        },
+        What::Held {
+            side: Side::Operator,
+            operator: Some(operator()),
+        },
+        What::Resumed {
+            side: Side::Caller,
+            operator: None,
+            lasted: Duration::from_secs(20),
+            total: Duration::from_secs(30),
+        },
+    ]
+}
+
 /// What happens to who waits, and is called back.
 fn of_the_wait() -> Vec<What> {
     let queue = || QueueName::from("children");
@@ -121,6 +167,24 @@ fn of_the_wait() -> Vec<What> {
             outcome: Outcome::NotReached,
         },
     ]
+}
+
+/// What happens to a recording.
+fn of_a_recording() -> Vec<What> {
+    vec![What::Recording {
+        recording: RecordingId {
+            call: CallId(7),
+            part: 1,
+        },
+        change: Change::Begun {
+            of: Recorded::Voicemail {
+                mailbox: "night".into(),
+            },
+            caller: Some(Pseudonym::from("C-7F3A")),
+            language: Language::Az,
+            operator: None,
+        },
+    }]
 }
 
 /// What happens on the way outside.
@@ -190,6 +254,8 @@ fn of_the_exchange() -> Vec<What> {
 fn one_of_each() -> Vec<What> {
     let all = [
         of_a_call(),
+        of_a_recording(),
+        of_talks(),
         of_the_wait(),
         of_the_way_out(),
         of_the_exchange(),
@@ -204,6 +270,14 @@ fn one_of_each() -> Vec<What> {
 fn place(what: &What) -> usize {
     match what {
         What::Arrived { .. } => 0,
+        What::Bringing { .. } => 37,
+        What::Joined { .. } => 30,
+        What::NotJoined { .. } => 31,
+        What::LeftTalk { .. } => 32,
+        What::Supervising { .. } => 33,
+        What::Supervised { .. } => 34,
+        What::Held { .. } => 35,
+        What::Resumed { .. } => 36,
         What::Answered => 1,
         What::Step { .. } => 2,
         What::Language { .. } => 3,
@@ -234,6 +308,7 @@ fn place(what: &What) -> usize {
         What::Waits { .. } => 28,
         What::Listed { .. } => 29,
         What::Returned { .. } => 99,
+        What::Recording { .. } => 59,
         What::Estimated { .. } => 60,
         What::EstimateMet { .. } => 61,
         What::CallbackAsked { .. } => 62,

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::event::Quality;
-use crate::ids::{Language, LegId, PromptName};
+use crate::event::RecordingEnd;
+use crate::ids::{Language, LegId, PromptName, RecordingId};
 use crate::rtp::codec::{Codec, Direction};
 pub use crate::rtp::srtp::Crypto;
 
@@ -59,6 +60,15 @@ pub struct Clip {
     pub language: Option<Language>,
     /// The file's stem.
     pub name: PromptName,
+}
+
+/// A leg's place in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Whose.
+    pub leg: LegId,
+    /// Whom it hears; itself is passed over.
+    pub hears: Vec<LegId>,
 }
 
 /// From the switch to media. A leg is opened once, closed once; commands for a leg that is not open
@@ -120,6 +130,23 @@ pub enum Command {
         /// The other.
         b: LegId,
     },
+    /// These legs are in one room: each hears those whom its seat names, mixed. Ends what they heard
+    /// before, except where they sit in the room already. All are on one shard. Bridge, Play, Music,
+    /// Silence or Unbridge take one out again; the others' seats may still name it, and hear nothing of it.
+    Mix {
+        /// Who hears whom.
+        room: Vec<Seat>,
+    },
+    /// Play these clips once over what the leg hears in its room. `Event::Played` tells the end, at once
+    /// where the leg is in no room; taking it out of the room ends it without an event.
+    Over {
+        /// The leg.
+        leg: LegId,
+        /// Comes back in `Event::Played`.
+        playback: u64,
+        /// What to hear.
+        clips: Vec<Clip>,
+    },
     /// The leg leaves its bridge; both sides are silent until told otherwise.
     Unbridge {
         /// The leg.
@@ -131,6 +158,38 @@ pub enum Command {
         leg: LegId,
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
+    },
+    /// What comes from this leg is recorded, and from another one on a second channel. Again with the same
+    /// recording: these legs from now on. `Event::Recorded` tells the end, once a recording.
+    Record {
+        /// The only channel, or the left one. Its end is the recording's.
+        leg: LegId,
+        /// The right one; both are on one shard.
+        right: Option<LegId>,
+        /// Which recording.
+        recording: RecordingId,
+        /// Among which files.
+        voicemail: bool,
+        /// How long it may be.
+        most: Duration,
+        /// After how much silence it ends; `None`: never.
+        quiet: Option<Duration>,
+    },
+    /// The recording holds silence for a while, and its time goes on; or sound again.
+    PauseRecording {
+        /// Its only or left leg.
+        leg: LegId,
+        /// Which recording.
+        recording: RecordingId,
+        /// Whether it is silence from now on.
+        paused: bool,
+    },
+    /// The recording is over.
+    StopRecording {
+        /// Its only or left leg.
+        leg: LegId,
+        /// Which recording.
+        recording: RecordingId,
     },
     /// Give the port back. `Event::Closed` follows with the leg's quality, even if the leg was lost
     /// before.
@@ -189,6 +248,17 @@ pub enum Event {
         leg: LegId,
         /// What happened, without caller data.
         reason: String,
+    },
+    /// A recording is over.
+    Recorded {
+        /// Which.
+        recording: RecordingId,
+        /// How long it is.
+        length: Duration,
+        /// Nothing that could be a voice was in it.
+        silent: bool,
+        /// Why it ended.
+        why: RecordingEnd,
     },
     /// After `Close`.
     Closed {

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::clips::Clips;
+use super::clips::{Clips, Sound};
 use super::command::{Clip, Command, Event, Stream};
 use super::incoming::Taken;
 use super::leg::{Leg, Notice, Playing, Source};
+use super::recording::{Chunk, Recorder};
+use super::voice::Voice;
 use crate::ids::LegId;
 use crate::rtp::packet::{self, Header};
 use crate::time::{Instant, Now};
@@ -44,8 +46,11 @@ impl<F: FnMut(LegId, Channel, SocketAddr, &[u8])> Sink for F {
 #[derive(Debug)]
 pub struct Engine {
     clips: Arc<Clips>,
-    legs: BTreeMap<LegId, Leg>,
+    pub(super) legs: BTreeMap<LegId, Leg>,
+    /// What those in rooms say.
+    pub(super) voices: BTreeMap<LegId, Voice>,
     events: VecDeque<Event>,
+    recorder: Recorder,
 }
 
 impl Engine {
@@ -54,7 +59,9 @@ impl Engine {
         Self {
             clips,
             legs: BTreeMap::new(),
+            voices: BTreeMap::new(),
             events: VecDeque::new(),
+            recorder: Recorder::default(),
         }
     }
 
@@ -93,6 +100,12 @@ impl Engine {
                     self.set_source(b, Source::Bridge(a), now.at);
                 }
             }
+            Command::Mix { room } => self.mix(room, now.at),
+            Command::Over {
+                leg,
+                playback,
+                clips,
+            } => self.say_over(leg, &clips, playback),
             Command::Unbridge { leg } => self.unbridge(leg, now.at),
             Command::Press { leg, digit } => {
                 if let Some(one) = self.legs.get_mut(&leg) {
@@ -100,6 +113,15 @@ impl Engine {
                         sink.send(leg, Channel::Rtp, to, bytes);
                     });
                 }
+            }
+            Command::Record { .. }
+            | Command::PauseRecording { .. }
+            | Command::StopRecording { .. } => {
+                let legs = &self.legs;
+                let ended = self
+                    .recorder
+                    .handle(&command, |leg| legs.contains_key(leg), now.at);
+                self.events.extend(ended);
             }
             Command::Close { leg } => self.close(leg, now, sink),
         }
@@ -114,9 +136,13 @@ impl Engine {
 
     fn play(&mut self, id: LegId, clips: &[Clip], playback: Option<u64>, now: Instant) {
         self.unbridge(id, now);
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
+        if self.legs.contains_key(&id) {
+            let playing = self.playing(id, clips, playback);
+            self.set_source(id, Source::Sound(playing), now);
+        }
+    }
+
+    pub(super) fn playing(&mut self, id: LegId, clips: &[Clip], playback: Option<u64>) -> Playing {
         let mut sounds = Vec::with_capacity(clips.len());
         for clip in clips {
             match self.clips.sound(clip) {
@@ -128,31 +154,43 @@ impl Engine {
                 }
             }
         }
-        let playing = Playing {
+        Playing {
             sounds,
             clip: 0,
             offset: 0,
             playback,
-        };
-        leg.set_source(Source::Sound(playing), now);
+        }
     }
 
-    fn set_source(&mut self, id: LegId, source: Source, now: Instant) {
+    /// Plays a sound that is no clip of the plan, as [`Command::Play`] does.
+    pub fn play_sound(&mut self, id: LegId, playback: u64, sound: Option<Sound>, now: Instant) {
+        self.unbridge(id, now);
+        let playing = Playing {
+            sounds: sound.into_iter().collect(),
+            clip: 0,
+            offset: 0,
+            playback: Some(playback),
+        };
+        self.set_source(id, Source::Sound(playing), now);
+    }
+
+    pub(super) fn set_source(&mut self, id: LegId, source: Source, now: Instant) {
+        self.voices.remove(&id);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.set_source(source, now);
         }
     }
 
     /// Both ends of a bridge fall silent.
-    fn unbridge(&mut self, id: LegId, now: Instant) {
-        let Some(leg) = self.legs.get_mut(&id) else {
+    pub(super) fn unbridge(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get(&id) else {
             return;
         };
         let peer = match leg.source {
             Source::Bridge(peer) => Some(peer),
             _ => None,
         };
-        leg.set_source(Source::Silence, now);
+        self.set_source(id, Source::Silence, now);
         if let Some(peer) = peer {
             self.set_source(peer, Source::Silence, now);
         }
@@ -160,6 +198,7 @@ impl Engine {
 
     fn close(&mut self, id: LegId, now: Now, sink: &mut impl Sink) {
         self.unbridge(id, now.at);
+        self.events.extend(self.recorder.leg_closed(id, now.at));
         let Some(mut leg) = self.legs.remove(&id) else {
             let quality = super::Quality::default();
             return self.report(Event::Closed { leg: id, quality });
@@ -205,11 +244,10 @@ impl Engine {
             leg.incoming.refused += 1;
             return;
         };
+        let receives = stream.direction.receives();
         let is_event = stream.event_type_in == Some(header.payload_type);
-        let listed = stream
-            .accepts
-            .iter()
-            .find(|(number, _)| *number == header.payload_type);
+        let mut listed = stream.accepts.iter();
+        let listed = listed.find(|(number, _)| *number == header.payload_type);
         let codec = listed.map(|(_, codec)| *codec);
         if codec.is_none() && !is_event && header.payload_type != COMFORT_NOISE {
             leg.incoming.refused += 1;
@@ -232,13 +270,15 @@ impl Engine {
         if let Some(digit) = digit {
             note(&mut self.events, Event::Digit { leg: id, digit });
         }
-        let receives = leg
-            .stream
-            .as_ref()
-            .is_some_and(|stream| stream.direction.receives());
+        let audio = codec.filter(|_| !is_event);
+        if let (Some(codec), true) = (audio, receives) {
+            self.recorder.heard(id, &header, codec, payload, now.at);
+        }
         if let (Source::Bridge(peer), true) = (&leg.source, receives) {
             let peer = *peer;
             self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
+        } else if let (Source::Room(_), true) = (&leg.source, receives) {
+            self.in_room(id, audio, (&header, payload), now.at);
         }
     }
 
@@ -271,6 +311,7 @@ impl Engine {
 
     /// Sends what is due. Call it at [`Engine::next_timeout`]; later is caught up, not lost.
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
+        self.events.extend(self.recorder.tick(now.at));
         for (id, leg) in &mut self.legs {
             if let Some((to, bytes)) = leg.report(now, false) {
                 sink.send(*id, leg.report_channel(), to, &bytes);
@@ -279,7 +320,9 @@ impl Engine {
             if leg.next_timeout().is_none_or(|due| due > now.at) {
                 continue;
             }
-            let notice = leg.tick(now.at, |to, bytes| sink.send(*id, Channel::Rtp, to, bytes));
+            let notice = leg.tick(now.at, &self.voices, |to, bytes| {
+                sink.send(*id, Channel::Rtp, to, bytes);
+            });
             match notice {
                 Some(Notice::Played(playback)) => {
                     self.events.push_back(Event::Played { leg: *id, playback });
@@ -295,7 +338,18 @@ impl Engine {
 
     /// When [`Engine::tick`] has something to do; `None`: not before the next command.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.legs.values().filter_map(Leg::next_timeout).min()
+        let legs = self.legs.values().filter_map(Leg::next_timeout);
+        legs.chain(self.recorder.next_timeout()).min()
+    }
+
+    /// The next piece of a recording, to be written.
+    pub fn poll_chunk(&mut self) -> Option<Chunk> {
+        self.recorder.poll()
+    }
+
+    /// After a fault: what is left of recordings is over, and the switch is to hear so.
+    pub fn abandon_recordings(&mut self) -> Vec<Event> {
+        self.recorder.abandon()
     }
 
     /// The next thing to tell the switch.

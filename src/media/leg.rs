@@ -1,5 +1,6 @@
 //! One leg: the stream that goes out, the stream that comes in, and what the leg hears.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use super::clips::Sound;
 use super::command::{Quality, Stream};
 use super::engine::Channel;
 use super::incoming::{Home, Incoming, Strangers};
+use super::mixer::Hearing;
 use super::outgoing::Outgoing;
 use super::pieces::Pieces;
+use super::voice::Voice;
 use crate::ids::LegId;
 use crate::rtp::codec::{Codec, Direction};
 use crate::rtp::packet::MAX_PACKET;
@@ -49,7 +52,7 @@ pub(super) struct Playing {
 
 impl Playing {
     /// Fills `frame`; `true`: nothing is left.
-    fn fill(&mut self, codec: Codec, frame: &mut [u8]) -> bool {
+    pub(super) fn fill(&mut self, codec: Codec, frame: &mut [u8]) -> bool {
         let mut filled = 0;
         // A music of empty clips must not turn for ever.
         let mut turns = 0;
@@ -84,6 +87,7 @@ pub(super) enum Source {
     Silence,
     Sound(Playing),
     Bridge(LegId),
+    Room(Hearing),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -231,7 +235,7 @@ impl Leg {
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let frame = self
             .next_frame
-            .filter(|_| matches!(self.source, Source::Sound(_)));
+            .filter(|_| matches!(self.source, Source::Sound(_) | Source::Room(_)));
         let absence = self.absence_due();
         [frame, self.next_report, absence]
             .into_iter()
@@ -255,6 +259,7 @@ impl Leg {
     pub(super) fn tick(
         &mut self,
         now: Instant,
+        voices: &BTreeMap<LegId, Voice>,
         mut send: impl FnMut(SocketAddr, &[u8]),
     ) -> Option<Notice> {
         if self.absence_due().is_some_and(|due| due <= now) {
@@ -273,14 +278,29 @@ impl Leg {
         let mut ended = None;
         let length = samples(frame_time) as usize;
         while frame_at <= now && ended.is_none() {
-            if let Source::Sound(playing) = &mut self.source {
-                let mut frame = [0; 480];
-                let frame = frame.get_mut(..length).unwrap_or_default();
-                frame.fill(g711::silence(codec));
-                if playing.fill(codec, frame) {
-                    ended = playing.playback.map(Notice::Played);
-                    self.source = Source::Silence;
+            let mut frame = [0; 480];
+            let frame = frame.get_mut(..length).unwrap_or_default();
+            let sounds = match &mut self.source {
+                Source::Sound(playing) => {
+                    frame.fill(g711::silence(codec));
+                    if playing.fill(codec, frame) {
+                        ended = playing.playback.map(Notice::Played);
+                        self.source = Source::Silence;
+                    }
+                    true
                 }
+                Source::Room(hearing) => {
+                    let said = hearing.fill(voices, codec, frame_at, frame);
+                    ended = said.map(Notice::Played);
+                    true
+                }
+                Source::Silence => {
+                    self.out.pause();
+                    false
+                }
+                Source::Bridge(_) => false,
+            };
+            if sounds {
                 let timestamp = self.out.timestamp(frame_at);
                 let mut buffer = [0; MAX_PACKET];
                 if let Some(to) = destination {
@@ -292,8 +312,6 @@ impl Leg {
                 } else {
                     self.out.pause();
                 }
-            } else if matches!(self.source, Source::Silence) {
-                self.out.pause();
             }
             frame_at = frame_at + frame_time;
         }

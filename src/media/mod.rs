@@ -5,12 +5,16 @@ pub mod command;
 pub mod engine;
 mod incoming;
 pub mod leg;
+mod mixer;
 mod outgoing;
 mod pieces;
+pub mod recording;
 #[cfg(test)]
 mod tests;
+mod voice;
 
 pub use crate::rtp::codec::{Codec, Direction};
 pub use clips::{ClipFault, Clips, Sound, converted};
-pub use command::{Clip, Command, Crypto, Event, Quality, Stream};
+pub use command::{Clip, Command, Crypto, Event, Quality, Seat, Stream};
 pub use engine::{Channel, Engine, Sink};
+pub use recording::Chunk;

@@ -12,6 +12,8 @@ pub(super) const MAX_JUMP: u32 = 8_000;
 const MAX_SKIP: u16 = 100;
 /// How far back a packet may lie behind the newest: older ones are of no use to anybody.
 const MAX_LATE: u16 = 1_000;
+/// From the beginning of a key to sound of our own: a common frame.
+const LEAST_STEP: u32 = 160;
 
 /// How the peer's numbers become ours while it is relayed to somebody.
 #[derive(Debug, Clone, Copy)]
@@ -235,6 +237,11 @@ impl Outgoing {
                 sequence
             }
         };
+        // Sound of our own that follows, be it while the key is still down, begins behind its beginning.
+        let behind = one.ours.wrapping_add(LEAST_STEP);
+        if behind.wrapping_sub(self.end).cast_signed() > 0 {
+            self.end = behind;
+        }
         let header = Header {
             marker: pressed.is_none(),
             payload_type,

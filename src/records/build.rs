@@ -133,6 +133,7 @@ fn begun(call: CallId, event: &Event) -> Option<CallRecord> {
         rung: None,
         connected: None,
         ended: None,
+        held: std::time::Duration::ZERO,
         ended_by: None,
         cause: None,
         caller_quality: None,
@@ -158,6 +159,10 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
             let moment = first(&mut record.connected, at);
             last(&mut record.operator, Some(operator.clone())) || moment
         }
+        What::Resumed { total, .. } => {
+            let most = record.held.max(*total);
+            last(&mut record.held, most)
+        }
         What::Ended { by, cause } => {
             record.ended_by = Some(*by);
             record.cause = Some(*cause);
@@ -177,6 +182,13 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::CallbackEnded { .. }
         | What::RingEnded { .. }
         | What::Parted { .. }
+        | What::Bringing { .. }
+        | What::Joined { .. }
+        | What::NotJoined { .. }
+        | What::LeftTalk { .. }
+        | What::Supervising { .. }
+        | What::Supervised { .. }
+        | What::Held { .. }
         | What::Transfer { .. }
         | What::TransferFailed { .. }
         | What::Refused { .. }
@@ -185,6 +197,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         | What::AudioAbsent { .. }
         | What::AudioReturned { .. }
         | What::Messages { .. }
+        | What::Recording { .. }
         | What::Operator { .. }
         | What::Binding { .. }
         | What::Alarm { .. }

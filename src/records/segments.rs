@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Event, What};
+use crate::event::{Event, Part, What};
 use crate::ids::OperatorId;
 use crate::time::Wall;
 
@@ -48,6 +48,17 @@ pub fn segments(events: &[Event]) -> Vec<Segment> {
                     });
                 }
             }
+            What::Joined {
+                who,
+                part: Part::Operator,
+            } => found.push(Segment {
+                operator: OperatorId::from(who.as_str()),
+                from: event.at,
+                until: None,
+            }),
+            What::LeftTalk { who, .. } => open
+                .filter(|one| one.operator.as_str() == who)
+                .for_each(|one| one.until = Some(event.at)),
             What::Parted { operator, .. } => open
                 .filter(|one| one.operator == *operator)
                 .for_each(|one| one.until = Some(event.at)),

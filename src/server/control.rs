@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ids::CallId;
+use crate::ids::{CallId, RecordingId};
 use crate::sip::source::Source;
 
 /// The longest question and answer.
@@ -35,6 +35,16 @@ pub enum Question {
         source: Source,
         /// Under which name; `None`: under all.
         user: Option<String>,
+    },
+    /// A message is handled.
+    Handled {
+        /// Which.
+        recording: RecordingId,
+    },
+    /// A message or a recording shall go.
+    Erase {
+        /// Which.
+        recording: RecordingId,
     },
     /// Who is to be called back?
     Callbacks,

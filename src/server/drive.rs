@@ -15,9 +15,10 @@ use super::keeper::{Keeper, News, Order};
 use super::known::Known;
 use super::media::Threads;
 use super::resolve::Resolver;
+use super::scribe::{Scribe, Told};
 use super::stream::Streams;
-use crate::event::{Entry, Event, What};
-use crate::ids::{CallId, OperatorId};
+use crate::event::{Change, Entry, Event, What};
+use crate::ids::{CallId, OperatorId, RecordingId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Transport};
@@ -68,6 +69,8 @@ pub struct Shell {
     pub guard: Guard,
     /// Media threads.
     pub media: Threads,
+    /// Writes recordings; ends after the threads that make them.
+    pub scribe: Scribe,
     /// Asks DNS.
     pub resolver: Resolver,
     /// Reads accounts and dialplans.
@@ -92,6 +95,8 @@ pub struct Orders {
     pub asked: mpsc::Receiver<Asked>,
     /// First: drain; second: end all calls.
     pub stop: mpsc::Receiver<()>,
+    /// What the writer of recordings tells.
+    pub written: mpsc::Receiver<Told>,
     /// What the keeper finds.
     pub news: mpsc::Receiver<News>,
     /// Counts for readers.
@@ -119,6 +124,7 @@ impl Shell {
                 // Rare ones first: a flood of inputs must not hide them.
                 Some((question, answer)) = orders.asked.recv() => self.answer(question, answer),
                 Some(news) = orders.news.recv() => self.hear(news),
+                Some(told) = orders.written.recv() => self.hear_of_recordings(told),
                 _ = publish.tick() => {
                     orders.counts.send_replace(self.switch.counts());
                 }
@@ -219,6 +225,15 @@ impl Shell {
             match output {
                 Output::Send { flow, bytes } => self.send(flow, bytes),
                 Output::Media(command) => self.media.send(command),
+                Output::Listen {
+                    leg,
+                    playback,
+                    recording,
+                } => self.scribe.pen().read(recording, leg, playback),
+                Output::Erase {
+                    recording,
+                    voicemail,
+                } => self.scribe.pen().erase(recording, voicemail),
                 Output::Resolve { question, ask } => self.resolver.ask(question, ask),
                 Output::Expect { remote, host } => self.streams.expect(remote, &host),
                 Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
@@ -312,6 +327,27 @@ impl Shell {
         }
     }
 
+    fn hear_of_recordings(&mut self, told: Told) {
+        match told {
+            Told::Sound {
+                leg,
+                playback,
+                sound,
+            } => {
+                if let Err(reason) = &sound {
+                    tracing::error!("a message cannot be heard: {reason}");
+                }
+                self.media.play(leg, playback, sound.ok());
+            }
+            Told::Room(room) => self.handle(Input::Command(Command::RecordingRoom(room))),
+            Told::Failed { recording, reason } => {
+                let failed = Command::RecordingFailed { recording, reason };
+                self.handle(Input::Command(failed));
+            }
+            Told::Lost(count) => self.handle(Input::Command(Command::RecordingLost(count))),
+        }
+    }
+
     fn make_live(&mut self, loaded: Loaded, now: Now) -> Answer {
         let Loaded {
             plan,
@@ -358,6 +394,17 @@ impl Shell {
                 let _ = answer.send(self.lift_bans(source, user));
                 return;
             }
+            Question::Handled { recording } => {
+                let change = Change::Handled { by: None };
+                let _ = answer.send(self.change_recording(recording, change));
+                return;
+            }
+            Question::Erase { recording } => {
+                let reason = "an administrator said so".to_owned();
+                let change = Change::Erased { reason };
+                let _ = answer.send(self.change_recording(recording, change));
+                return;
+            }
             Question::Callbacks => {
                 let _ = answer.send(self.callbacks());
                 return;
@@ -370,6 +417,36 @@ impl Shell {
             Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
         self.keeper.order(order);
+    }
+
+    fn change_recording(&mut self, recording: RecordingId, change: Change) -> Answer {
+        let before = self.switch.recording(recording).cloned();
+        let done = Command::ChangeRecording { recording, change };
+        self.handle(Input::Command(done));
+        let after = self.switch.recording(recording);
+        let (done, text) = match &before {
+            None => (
+                false,
+                format!(
+                    "there is no {recording}; `qaynar voicemail list` and `qaynar recordings list` name them"
+                ),
+            ),
+            Some(one) if one.ended.is_none() => (
+                false,
+                format!("{recording} is being recorded; wait for its end"),
+            ),
+            Some(one) if after == Some(one) => (
+                false,
+                format!("{recording} is no message that waits to be handled"),
+            ),
+            Some(_) if after.is_some() => (true, format!("{recording} is handled")),
+            Some(_) => (true, format!("{recording} is erased")),
+        };
+        Answer {
+            done,
+            text,
+            data: serde_json::json!({ "recording": recording }),
+        }
     }
 
     fn callbacks(&self) -> Answer {
@@ -492,6 +569,7 @@ impl Shell {
             self.switch.bans(self.clock.now()).len(),
             self.known.figures(),
         );
+        text.push_str(&messages(counts.messages));
         if bans > 0 {
             text.push_str(&format!("\n{bans} bans; `qaynar bans` lists them"));
         }
@@ -526,6 +604,14 @@ impl Shell {
             text,
             data,
         }
+    }
+}
+
+/// Who waits to be heard.
+fn messages(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!("\n{count} messages wait to be handled; `qaynar voicemail list` lists them"),
     }
 }
 

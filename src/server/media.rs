@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::clock::Clock;
 use crate::ids::LegId;
-use crate::media::{Channel, Clips, Command, Engine, Event, Quality, Sink};
+use crate::media::{Channel, Chunk, Clips, Command, Engine, Event, Quality, Sink, Sound};
 use crate::time::Instant;
 
 /// Commands that may wait for a thread; the switch sends a dozen a call.
@@ -33,6 +33,11 @@ const WAKE: Token = Token(usize::MAX);
 enum Order {
     Command(Box<Command>),
     Clips(Arc<Clips>),
+    Sound {
+        leg: LegId,
+        playback: u64,
+        sound: Option<Sound>,
+    },
     #[cfg(test)]
     Panic,
 }
@@ -54,6 +59,7 @@ pub struct Threads {
 impl Threads {
     /// Starts `count` threads (at least one); what they hear goes to `tell`, which never waits: it
     /// gives an event back that there is no room for, and is asked again at the thread's next turn.
+    /// What is recorded goes to `write`, which never waits either.
     ///
     /// # Errors
     /// Where the system gives no thread or poll.
@@ -62,13 +68,14 @@ impl Threads {
         clips: &Arc<Clips>,
         clock: Clock,
         tell: impl Fn(Event) -> Result<(), Event> + Clone + Send + 'static,
+        write: impl Fn(Chunk) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let (mut workers, mut joins) = (Vec::new(), Vec::new());
         for number in 0..count.max(1) {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
             let (orders, queue) = sync_channel(QUEUE);
-            let (clips, tell) = (Arc::clone(clips), tell.clone());
+            let (clips, tell, write) = (Arc::clone(clips), tell.clone(), write.clone());
             let thread = std::thread::Builder::new().name(format!("media-{number}"));
             joins.push(thread.spawn(move || {
                 Thread {
@@ -80,6 +87,7 @@ impl Threads {
                     clock,
                     queue,
                     tell,
+                    write,
                 }
                 .run();
             })?);
@@ -107,8 +115,16 @@ impl Threads {
             | Command::Silence { leg }
             | Command::Unbridge { leg }
             | Command::Press { leg, .. }
+            | Command::Record { leg, .. }
+            | Command::PauseRecording { leg, .. }
+            | Command::StopRecording { leg, .. }
             | Command::Close { leg } => *leg,
             Command::Bridge { a, .. } => *a,
+            Command::Over { leg, .. } => *leg,
+            Command::Mix { room } => match room.first() {
+                Some(seat) => seat.leg,
+                None => return,
+            },
         };
         let Some(shard) = self.shards.get(&leg).copied() else {
             return;
@@ -119,6 +135,19 @@ impl Threads {
         if let Some(worker) = self.workers.get(shard) {
             worker.order(Order::Command(Box::new(command)));
             self.sleeping.insert(shard);
+        }
+    }
+
+    /// A leg hears a sound that is no clip; without one, that is over at once.
+    pub fn play(&self, leg: LegId, playback: u64, sound: Option<Sound>) {
+        let shard = self.shards.get(&leg);
+        if let Some(worker) = shard.and_then(|shard| self.workers.get(*shard)) {
+            worker.order(Order::Sound {
+                leg,
+                playback,
+                sound,
+            });
+            worker.wake();
         }
     }
 
@@ -234,7 +263,7 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(UdpSocket::from_std(socket.into()))
 }
 
-struct Thread<T> {
+struct Thread<T, W> {
     poll: Poll,
     sockets: Sockets,
     engine: Engine,
@@ -244,9 +273,10 @@ struct Thread<T> {
     clock: Clock,
     queue: Receiver<Order>,
     tell: T,
+    write: W,
 }
 
-impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
+impl<T: Fn(Event) -> Result<(), Event>, W: Fn(Chunk)> Thread<T, W> {
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         let mut ready = Vec::with_capacity(EVENTS);
@@ -304,6 +334,9 @@ impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
         while let Some(event) = self.engine.poll_event() {
             fresh.report(event);
         }
+        for event in self.engine.abandon_recordings() {
+            fresh.report(event);
+        }
         for leg in self.engine.legs() {
             let reason = "a fault in the media thread; the leg has no sound".to_owned();
             fresh.report(Event::Failed { leg, reason });
@@ -322,6 +355,9 @@ impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
 
     /// Tells the switch what it has room for; the rest waits for the next turn.
     fn deliver(&mut self) {
+        while let Some(chunk) = self.engine.poll_chunk() {
+            (self.write)(chunk);
+        }
         while let Some(event) = self.engine.poll_event() {
             if let Err(event) = (self.tell)(event) {
                 return self.engine.unpoll(event);
@@ -357,6 +393,14 @@ impl<T: Fn(Event) -> Result<(), Event>> Thread<T> {
                 Ok(Order::Clips(clips)) => {
                     self.clips = Arc::clone(&clips);
                     self.engine.set_clips(clips);
+                }
+                Ok(Order::Sound {
+                    leg,
+                    playback,
+                    sound,
+                }) => {
+                    let now = self.clock.now().at;
+                    self.engine.play_sound(leg, playback, sound, now);
                 }
                 #[cfg(test)]
                 Ok(Order::Panic) => panic!("as the test asked"),
@@ -450,7 +494,7 @@ mod tests {
             Ok(())
         };
         let clips = Arc::new(Clips::default());
-        let threads = Threads::start(1, &clips, Clock::start(), tell).unwrap();
+        let threads = Threads::start(1, &clips, Clock::start(), tell, |_| {}).unwrap();
         (threads, heard)
     }
 

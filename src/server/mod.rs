@@ -15,6 +15,7 @@ pub mod media;
 pub mod probe;
 mod resolve;
 pub mod run;
+pub mod scribe;
 pub mod stream;
 pub mod tls;
 mod today;

@@ -21,12 +21,13 @@ use super::keeper::{Keeper, Kept};
 use super::known::Known;
 use super::media::Threads;
 use super::resolve::Resolver;
+use super::scribe::Scribe;
 use super::stream::Streams;
 use super::tls::{Tls, TlsStartError};
 use super::today;
 use super::udp;
 use crate::config::Settings;
-use crate::event::{Entry, Event};
+use crate::event::{Entry, Event, Recording};
 use crate::ids::OperatorId;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
@@ -34,8 +35,10 @@ use crate::store::bindings::BindingRow;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
+use crate::store::messages::recordings;
 use crate::store::operators::Operators;
 use crate::store::plans::{PlansError, Versions};
+use crate::store::recordings::{Shelf, path as recording_path};
 use crate::store::recover::{PartedCall, Recovered};
 use crate::store::seal::{KeyError, Keys, Sealer};
 use crate::store::shared::{Shared, SharedError};
@@ -49,8 +52,12 @@ const QUEUE: usize = 10_000;
 const HEARD: usize = 4_096;
 /// What the keeper may have found before the driver hears of it.
 const NEWS: usize = 16;
+/// What the writer of recordings may have to tell before the driver hears of it.
+const WRITTEN: usize = 256;
 /// How long the last packets may take after the last call.
 const LINGER: Duration = Duration::from_millis(300);
+/// The most recordings that are known again at a start.
+const MAX_RECORDINGS: usize = 200_000;
 /// How long after a call's end its peers may still wait for a BYE that was lost.
 const STILL_WAITING: Duration = Duration::from_secs(300);
 
@@ -235,6 +242,13 @@ pub async fn start(
         .with_origins(&settings.sip.origins);
     // A way of their own: a flood of SIP must not keep the media threads waiting.
     let (told, heard) = mpsc::channel(HEARD);
+    let (told_of, written) = mpsc::channel(WRITTEN);
+    let shelf = Shelf::new(data, settings.storage.keep_free);
+    let scribe = Scribe::start(shelf, move |told| {
+        // A driver that is so far behind has other worries; what it missed is on the disk or in the log.
+        let _ = told_of.try_send(told);
+    })?;
+    let pen = scribe.pen();
     let media = Threads::start(
         settings.media.threads.get(),
         &loaded.clips,
@@ -244,6 +258,7 @@ pub async fn start(
             // The switch is gone when nobody listens; so is the thread soon.
             Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
         },
+        move |chunk| pen.write(chunk),
     )?;
 
     let mut seed = [0; 32];
@@ -259,6 +274,8 @@ pub async fn start(
     let kept = kept_bindings(settings, shared.as_ref()).await;
     switch.handle(Input::Command(Command::Bindings(kept)), now);
     today::tell(settings, &recovered, &loaded.plan, &mut switch, now);
+    let kept = kept_recordings(settings, &scribe);
+    switch.handle(Input::Command(Command::Recordings(kept)), now);
     let guard = Guard {
         known: known.clone(),
         streams: streams.clone(),
@@ -305,6 +322,7 @@ pub async fn start(
         known,
         guard,
         media,
+        scribe,
         on_disk: Some(loaded.plan.hash.clone()),
         findings: Vec::new(),
         resolver: Resolver::new(&settings.dns, inputs.clone()),
@@ -315,6 +333,7 @@ pub async fn start(
     };
     let orders = Orders {
         heard,
+        written,
         news: found,
         asked,
         stop: stopped,
@@ -427,6 +446,26 @@ fn restore_bans(settings: &Settings, guard: &Guard, switch: &mut Switch, now: No
         guard.close(ban, now);
     }
     switch.handle(Input::Command(Command::Bans(bans)), now);
+}
+
+/// Messages and recorded talks whose files are there. What was to be erased and is not, goes now.
+fn kept_recordings(settings: &Settings, scribe: &Scribe) -> Vec<Recording> {
+    let storage = &settings.storage;
+    let all = match recordings(&storage.database, &storage.journal(), MAX_RECORDINGS) {
+        Ok(all) => all,
+        Err(error) => {
+            tracing::error!(%error, "which messages wait is not known");
+            return Vec::new();
+        }
+    };
+    let (kept, erased): (Vec<_>, Vec<_>) = all.into_values().partition(|one| one.erased.is_none());
+    for one in erased {
+        let voicemail = one.of.is_voicemail();
+        if recording_path(&storage.data, one.recording, voicemail).exists() {
+            scribe.pen().erase(one.recording, voicemail);
+        }
+    }
+    kept
 }
 
 /// Calls that a former process left open: their legs get BYE, and they end as interrupted.

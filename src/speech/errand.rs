@@ -19,8 +19,9 @@ pub enum Done {
     Extended,
 }
 
-/// Every clip that [`errand`] can ask for, in any language.
-pub const CLIPS: [&str; 12] = [
+/// Every clip that operators may hear who dial a code, in any language: those of [`errand`], and those of
+/// codes for talks of three and for supervisors.
+pub const CLIPS: [&str; 17] = [
     "logged-in",
     "logged-out",
     "paused",
@@ -31,6 +32,11 @@ pub const CLIPS: [&str; 12] = [
     "wrap-up",
     "unreachable",
     "callers-waiting",
+    "help-called",
+    "called-into-talk",
+    "did-not-come",
+    "may-not-listen",
+    "nobody-talks",
     "press-1-to-leave",
     "extended",
 ];

@@ -4,10 +4,12 @@
 pub mod callback;
 pub mod errand;
 pub mod estimate;
+pub mod messages;
 pub mod moment;
 pub mod number;
 pub mod position;
 pub mod refusal;
+pub mod talk;
 
 pub use callback::callback;
 pub use errand::{Done, errand};
@@ -15,6 +17,7 @@ pub use estimate::{Rounded, estimate};
 pub use number::digits;
 pub use position::position;
 pub use refusal::refusal;
+pub use talk::{Told, talk};
 
 use crate::ids::PromptName;
 

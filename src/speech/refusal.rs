@@ -12,9 +12,13 @@ pub enum Why {
     CapReached,
     /// No carrier takes calls.
     NoLine,
+    /// The dialplan does not let one hear others' talks.
+    MayNotListen,
+    /// There is no such talk.
+    NobodyTalks,
 }
 
-/// Every clip that [`refusal`] can ask for.
+/// Every clip that [`refusal`] can ask for where a number outside was dialled.
 pub const CLIPS: [&str; 3] = ["call-not-allowed", "call-cap-reached", "no-line-outside"];
 
 /// The words.
@@ -24,5 +28,7 @@ pub fn refusal(why: Why) -> PromptName {
         Why::NotAllowed => not_allowed,
         Why::CapReached => cap_reached,
         Why::NoLine => no_line,
+        Why::MayNotListen => "may-not-listen",
+        Why::NobodyTalks => "nobody-talks",
     })
 }

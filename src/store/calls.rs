@@ -143,6 +143,21 @@ pub fn timeline(database: &Path, journal: &Path, call: CallId) -> Result<Vec<Eve
         applied = reader.checkpoint()?;
         events.extend(reader.timeline(call)?.into_iter().map(|(_, event)| event));
     }
+    journalled(journal, applied, |event| {
+        if event.call == Some(call) {
+            events.push(event);
+        }
+    })?;
+    drop(frozen);
+    Ok(events)
+}
+
+/// Hands on each event of the journal behind the entry `applied`.
+pub(super) fn journalled(
+    journal: &Path,
+    applied: u64,
+    mut tell: impl FnMut(Event),
+) -> Result<(), CallsError> {
     let mut cursor = Cursor::new(journal, applied);
     let fault = |source| CallsError::Journal {
         folder: journal.to_owned(),
@@ -153,17 +168,15 @@ pub fn timeline(database: &Path, journal: &Path, call: CallId) -> Result<Vec<Eve
             entry: Entry::Event(event),
             ..
         }) = found
-            && event.call == Some(call)
         {
-            events.push(event);
+            tell(event);
         }
     }
-    drop(frozen);
-    Ok(events)
+    Ok(())
 }
 
 /// Before the first start of a server there is neither, and the answer is: none.
-fn reader(database: &Path, journal: &Path) -> Result<Option<Reader>, CallsError> {
+pub(super) fn reader(database: &Path, journal: &Path) -> Result<Option<Reader>, CallsError> {
     if database.exists() || !journal.exists() {
         Ok(Some(Reader::open(database)?))
     } else {

@@ -14,10 +14,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::bans::{self, BanRow};
 use super::bindings::{self, BindingRow};
 use super::journal::private_folder;
+use super::messages;
 use super::migrations;
 use super::rows::{self, Wanted};
 use super::states::{self, StateRow};
-use crate::event::{CallRecord, Event};
+use crate::event::{CallRecord, Event, Recording};
 use crate::ids::CallId;
 use crate::time::Wall;
 
@@ -237,6 +238,14 @@ impl Reader {
     /// The database cannot be read.
     pub fn bans(&self) -> Result<Vec<BanRow>, DatabaseError> {
         self.told(bans::all(&self.connection))
+    }
+
+    /// Messages and recorded talks, erased ones included, the latest `limit` of them.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn recordings(&self, limit: usize) -> Result<Vec<Recording>, DatabaseError> {
+        self.told(messages::all(&self.connection, limit))
     }
 
     /// What operators were doing at last, and since when.

@@ -57,13 +57,22 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (list, caller)
     ) STRICT, WITHOUT ROWID;
     ",
-    // Open cases and who looks after them.
+    // 6: open cases and who looks after them.
     "
     CREATE TABLE cases (
         id INTEGER PRIMARY KEY, caller TEXT NOT NULL, owner TEXT NOT NULL,
         opened INTEGER NOT NULL, closed INTEGER
     ) STRICT;
     CREATE UNIQUE INDEX cases_open ON cases (caller) WHERE closed IS NULL;
+    ",
+    // 7: how long a caller was on hold, in microseconds.
+    "ALTER TABLE calls ADD COLUMN held INTEGER NOT NULL DEFAULT 0;",
+    // 8: messages of callers, and talks that were recorded.
+    "
+    CREATE TABLE recordings (
+        recording TEXT PRIMARY KEY, begun INTEGER NOT NULL, erased INTEGER, body TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX recordings_by_beginning ON recordings (begun, recording);
     ",
 ];
 

@@ -10,13 +10,13 @@ use crate::ids::{CallId, OperatorId, Pseudonym, QueueName};
 use crate::time::Wall;
 
 const COLUMNS: &str = "call, caller, dialled, trunk, queue, operator, language, plan, arrived, answered, queued, \
-     rung, connected, ended, ended_by, cause, caller_quality, operator_quality, direction";
+     rung, connected, ended, ended_by, cause, caller_quality, operator_quality, direction, held";
 
 /// Writes the record, whether or not there is one of this call.
 pub(crate) fn upsert(connection: &Connection, record: &CallRecord) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&format!(
         "INSERT OR REPLACE INTO calls ({COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
     ))?;
     let wall = |moment: Option<Wall>| moment.map(|moment| moment.0);
     statement.execute(params![
@@ -39,6 +39,7 @@ pub(crate) fn upsert(connection: &Connection, record: &CallRecord) -> rusqlite::
         record.caller_quality.as_ref().map(json).transpose()?,
         record.operator_quality.as_ref().map(json).transpose()?,
         word(&record.direction)?,
+        i64::try_from(record.held.as_micros()).unwrap_or(i64::MAX),
     ])?;
     Ok(())
 }
@@ -114,6 +115,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
         caller_quality: from_json(row, 16)?,
         operator_quality: from_json(row, 17)?,
         direction: text(row, 18)?,
+        held: std::time::Duration::from_micros(counted(row.get(19)?)),
     })
 }
 

@@ -20,6 +20,7 @@ use super::database::{self, CHECKPOINT, Trouble};
 use super::health::{Health, Part};
 use super::journal::Journal;
 use super::line::Numbered;
+use super::messages;
 use super::rows;
 use super::signal::Signal;
 use super::states;
@@ -318,6 +319,7 @@ impl Work {
             let Entry::Event(event) = entry else { continue };
             rows::insert_event(&transaction, *sequence, event)?;
             states::note(&transaction, event)?;
+            messages::note(&transaction, event)?;
             let stored = |call| match changed.get(&call) {
                 Some(record) => Ok(Some(record.clone())),
                 None => rows::one(&transaction, call),

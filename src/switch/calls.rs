@@ -81,6 +81,7 @@ impl Switch {
                     queue: queue.clone(),
                 };
                 self.emit(Some(id), what, now);
+                let greet = self.with_notice(id, &queue, greet);
                 let speaking = (!greet.is_empty()).then(|| self.say(id, Said::Prompts(greet)));
                 self.join_queue(id, queue, speaking, now);
                 true
@@ -96,6 +97,7 @@ impl Switch {
                     Target::Outside(number) => self.ring_outside(id, &number, now),
                 }
             }
+            Instruction::Voicemail(mailbox) => self.take_message(id, mailbox, now),
             Instruction::Callback { queue } => {
                 let possible = self.takes_callbacks();
                 if possible {
@@ -175,6 +177,7 @@ impl Switch {
             let language = call.run.language();
             let clips = spoken(&said.words(language), language);
             call.said = said;
+            call.tape.telling = None;
             let leg = call.caller_leg;
             self.media(Command::Play {
                 leg,
@@ -187,9 +190,10 @@ impl Switch {
 
     /// Music to the caller: the queue's, or the common one.
     pub(super) fn wait_with_music(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        call.tape.telling = None;
         let queue = match &call.stage {
             Stage::Waiting { queue, .. } => call.plan.queues.get(queue),
             _ => None,
@@ -211,11 +215,21 @@ impl Switch {
             return;
         };
         let Owner::Call(id) = owner else {
-            if !self.refused_aloud(leg, now) && !self.awaits_answer(leg, now) {
+            let asks = self.listener_heard(leg, playback, now) || self.refused_aloud(leg, now);
+            if !asks && !self.awaits_answer(leg, now) {
                 self.hang_up(leg, now);
             }
             return;
         };
+        if self.message_begins(id, playback, now) {
+            return self.save(id);
+        }
+        if self.notice_heard(id, playback) {
+            return self.save(id);
+        }
+        if self.said_over(id, leg, playback) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -227,6 +241,9 @@ impl Switch {
             Stage::Waiting { speaking, .. } if *speaking == Some(playback) => {
                 *speaking = None;
                 self.wait_with_music(id);
+                if self.greeted(id) {
+                    self.save(id);
+                }
                 self.question_asked(id, now);
             }
             Stage::Choosing {
@@ -244,12 +261,22 @@ impl Switch {
 
     /// A key was pressed.
     pub(super) fn pressed(&mut self, leg: LegId, digit: char, now: Now) {
+        self.partner_pressed(leg, digit, now);
+        if self.typed(leg, digit, now) {
+            return;
+        }
         if self.leaving.contains_key(&leg) {
             return self.answered_leaving(leg, Some(digit), now);
+        }
+        if self.listener_pressed(leg, digit, now) {
+            return;
         }
         let Some(id) = self.caller_on(leg) else {
             return;
         };
+        if self.pressed_in_message(id, digit, now) {
+            return;
+        }
         if self.reached_by_key(id, leg, now) || self.answered_by_key(id, digit, now) {
             return;
         }
@@ -374,6 +401,12 @@ impl Switch {
 
     /// A `ring` step's time is over, or a menu's.
     pub(super) fn call_due(&mut self, id: CallId, now: Now) {
+        if self.message_overdue(id, now) {
+            return;
+        }
+        if self.brings(id) {
+            return self.call_off(id, &RingEnd::NoAnswer, now);
+        }
         if self.is_choosing(id) {
             return self.nothing_chosen(id, now);
         }
@@ -388,50 +421,24 @@ impl Switch {
         }
     }
 
-    /// Bridge or music, after anything changed that the two hear.
-    pub(super) fn connect_media(&mut self, leg: LegId) {
-        let Some(call) = self.legs.get(&leg).and_then(|leg| leg.call()) else {
-            return;
-        };
-        let Some(call) = self.calls.get(&call) else {
-            return;
-        };
-        let (a, Some(b)) = (call.caller_leg, call.partner) else {
-            return;
-        };
-        let held = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.media.held);
-        let (a_holds, b_holds) = (held(&a), held(&b));
-        let music = Clip {
-            language: None,
-            name: PromptName::from("hold"),
-        };
-        if !a_holds && !b_holds {
-            return self.media(Command::Bridge { a, b });
-        }
-        self.media(Command::Unbridge { leg: a });
-        // Whoever is held hears music; who holds hears nothing.
-        if a_holds && !b_holds {
-            self.media(Command::Music {
-                leg: b,
-                clip: music,
-            });
-        } else if b_holds && !a_holds {
-            self.media(Command::Music {
-                leg: a,
-                clip: music,
-            });
-        }
-    }
-
     /// The peer of a leg hung up.
     pub(super) fn party_left(&mut self, id: LegId, now: Now) {
         let Some(leg) = self.legs.get(&id) else {
             return;
         };
         let (call, side) = (leg.call(), leg.side);
+        self.hold_over(id, now);
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
         if let Progress::Invited { server, invite, .. } = &leg.progress {
             let (server, invite) = (*server, invite.clone());
             self.respond_status(server, &invite, 487, now);
+        }
+        if let Some(call) = call
+            && self.talks_on_without(call, id, "hung up", now)
+        {
+            return self.forget_leg(id, now);
         }
         self.forget_leg(id, now);
         if let Some(call) = call {
@@ -444,14 +451,13 @@ impl Switch {
     }
 
     fn cause_of_leaving(&self, call: CallId) -> Cause {
-        let talking = self
-            .calls
-            .get(&call)
-            .is_some_and(|call| call.stage == Stage::Talking);
-        if talking {
-            Cause::HungUp
-        } else {
-            Cause::Abandoned
+        match self.calls.get(&call).map(|call| &call.stage) {
+            Some(Stage::Talking) => Cause::HungUp,
+            // Whoever left a message was not left alone.
+            Some(Stage::LeavingMessage {
+                recording: Some(_), ..
+            }) => Cause::Completed,
+            _ => Cause::Abandoned,
         }
     }
 
@@ -461,6 +467,13 @@ impl Switch {
             return;
         };
         let (call, side) = (leg.call(), leg.side);
+        self.hold_over(id, now);
+        if let Some(call) = call
+            && self.talks_on_without(call, id, "the phone does not answer any more", now)
+        {
+            self.lost_in_call(id, now);
+            return self.hang_up(id, now);
+        }
         if let Some(call) = call
             && self.operator_lost(call, id, now)
         {
@@ -493,6 +506,8 @@ impl Switch {
         // Out of the line first: else the operator whose phone is told to be silent rings anew.
         self.tell_queue(Input::Left(id), now);
         self.stop_rings(id, None, &RingEnd::CallerLeft, now);
+        self.holds_over(id, now);
+        self.guests_over(id, now);
         let Some(call) = self.calls.remove(&id) else {
             return;
         };

@@ -24,6 +24,20 @@ pub struct FeatureCodes {
     pub extend: String,
     /// For how long from then on.
     pub extend_by: Duration,
+    /// Messages of callers are heard.
+    pub messages: String,
+    /// Pressed in a talk: its recording pauses, or goes on.
+    pub pause_recording: String,
+    /// Before an operator's id or a number: into the talk with them.
+    pub bring: String,
+    /// Before 101, 102, 103 or 112: into the talk with them, whatever caps there are.
+    pub help: String,
+    /// Before an operator's id: hear that one's talk.
+    pub listen: String,
+    /// The same, heard by the operator alone.
+    pub whisper: String,
+    /// The same, heard by all.
+    pub barge: String,
 }
 
 impl Default for FeatureCodes {
@@ -43,6 +57,13 @@ impl Default for FeatureCodes {
             resume: "*14".into(),
             extend: "*15".into(),
             extend_by: Duration::from_secs(300),
+            messages: "*97".into(),
+            pause_recording: "*5".into(),
+            bring: "*3".into(),
+            help: "*".into(),
+            listen: "*21".into(),
+            whisper: "*22".into(),
+            barge: "*23".into(),
         }
     }
 }
@@ -56,6 +77,7 @@ pub(super) enum Asked {
     Pause(String),
     Resume,
     Extend(Duration),
+    Messages,
 }
 
 impl Asked {
@@ -75,6 +97,7 @@ impl FeatureCodes {
             (&self.pause, Asked::Pause("by code".to_owned())),
             (&self.resume, Asked::Resume),
             (&self.extend, Asked::Extend(self.extend_by)),
+            (&self.messages, Asked::Messages),
         ];
         let found = plain.into_iter().find(|(code, _)| *code == dialled);
         found.map(|(_, asked)| asked).or_else(|| {

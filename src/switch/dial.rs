@@ -147,7 +147,8 @@ impl Switch {
         let Some(trunk) = trunk.cloned() else {
             return false;
         };
-        if !self.has_channel(&trunk, emergency) {
+        // Whether the carrier has one more for a call to 112, it says itself.
+        if !emergency && !self.has_channel(&trunk, emergency) {
             self.trunk_failed(call, name, "all its channels for our calls are in use", now);
             return false;
         }
@@ -211,10 +212,7 @@ impl Switch {
         self.take_answer(call, &question, answer, now);
         let found = self.dialling.get(&call);
         let idle = found.is_some_and(|one| one.search.is_none() && one.leg.is_none());
-        let waits = self
-            .calls
-            .get(&call)
-            .is_some_and(|call| matches!(call.stage, Stage::Ringing { .. }));
+        let waits = self.rings_for(call);
         if idle && waits && !self.dial_on(call, now) {
             self.ring_over(call, None, &RingEnd::Unreachable, now);
         }
@@ -323,7 +321,7 @@ impl Switch {
         if let Some(one) = self
             .calls
             .get_mut(&call)
-            .filter(|one| one.outgoing.is_some())
+            .filter(|one| one.outgoing.is_some() && one.coming.is_none())
         {
             one.trunk = trunk.name.clone();
         }
@@ -400,11 +398,10 @@ impl Switch {
             dialling.targets.clear();
         }
         self.forget_leg(leg, now);
-        let waits = self.calls.get_mut(&call).is_some_and(|one| {
+        if let Some(one) = self.calls.get_mut(&call) {
             one.rings.remove(&leg);
-            matches!(one.stage, Stage::Ringing { .. })
-        });
-        if waits && !self.dial_on(call, now) {
+        }
+        if self.rings_for(call) && !self.dial_on(call, now) {
             let why = match status {
                 408 | 503 => RingEnd::Unreachable,
                 status => RingEnd::Declined { status },
@@ -412,6 +409,12 @@ impl Switch {
             self.ring_over(call, None, &why, now);
         }
         true
+    }
+
+    /// Whether a call waits for a number outside: itself, or for somebody who shall come into its talk.
+    fn rings_for(&self, call: CallId) -> bool {
+        let one = self.calls.get(&call);
+        one.is_some_and(|one| matches!(one.stage, Stage::Ringing { .. })) || self.brings(call)
     }
 
     /// Journals why the server that is being tried is not the one, and remembers it for a while.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::arrive::Called;
 use super::codes::Asked;
 use super::pbx::{Switch, Timer};
+use super::typed::Meant;
 use crate::call::Owner;
 use crate::event::{OperatorState, Side};
 use crate::ids::{LegId, OperatorId, PromptName};
@@ -29,8 +31,9 @@ impl Switch {
         now: Now,
     ) {
         let code = request.uri.user().unwrap_or_default();
-        if self.settings.codes.asked(&code).is_none() {
-            return self.respond_status(id, &request, 404, now);
+        let own = self.settings.codes.asked(&code).is_some();
+        if !own && !self.takes_code(&code, id, &request, flow, &operator, now) {
+            return;
         }
         if self.can_take(id, &request, now).is_err() {
             return;
@@ -52,7 +55,11 @@ impl Switch {
     pub(super) fn run_errand(&mut self, leg: LegId, operator: &OperatorId, now: Now) {
         let code = self.dialled_code(leg).unwrap_or_default();
         let Some(asked) = self.settings.codes.asked(&code) else {
-            return self.say_errand(leg, operator, None);
+            let Some(meant) = self.settings.codes.meant(&code) else {
+                return self.say_errand(leg, operator, None);
+            };
+            let words = self.dialled_in(operator, &meant, now);
+            return self.speak_to(leg, words);
         };
         if asked.leaves() && self.domain.is_on_shift(operator) && self.domain.waiting() > 0 {
             let state = self.domain.state(operator);
@@ -68,6 +75,7 @@ impl Switch {
         let who = operator.clone();
         let (done, change) = match asked {
             Asked::Status => return self.say_errand(leg, operator, None),
+            Asked::Messages => return self.listen(leg, operator, now),
             Asked::LogIn => (Done::LoggedIn, Input::LogIn(who)),
             Asked::LogOut => (Done::LoggedOut, Input::LogOut(who)),
             Asked::Pause(why) => (Done::Paused, Input::Pause(who, why)),
@@ -94,12 +102,39 @@ impl Switch {
         let clips = words.into_iter().map(|name| Clip { language, name });
         let clips = clips.collect();
         self.last_playback += 1;
-        let playback = self.last_playback;
         self.media(Command::Play {
             leg,
-            playback,
+            playback: self.last_playback,
             clips,
         });
+    }
+
+    /// A code that goes on with a number. `false`: it needs no voice of ours, or is none.
+    fn takes_code(
+        &mut self,
+        code: &str,
+        id: ServerId,
+        request: &Request,
+        flow: Flow,
+        operator: &OperatorId,
+        now: Now,
+    ) -> bool {
+        let called = Called {
+            id,
+            request,
+            flow,
+            operator: operator.clone(),
+        };
+        match self.settings.codes.meant(code) {
+            Some(Meant::Supervise(how, beside)) => self.supervise(called, how, &beside, now),
+            // Whoever talks with nobody calls the service.
+            Some(Meant::Help(number)) if self.talk_of(operator).is_none() => {
+                self.place_to(called, number, now);
+            }
+            Some(Meant::Help(_) | Meant::Bring(_)) => return true,
+            None => self.respond_status(id, request, 404, now),
+        }
+        false
     }
 
     /// The question is out: the answer may take a moment. `false`: nothing was asked.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dialplan::Plan;
-use crate::event::Event;
-use crate::ids::{CallId, OperatorId, Pseudonym, TrunkName};
+use crate::event::{Change, Event, Recording};
+use crate::ids::{CallId, LegId, OperatorId, Pseudonym, RecordingId, TrunkName};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
@@ -125,6 +125,26 @@ pub enum Command {
         /// Under which name; `None`: all of it.
         user: Option<String>,
     },
+    /// Messages and recorded talks that a store kept; those whose files are gone are left out.
+    Recordings(Vec<Recording>),
+    /// Whether the disk has room for recordings.
+    RecordingRoom(bool),
+    /// A recording cannot be written on.
+    RecordingFailed {
+        /// Which.
+        recording: RecordingId,
+        /// What the system says.
+        reason: String,
+    },
+    /// The disk was so slow that pieces of recordings are silence.
+    RecordingLost(u64),
+    /// An administrator says that a message is handled, or that a file shall go.
+    ChangeRecording {
+        /// Which.
+        recording: RecordingId,
+        /// What.
+        change: Change,
+    },
     /// States of operators that a store kept.
     OperatorStates(crate::queue::Snapshot),
     /// Who called within the last day, and when.
@@ -170,6 +190,22 @@ pub enum Output {
     },
     /// Tell media.
     Media(media::Command),
+    /// A leg hears a message; [`media::Event::Played`] tells its end, also where it cannot be read.
+    Listen {
+        /// Which leg.
+        leg: LegId,
+        /// Comes back.
+        playback: u64,
+        /// Which message.
+        recording: RecordingId,
+    },
+    /// The file of a recording goes.
+    Erase {
+        /// Which.
+        recording: RecordingId,
+        /// Among which files it is.
+        voicemail: bool,
+    },
     /// Ask DNS (RFC 3263 §4), and the system for our address towards a host; [`Input::Resolved`] answers.
     Resolve {
         /// Comes back.
@@ -255,6 +291,12 @@ pub struct Counts {
     /// Phones that want to hear of their mailboxes.
     #[serde(default)]
     pub subscriptions: usize,
+    /// Messages that nobody handled yet.
+    #[serde(default)]
+    pub messages: usize,
+    /// Recordings that are being made.
+    #[serde(default)]
+    pub recording: usize,
     /// Transactions that ask so; they end by themselves.
     #[serde(default)]
     pub asking: usize,

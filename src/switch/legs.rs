@@ -46,6 +46,7 @@ impl Switch {
             described: Private::default(),
             stream: None,
             held: false,
+            held_since: None,
         };
         self.open_stream(id, &media, shard);
         Some((id, media))
@@ -104,6 +105,7 @@ impl Switch {
             probe_at: None,
             allows_update: false,
             refreshing: None,
+            supervises: false,
             reinvite: None,
         };
         self.legs.insert(id, leg);
@@ -164,6 +166,7 @@ impl Switch {
         leg.media.held = agreed.held;
         leg.media.stream = Some(stream.clone());
         leg.probe_at = None;
+        self.hold_changed(id, agreed.held, now);
         self.media(Command::Configure { leg: id, stream });
         self.watch_quiet(id, now);
     }
@@ -334,8 +337,10 @@ impl Switch {
             return;
         };
         leg.ending = true;
-        self.closing
-            .insert(id, (leg.call(), leg.side, leg.media.port));
+        self.tapes.extend(leg.call());
+        // What a supervisor's leg was like is nothing of the call's.
+        let call = leg.call().filter(|_| !leg.supervises);
+        self.closing.insert(id, (call, leg.side, leg.media.port));
         self.media(Command::Close { leg: id });
         self.occupy(id, false, now);
     }
@@ -356,6 +361,8 @@ impl Switch {
         self.timers.clear(&Timer::Leg(id));
         self.timers.clear(&Timer::Unheard(id));
         self.refusing.remove(&id);
+        self.listener_left(id);
+        self.typed.remove(&id);
         self.leaving.remove(&id);
         self.timers.clear(&Timer::Leaving(id));
         let operator = leg.operator.as_ref();
@@ -400,6 +407,7 @@ impl Switch {
                 let call = self.legs.get(&leg).and_then(Leg::call);
                 self.alarm(call, "media-failed", reason, now);
             }
+            recorded @ media::Event::Recorded { .. } => self.recorded(&recorded, now),
             media::Event::Closed { leg, quality } => {
                 let Some((call, side, port)) = self.closing.remove(&leg) else {
                     return;

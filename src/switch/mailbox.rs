@@ -1,5 +1,6 @@
-//! Message waiting (RFC 3842): a phone subscribes to its mailbox and is told what is in it. There is no
-//! voicemail yet, so the honest answer is: nothing.
+//! Message waiting (RFC 3842): a phone subscribes to its operator's mailbox and is told what is in it: the
+//! messages of callers that nobody handled, of all mailboxes of the dialplan that the operator may hear.
+//! Those that nobody heard are new.
 //!
 //! Subscriptions are not kept over a restart: the next refresh gets 481, and the phone subscribes anew
 //! (RFC 6665 §4.1.2.2).
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use super::outgoing::Purpose;
 use super::pbx::Switch;
-use crate::ids::OperatorId;
+use crate::ids::{MailboxName, OperatorId};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
@@ -222,6 +223,21 @@ impl Switch {
         }
     }
 
+    /// Another number of messages waits in a mailbox of the dialplan.
+    pub(super) fn mailbox_changed(&mut self, mailbox: &str, now: Now) {
+        let mailbox = self.plan.mailboxes.get(&MailboxName::from(mailbox));
+        let all = self.mailboxes.subscriptions.iter();
+        let told =
+            all.filter(|(_, one)| mailbox.is_none_or(|mailbox| mailbox.is_of(&one.operator)));
+        let told: Vec<(u64, Duration)> = told
+            .map(|(number, one)| (*number, one.until.since(now.at)))
+            .collect();
+        for (number, left) in told {
+            let state = format!("active;expires={}", left.as_secs());
+            self.tell_summary(number, &state, now);
+        }
+    }
+
     fn end_subscription(&mut self, number: u64, reason: &str, now: Now) {
         self.tell_summary(number, &format!("terminated;reason={reason}"), now);
         self.mailboxes.remove(number);
@@ -229,6 +245,14 @@ impl Switch {
 
     fn tell_summary(&mut self, number: u64, state: &str, now: Now) {
         let domain = self.settings.domain.clone();
+        let operator = self.mailboxes.subscriptions.get(&number);
+        let Some(operator) = operator.map(|one| one.operator.clone()) else {
+            return;
+        };
+        let messages = self.messages_of(&operator);
+        let old = messages.iter().filter(|one| one.heard.is_some()).count();
+        let new = messages.len() - old;
+        let waiting = if messages.is_empty() { "no" } else { "yes" };
         let Some(one) = self.mailboxes.subscriptions.get_mut(&number) else {
             return;
         };
@@ -240,7 +264,7 @@ impl Switch {
         headers.push(Name::ContentType, "application/simple-message-summary");
         let account = format!("sip:{}@{domain}", one.operator);
         notify.body = format!(
-            "Messages-Waiting: no\r\nMessage-Account: {account}\r\nVoice-Message: 0/0 (0/0)\r\n"
+            "Messages-Waiting: {waiting}\r\nMessage-Account: {account}\r\nVoice-Message: {new}/{old} (0/0)\r\n"
         )
         .into_bytes();
         let flow = one.flow;

@@ -44,7 +44,7 @@ impl Switch {
     /// The caller hears music while the number outside rings. If nobody takes the call there, it goes back
     /// to the operator.
     pub(super) fn hand_outside(&mut self, call: CallId, leg: LegId, permit: Permit, now: Now) {
-        self.set_aside(call, leg);
+        self.set_aside(call, leg, now);
         let until = now.at + RING_FOR;
         if let Some(one) = self.calls.get_mut(&call) {
             one.stage = Stage::Ringing { until };

@@ -21,11 +21,13 @@ impl Switch {
         let Some(one) = self.calls.get(&call) else {
             return false;
         };
-        let alone = one.outgoing.is_some();
+        let alone = one.outgoing.is_some() || one.host.is_some();
         if alone || one.partner != Some(leg) || one.stage != Stage::Talking {
             return false;
         }
         let talked = one.operator.clone();
+        self.hold_over(leg, now);
+        self.talk_broken(call, now);
         let queue = self.line_of(call, talked.as_ref().and_then(|(_, claim)| *claim));
         let reason = match queue {
             Some(_) => "the phone does not answer any more; the caller keeps the place in the line",

@@ -1,6 +1,6 @@
 //! The value itself: its state, its inputs and its outputs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +14,12 @@ use super::guard::BanAlarm;
 use super::input::{Command, Counts, Input, Output};
 use super::lines::queue_settings;
 use super::listed::Lists;
+use super::listening::Listening;
 use super::mailbox::Mailboxes;
 use super::outgoing::{Pending, Purpose};
 use super::place::Refusal;
 use super::ports::PortPool;
+use super::recordings::Recordings;
 use super::refusals::Refusals;
 use super::register::Told;
 use super::returning::Returning;
@@ -25,6 +27,7 @@ use super::settings::{Account, Settings};
 use super::silent::Silent;
 use super::spending::Spending;
 use super::trunks::{Lines, TrunkTimer};
+use super::typed::Typed;
 use super::unfit::Unfit;
 use crate::call::{Call, Leg, Phase, Stage};
 use crate::dialplan::{Plan, Run};
@@ -71,6 +74,10 @@ pub(super) enum Timer {
     Refusals,
     /// A new day of the helpline.
     Midnight,
+    /// Files of recordings whose time is over.
+    Recordings,
+    /// An operator who hears messages presses no key.
+    Listening(LegId),
     /// An operator is asked whether to leave callers alone.
     Leaving(LegId),
 }
@@ -133,6 +140,14 @@ pub struct Switch {
     pub(super) traces: super::traces::Traces,
     /// Phones that want to hear of their mailboxes.
     pub(super) mailboxes: Mailboxes,
+    /// Messages and recorded talks.
+    pub(super) recordings: Recordings,
+    /// Calls whose recordings want to be looked after in this breath.
+    pub(super) tapes: BTreeSet<CallId>,
+    /// Operators who hear messages.
+    pub(super) listening: BTreeMap<LegId, Listening>,
+    /// Codes that operators key in.
+    pub(super) typed: BTreeMap<LegId, Typed>,
     /// Who called lately.
     pub(super) recent: Recent,
     /// Who is on which list.
@@ -191,6 +206,10 @@ impl Switch {
             proved: BTreeMap::new(),
             traces: super::traces::Traces::default(),
             mailboxes: Mailboxes::default(),
+            recordings: Recordings::default(),
+            tapes: BTreeSet::new(),
+            listening: BTreeMap::new(),
+            typed: BTreeMap::new(),
             recent: Recent::default(),
             lists: Lists::default(),
             clock_unset: false,
@@ -232,6 +251,7 @@ impl Switch {
             Input::Command(command) => self.obey(command, now),
         }
         self.settle(now);
+        self.tend_tapes(now);
         self.leave_when_done(now);
     }
 
@@ -258,6 +278,8 @@ impl Switch {
                 Timer::Trunk(timer) => self.trunk_due(timer, now),
                 Timer::Pinholes => self.keep_pinholes(now),
                 Timer::Refusals => self.refusals_due(now),
+                Timer::Recordings => self.look_at_recordings(now),
+                Timer::Listening(leg) => self.listener_tires(leg, now),
                 Timer::Leaving(leg) => self.answered_leaving(leg, None, now),
                 Timer::Midnight => {
                     self.tell_queue(crate::queue::Input::NewDay, now);
@@ -266,6 +288,7 @@ impl Switch {
             }
         }
         self.settle(now);
+        self.tend_tapes(now);
         self.leave_when_done(now);
     }
 
@@ -354,6 +377,19 @@ impl Switch {
             Command::CutOff(callers) => self.expect_back(callers, now),
             Command::PastCalls(calls) => {
                 calls.iter().for_each(|past| self.book_past(past, now));
+            }
+            Command::Recordings(kept) => self.recordings_known(kept, now),
+            Command::RecordingRoom(room) => self.recordings_room(room, now),
+            Command::RecordingFailed { recording, reason } => {
+                self.recording_failed(recording, &reason, now);
+            }
+            Command::RecordingLost(count) => {
+                let text =
+                    format!("the disk is too slow: {count} pieces of recordings are silence");
+                self.alarm_rarely("recordings-late", text, now);
+            }
+            Command::ChangeRecording { recording, change } => {
+                self.judge_recording(recording, change, now);
             }
             Command::RecentCalls(calls) => {
                 calls
@@ -551,6 +587,8 @@ impl Switch {
             unfit: self.unfit.len(),
             traces: self.traces.len(),
             subscriptions: self.mailboxes.len(),
+            messages: self.recordings.waiting.len(),
+            recording: self.recordings.running.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
             refused: self.refusals.total,
@@ -567,7 +605,9 @@ impl Switch {
 
     /// Whether also the answers to our last requests and the last figures of media are in.
     pub fn is_quiet(&self) -> bool {
-        self.is_idle() && self.clients.values().all(is_ask) && self.closing.is_empty()
+        let recording = !self.recordings.running.is_empty();
+        let waits = recording || !self.closing.is_empty();
+        self.is_idle() && self.clients.values().all(is_ask) && !waits
     }
 
     /// What each operator is doing, by id.

@@ -44,7 +44,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: u16, why: impl Into<String>, words: Why) -> Self {
+    pub(super) fn new(status: u16, why: impl Into<String>, words: Why) -> Self {
         Self {
             status,
             why: why.into(),
@@ -66,6 +66,23 @@ impl Switch {
         let Some(number) = number_of(&request.uri) else {
             return self.respond_status(id, request, 404, now);
         };
+        let called = Called {
+            id,
+            request,
+            flow,
+            operator,
+        };
+        self.place_to(called, number, now);
+    }
+
+    /// The same to a number.
+    pub(super) fn place_to(&mut self, called: Called<'_>, number: Number, now: Now) {
+        let Called {
+            id,
+            request,
+            flow,
+            operator,
+        } = called;
         let permit = match self.permit(number, now) {
             Ok(permit) => permit,
             Err(refusal) => {
@@ -145,7 +162,11 @@ impl Switch {
         let zone = self.plan.zone.clone();
         let mut spent = self.spending.of(class, &zone, now.wall);
         for call in self.calls.values() {
+            let guests = call.guests.iter().chain(&call.host);
+            let guests = guests.filter_map(|guest| guest.cost.as_ref());
+            let coming = call.coming.iter().filter_map(|one| one.cost.as_ref());
             let both = call.outgoing.iter().chain(&call.onward);
+            let both = both.chain(guests).chain(coming);
             for outgoing in both.filter(|one| one.class == class) {
                 let since = outgoing.since.map(|since| now.wall.since(since));
                 spent.add(since.map_or(0, minutes));

@@ -118,7 +118,7 @@ impl Switch {
     }
 
     /// All phones of an operator ring together; `false`: none can.
-    fn ring_phones(
+    pub(super) fn ring_phones(
         &mut self,
         call: CallId,
         operator: &OperatorId,
@@ -174,7 +174,8 @@ impl Switch {
     pub(super) fn ring_later(&mut self, operator: &OperatorId, uri: &Uri, now: Now) {
         let rung = |call: &&PlannedCall| {
             let waits = matches!(call.stage, Stage::Waiting { .. } | Stage::Ringing { .. });
-            waits && call.rung.iter().any(|rung| rung.operator == *operator)
+            (waits || call.coming.is_some())
+                && call.rung.iter().any(|rung| rung.operator == *operator)
         };
         let Some(call) = self.calls.values().find(rung).map(|call| call.id) else {
             return;
@@ -451,6 +452,8 @@ impl Switch {
                 _ => 480,
             };
             self.ring_step_over(call, status, now);
+        } else {
+            self.not_come(call, why, now);
         }
     }
 
@@ -471,9 +474,6 @@ impl Switch {
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };
-        if one.stage == Stage::Talking {
-            return;
-        }
         let meant = |rung: &mut Rung<ClaimId>| claim.is_none_or(|claim| rung.claim == claim);
         let stopped: Vec<_> = one.rung.extract_if(.., meant).collect();
         let of_stopped = |leg: &LegId| {
@@ -491,8 +491,10 @@ impl Switch {
         for rung in stopped {
             self.tell_ring_end(call, rung.operator, why, now);
             self.claims.remove(&rung.claim);
-            if claim.is_none() {
-                self.tell_queue(Input::RingFailed(rung.claim, why.clone()), now);
+            match claim {
+                None => self.tell_queue(Input::RingFailed(rung.claim, why.clone()), now),
+                // The queue's clock: nobody came into the talk.
+                Some(_) => self.not_come(call, why, now),
             }
         }
     }
@@ -503,6 +505,9 @@ impl Switch {
         let Some(call) = call.filter(|call| self.calls.contains_key(call)) else {
             return self.hang_up(id, now);
         };
+        if self.guest_answered(call, id, now) {
+            return;
+        }
         let Some(one) = self.calls.get_mut(&call) else {
             return;
         };

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::arrive::shard_of;
 use super::pbx::{PlannedCall, Switch};
 use super::returning::CutOff;
-use crate::call::{Callback, Leg, Media, Outgoing, Owner, Phase, Progress, Stage, Told};
+use crate::call::{
+    Callback, Guest, Leg, Media, Outgoing, Owner, Phase, Progress, Stage, Tape, Told,
+};
 use crate::dialplan::{Plan, Run};
 use crate::event::{Cause, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, Pseudonym, QueueName, TrunkName};
 use crate::media::Command;
 use crate::private::Private;
+use crate::queue::ClaimId;
 use crate::sip::acceptance::Acceptance;
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::flow::Flow;
@@ -93,6 +96,18 @@ pub struct CallSnapshot {
     outgoing: Option<Outgoing>,
     #[serde(default)]
     onward: Option<Outgoing>,
+    /// The caller knows that the talk is recorded, and the operator wants silence in it.
+    #[serde(default)]
+    tape: (bool, bool),
+    /// Who takes part besides the two, each with its leg.
+    #[serde(default)]
+    guests: Vec<(Guest<ClaimId>, LegSnapshot)>,
+    /// Who is in the caller's place.
+    #[serde(default)]
+    host: Option<Guest<ClaimId>>,
+    /// How long operators had the other side on hold.
+    #[serde(default)]
+    held: Duration,
     #[serde(default)]
     waits_since: Option<Wall>,
     #[serde(default)]
@@ -150,9 +165,10 @@ impl Switch {
                 (self.back_in_line(id, call), &call.run)
             }
             Stage::Arriving => return None,
-            Stage::Playing { .. } | Stage::Choosing { .. } | Stage::Ringing { .. } => {
-                (StageSnapshot::Step, &call.resume)
-            }
+            Stage::Playing { .. }
+            | Stage::Choosing { .. }
+            | Stage::Ringing { .. }
+            | Stage::LeavingMessage { .. } => (StageSnapshot::Step, &call.resume),
             Stage::Waiting { queue, joined, .. } => (
                 StageSnapshot::Waiting {
                     queue: queue.clone(),
@@ -184,6 +200,10 @@ impl Switch {
             hops: call.hops,
             outgoing: call.outgoing.clone(),
             onward: call.onward.clone().filter(|one| one.since.is_some()),
+            tape: (call.tape.told, call.tape.paused),
+            guests: self.guest_snapshots(call),
+            host: call.host.clone(),
+            held: call.held,
             waits_since: call.waits_since,
             told: call.told.clone(),
             number: call.number.clone(),
@@ -201,6 +221,55 @@ impl Switch {
                 joined: *joined,
             },
             _ => StageSnapshot::Step,
+        }
+    }
+
+    fn guest_snapshots(&self, call: &PlannedCall) -> Vec<(Guest<ClaimId>, LegSnapshot)> {
+        let guests = call.guests.iter();
+        let kept = guests.filter_map(|guest| Some((guest.clone(), self.leg_snapshot(guest.leg)?)));
+        kept.collect()
+    }
+
+    /// Who took part besides the two does again, each under a new claim.
+    fn restore_guests(
+        &mut self,
+        id: CallId,
+        guests: Vec<(Guest<ClaimId>, LegSnapshot)>,
+        host: Option<Guest<ClaimId>>,
+        now: Now,
+    ) {
+        let mut back = Vec::with_capacity(guests.len());
+        for (mut guest, kept) in guests {
+            guest.leg = self.restore_leg(id, &kept, Side::Operator, now);
+            if let Some(leg) = self.legs.get_mut(&guest.leg).filter(|_| !guest.is_party()) {
+                leg.supervises = true;
+                self.occupy(guest.leg, true, now);
+            }
+            guest.claim = self.claim_again(id, &guest, now);
+            back.push(guest);
+        }
+        let host = host.map(|mut host| {
+            host.claim = self.claim_again(id, &host, now);
+            host
+        });
+        if let Some(call) = self.calls.get_mut(&id) {
+            (call.guests, call.host) = (back, host);
+        }
+    }
+
+    fn claim_again(&mut self, id: CallId, guest: &Guest<ClaimId>, now: Now) -> Option<ClaimId> {
+        guest.claim?;
+        let operator = OperatorId::from(guest.who.as_str());
+        let claim = self.domain.restore_talk(&operator, id, None, now)?;
+        self.claims.insert(claim, id);
+        Some(claim)
+    }
+
+    /// Whoever held the talk before still does.
+    fn restore_hold(&mut self, id: CallId, partner: Option<LegId>, now: Now) {
+        let holds = partner.filter(|leg| self.legs.get(leg).is_some_and(|leg| leg.media.held));
+        if let Some(claim) = holds.and_then(|leg| self.claim_of_talker(id, leg)) {
+            self.tell_queue(crate::queue::Input::Held(claim, true), now);
         }
     }
 
@@ -235,10 +304,9 @@ impl Switch {
         now: Now,
     ) {
         for snapshot in &snapshots {
-            for leg in [snapshot.caller_leg.as_ref(), snapshot.partner.as_ref()]
-                .into_iter()
-                .flatten()
-            {
+            let two = [snapshot.caller_leg.as_ref(), snapshot.partner.as_ref()];
+            let guests = snapshot.guests.iter().map(|(_, leg)| leg);
+            for leg in two.into_iter().flatten().chain(guests) {
                 self.last_leg = self.last_leg.max(leg.id.0);
                 if !snapshot.is_callback() {
                     self.ports.claim(leg.media.port);
@@ -252,6 +320,7 @@ impl Switch {
         for snapshot in talking.into_iter().chain(others) {
             self.restore_call(snapshot, plans, now);
             self.settle(now);
+            self.tend_tapes(now);
         }
     }
 
@@ -283,7 +352,8 @@ impl Switch {
             (snapshot.caller_leg.as_ref()).map(|leg| (leg, Side::Caller)),
             snapshot.partner.as_ref().map(|leg| (leg, Side::Operator)),
         ];
-        for (kept, side) in legs.into_iter().flatten() {
+        let guests = snapshot.guests.iter().map(|(_, leg)| (leg, Side::Operator));
+        for (kept, side) in legs.into_iter().flatten().chain(guests) {
             self.last_leg += 1;
             let id = LegId(self.last_leg);
             let leg = LegSnapshot {
@@ -309,10 +379,14 @@ impl Switch {
         }
         let id = snapshot.call;
         let plan = plans.get(&snapshot.plan).unwrap_or(&self.plan).clone();
-        let Some(caller_leg) = snapshot.caller_leg.as_ref() else {
+        let Some(kept) = snapshot.caller_leg.as_ref() else {
             return;
         };
-        let caller_leg = self.restore_leg(id, caller_leg, Side::Caller, now);
+        let side = match snapshot.host {
+            Some(_) => Side::Operator,
+            None => Side::Caller,
+        };
+        let caller_leg = self.restore_leg(id, kept, side, now);
         let partner = snapshot.partner.as_ref();
         let operator = partner.and_then(|leg| leg.operator.clone());
         let partner = partner.map(|leg| self.restore_leg(id, leg, Side::Operator, now));
@@ -324,6 +398,12 @@ impl Switch {
             knows: snapshot.knows,
             outgoing: snapshot.outgoing,
             onward: snapshot.onward,
+            tape: Tape {
+                told: snapshot.tape.0,
+                paused: snapshot.tape.1,
+                ..Tape::default()
+            },
+            held: snapshot.held,
             waits_since: snapshot.waits_since,
             told: snapshot.told,
             number: snapshot.number,
@@ -352,6 +432,8 @@ impl Switch {
                     call.partner = partner;
                     call.operator = operator.map(|operator| (operator, claim));
                 }
+                self.restore_guests(id, snapshot.guests, snapshot.host, now);
+                self.restore_hold(id, partner, now);
                 self.connect_media(caller_leg);
             }
         }
@@ -435,6 +517,7 @@ impl Switch {
             probe_at: None,
             allows_update: false,
             refreshing: None,
+            supervises: false,
             reinvite: None,
         };
         let call_id = leg.dialog.as_ref().map(|dialog| dialog.id.call_id.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arrive::shard_of;
 use super::pbx::{Switch, Timer};
-use crate::call::{Owner, Stage};
+use crate::call::{Guest, Owner, Stage};
 use crate::dialplan::Instruction;
 use crate::dialplan::plan::Target;
 use crate::event::{Cause, Side, What};
@@ -75,7 +75,15 @@ impl Switch {
                 _ => None,
             },
         };
-        let Some((call, leg, other, own)) = found.filter(|(call, _, other, _)| call != other)
+        let alone = |call: &CallId| {
+            let one = self.calls.get(call);
+            one.is_some_and(|one| {
+                let crowded = one.host.is_some() || one.coming.is_some();
+                !crowded && !one.guests.iter().any(Guest::is_party)
+            })
+        };
+        let Some((call, leg, other, own)) =
+            found.filter(|(call, _, other, _)| call != other && alone(call) && alone(other))
         else {
             return self.notify(asked, 481, now);
         };
@@ -97,7 +105,7 @@ impl Switch {
             },
             now,
         );
-        self.set_aside(call, leg);
+        self.set_aside(call, leg, now);
         let queue = self
             .calls
             .get(&call)
@@ -235,7 +243,12 @@ impl Switch {
                 self.domain.hand_over(claim, call, queue);
             }
         }
+        self.hold_over(old, now);
+        if let Some((former, _)) = talker.as_ref().filter(|_| !same) {
+            self.dismiss_supervisors(call, Some(former), now);
+        }
         if let Some(one) = self.calls.get_mut(&call) {
+            one.words.remove(&old);
             one.partner = Some(leg);
             one.operator = Some((operator.clone(), claim));
         }

@@ -9,7 +9,7 @@ use super::arrive::number_of;
 use super::outgoing::Purpose;
 use super::pbx::{Switch, Timer};
 use super::place::{Permit, explained};
-use crate::call::{Owner, Referral, Stage, Transfer};
+use crate::call::{Guest, Owner, Referral, Stage, Transfer};
 use crate::dialplan::Number;
 use crate::event::What;
 use crate::ids::{CallId, LegId, OperatorId, QueueName};
@@ -93,6 +93,11 @@ impl Switch {
         if leg.referral.is_some() {
             return Err(491);
         }
+        // Whoever would be handed on is more than one.
+        let crowded = one.host.is_some() || one.coming.is_some();
+        if crowded || one.guests.iter().any(Guest::is_party) {
+            return Err(403);
+        }
         if let Some(replaces) = &named.replaces {
             let party = self.dialogs.get(&replaces.dialog()).copied();
             let party = party.filter(|party| *party != id).ok_or(404_u16)?;
@@ -140,7 +145,7 @@ impl Switch {
         self.emit(Some(call), What::Transfer { operator, to }, now);
         match target {
             Target::Operator(other) => {
-                self.set_aside(call, leg);
+                self.set_aside(call, leg, now);
                 let until = now.at + RING_FOR;
                 if let Some(one) = self.calls.get_mut(&call) {
                     one.stage = Stage::Ringing { until };
@@ -153,7 +158,7 @@ impl Switch {
                 }
             }
             Target::Queue(queue) => {
-                self.set_aside(call, leg);
+                self.set_aside(call, leg, now);
                 let what = What::Queued {
                     queue: queue.clone(),
                 };
@@ -163,7 +168,7 @@ impl Switch {
                 self.save(call);
             }
             Target::Number(number) => {
-                self.set_aside(call, leg);
+                self.set_aside(call, leg, now);
                 let known = self.calls.get(&call);
                 let facts = known.map(|one| self.facts(&one.plan, one.caller.as_ref(), now));
                 if let Some((one, facts)) = self.calls.get_mut(&call).zip(facts) {
@@ -182,7 +187,9 @@ impl Switch {
     }
 
     /// Caller and operator hear each other no more; the operator's leg stays for the answer.
-    pub(super) fn set_aside(&mut self, call: CallId, leg: LegId) {
+    pub(super) fn set_aside(&mut self, call: CallId, leg: LegId, now: Now) {
+        self.hold_over(leg, now);
+        self.talk_broken(call, now);
         let claim = self.calls.get(&call).and_then(|one| one.operator.clone());
         let queue = self.line_of(call, claim.and_then(|(_, claim)| claim));
         self.media(Command::Unbridge { leg });
@@ -190,6 +197,7 @@ impl Switch {
             return;
         };
         one.partner = None;
+        self.tapes.insert(call);
         if let Some((operator, claim)) = one.operator.take() {
             let leg = Some(leg);
             one.transfer = Some(Transfer {

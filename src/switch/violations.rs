@@ -2,6 +2,7 @@
 
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::{Owner, Phase, Progress, Stage};
+use crate::event::Part;
 use crate::time::Now;
 
 impl Switch {
@@ -22,6 +23,7 @@ impl Switch {
                         call.caller_leg == *id
                             || call.partner == Some(*id)
                             || call.rings.contains(id)
+                            || call.guests.iter().any(|guest| guest.leg == *id)
                             || call
                                 .transfer
                                 .as_ref()
@@ -45,22 +47,15 @@ impl Switch {
             if !unborn && !self.legs.contains_key(&call.caller_leg) {
                 found.push(format!("{id} has no caller"));
             }
+            let strays = !call.guests.is_empty() || call.host.is_some() || call.coming.is_some();
+            if strays && call.stage != Stage::Talking {
+                found.push(format!("{id} has guests without a talk"));
+            }
             if call.stage == Stage::Talking && call.partner.is_none() {
                 found.push(format!("{id} talks with nobody"));
             }
         }
-        let mut talking = std::collections::BTreeSet::new();
-        for call in self
-            .calls
-            .values()
-            .filter(|call| call.stage == Stage::Talking)
-        {
-            if let Some((operator, _)) = &call.operator
-                && !talking.insert(operator)
-            {
-                found.push(format!("{operator} is in two calls"));
-            }
-        }
+        found.extend(self.broken_talks());
         for (claim, call) in &self.claims {
             if !self.calls.contains_key(call) {
                 found.push(format!("{claim:?} is of a call that is over"));
@@ -68,6 +63,35 @@ impl Switch {
         }
         if self.calls.is_empty() && self.legs.is_empty() {
             found.extend(self.leftovers());
+        }
+        found
+    }
+
+    /// Who talks in two calls, and who takes part without a leg.
+    fn broken_talks(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut talking = std::collections::BTreeSet::new();
+        for call in self
+            .calls
+            .values()
+            .filter(|call| call.stage == Stage::Talking)
+        {
+            let guests = call.guests.iter().chain(&call.host);
+            let colleagues = guests.filter(|guest| guest.part() == Some(Part::Operator));
+            let partner = call
+                .operator
+                .iter()
+                .map(|(operator, _)| operator.to_string());
+            for operator in partner.chain(colleagues.map(|guest| guest.who.clone())) {
+                if !talking.insert(operator.clone()) {
+                    found.push(format!("{operator} is in two calls"));
+                }
+            }
+            for guest in call.guests.iter().chain(&call.host) {
+                if !self.legs.contains_key(&guest.leg) {
+                    found.push(format!("{id} has a guest without a leg", id = call.id));
+                }
+            }
         }
         found
     }

@@ -49,6 +49,8 @@ pub(crate) struct House {
     pub(crate) sent: VecDeque<(Flow, Message)>,
     pub(crate) events: Vec<What>,
     pub(crate) media: Vec<media::Command>,
+    /// What is to be heard and erased of recordings.
+    pub(crate) shelf: Vec<Output>,
     /// What is in the journal, as text.
     snapshots: BTreeMap<CallId, String>,
     settings: Settings,
@@ -183,6 +185,7 @@ impl House {
             sent: VecDeque::new(),
             events: Vec::new(),
             media: Vec::new(),
+            shelf: Vec::new(),
         };
         house.collect();
         house
@@ -299,6 +302,7 @@ impl House {
                 }
                 Output::Event(event) => self.events.push(event.what),
                 Output::Media(command) => self.media.push(command),
+                shelf @ (Output::Listen { .. } | Output::Erase { .. }) => self.shelf.push(shelf),
                 Output::Snapshot { call, snapshot } => {
                     let text = snapshot.map(|one| serde_json::to_string(&one).expect("plain data"));
                     match text {

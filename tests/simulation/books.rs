@@ -35,7 +35,7 @@ impl Books {
                 self.ended.insert(call);
                 None
             }
-            What::Media { .. } | What::Messages { .. } => None,
+            What::Media { .. } | What::Messages { .. } | What::Recording { .. } => None,
             _ if !self.open.contains(&call) => Some("goes on after its end"),
             _ => None,
         };

@@ -52,6 +52,7 @@ pub(crate) fn day(seed: u64, size: Size, trace: bool) -> World {
     operators(&mut world, &mut dice, size);
     callers(&mut world, &mut dice, &mut wishes, size);
     upheavals(&mut world, &mut dice, size);
+    talks(&mut world, &mut Dice::new(seed ^ 0x7a1c), size);
     world.run(size.time);
     world.finish();
     world
@@ -259,6 +260,44 @@ fn callers(world: &mut World, dice: &mut Dice, wishes: &mut Dice, size: Size) {
             let uri = format!("sip:{}@{}", dice.one_of(&DIALLED), house::server());
             world.plan_act(after, Act::Do(player, Deed::Call(uri)));
         }
+    }
+}
+
+/// Codes of supervisors: two of the four operators are such.
+const SUPERVISES: [&str; 6] = ["*21101", "*22101", "*23101", "*21102", "*22103", "*23104"];
+
+/// Operators key in who shall come into their talks, and hear those of others. In the evening all go home.
+fn talks(world: &mut World, dice: &mut Dice, size: Size) {
+    let all = 0..world.players.len();
+    let operators: Vec<usize> = all
+        .filter(|number| world.players[*number].operator().is_some())
+        .collect();
+    if operators.is_empty() || dice.chance(40) {
+        return;
+    }
+    for _ in 0..=dice.below(8) {
+        let player = *dice.one_of(&operators);
+        let begins = dice.between(SECOND * 6, size.time);
+        let code = match dice.below(4) {
+            0 => "*112#",
+            1 => *dice.one_of(&["*3101#", "*3102#", "*3103#", "*3104#"]),
+            2 => *dice.one_of(&["*112#*103#", "*30503334455#"]),
+            _ => {
+                let code = Deed::Code(*dice.one_of(&SUPERVISES));
+                world.plan_act(begins, Act::Do(player, code));
+                let lasts = dice.between(SECOND, SECOND * 30);
+                world.plan_act(begins + lasts, Act::Do(player, Deed::HangUp));
+                continue;
+            }
+        };
+        for (place, key) in (0..).zip(code.chars()) {
+            let gap = Duration::from_millis(300) * place;
+            world.plan_act(begins + gap, Act::Do(player, Deed::Press(key)));
+        }
+    }
+    for player in operators {
+        let home = size.time + dice.between(SECOND * 20, SECOND * 60);
+        world.plan_act(home, Act::Do(player, Deed::HangUp));
     }
 }
 

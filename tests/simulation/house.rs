@@ -80,7 +80,9 @@ music = "hold"
 "#;
 
 /// Each prompt is a tone of its own: name, language-free pitch, milliseconds.
-const PROMPTS: [(&str, u16, u32); 19] = [
+const PROMPTS: [(&str, u16, u32); 21] = [
+    ("leave-a-message", 2_750, 600),
+    ("recording-notice", 2_800, 500),
     ("greeting", 2_000, 1_500),
     ("language-choice", 2_050, 1_200),
     ("stay-with-us", 2_100, 900),
@@ -176,7 +178,12 @@ pub(crate) fn tells_who_calls(to: SocketAddr, bytes: &[u8]) -> bool {
     let told = told.join("\n");
     // Within a random token any digits may stand.
     let begins = |at: usize| !told[..at].ends_with(|one: char| one.is_ascii_alphanumeric());
-    let tells = |secret: &str| told.match_indices(secret).any(|(at, _)| begins(at));
+    // At the carrier's own address it is whom we called: 103, the ambulance.
+    let at_theirs = |at: usize, secret: &str| told[at + secret.len()..].starts_with("203.0.113.");
+    let tells = |secret: &str| {
+        let mut found = told.match_indices(secret);
+        found.any(|(at, _)| begins(at) && !at_theirs(at, secret))
+    };
     CARRIERS.iter().any(ours)
         && (["10.0.0.10", "sip:101@", "sip:102@", "sip:103@", "05011"].into_iter()).any(tells)
 }
@@ -211,15 +218,16 @@ pub(crate) fn account(operator: &str) -> Account {
 /// operators who can different things.
 pub(crate) fn of_seed(text: &str, seed: u64) -> String {
     // A day is short: what comes after minutes comes after seconds.
-    let text = &text
+    let text = &with_recordings(text, seed)
         .replace("{ for = \"3m\", offer", "{ for = \"12s\", offer")
         .replace("every = \"10m\"", "every = \"20s\"")
         .replace(
             "say_position = false",
             "say_position = false\nkeys = { 0 = \"long-wait\" }",
         );
+    let may = "\n[operator.101]\nmay = [\"listen\", \"whisper\"]\n[operator.104]\nmay = [\"listen\", \"whisper\", \"barge\"]\n";
     if seed % 2 == 1 {
-        return text.to_owned();
+        return text.to_owned() + may;
     }
     let rule = Rule::ALL[(seed / 2) as usize % Rule::ALL.len()].name();
     let more = match seed / 2 % 3 {
@@ -235,6 +243,22 @@ pub(crate) fn of_seed(text: &str, seed: u64) -> String {
     )
     .replace("if_waiting = [", &format!("if_waiting = [{more}"))
         + "\n[operator.102]\ncan = [\"ru\", \"legal\"]\n[operator.103]\ncan = [\"ru\"]\n"
+        + may
+}
+
+/// Every third seed has a mailbox, every third one a queue that records.
+fn with_recordings(text: &str, seed: u64) -> String {
+    let play = "{ play = [\"nobody-now\", \"please-call-again\"] },";
+    match seed % 3 {
+        0 if text.contains(play) => {
+            let mailbox = "\n[voicemail.night]\ngreeting = \"leave-a-message\"\nmost = \"15s\"\n";
+            text.replace(play, &format!("{play} {{ voicemail = \"night\" }},")) + mailbox
+        }
+        1 => text
+            .replace("wrap_up = \"3s\"", "wrap_up = \"3s\"\nrecord = true")
+            .replace("record = false", "record = true"),
+        _ => text.to_owned(),
+    }
 }
 
 pub(crate) fn plan(text: &str) -> Arc<Plan> {
@@ -257,6 +281,11 @@ pub(crate) fn clips() -> Arc<Clips> {
         name: "hold".into(),
     };
     clips.insert(hold, tone(MUSIC, 4_000));
+    let speak = Clip {
+        language: None,
+        name: "tone".into(),
+    };
+    clips.insert(speak, tone(MUSIC, 300));
     for (name, hertz, ms) in PROMPTS {
         let sound = tone(hertz, ms);
         for language in Language::ALL {

@@ -13,6 +13,16 @@ const LONGEST: Duration = Duration::from_secs(40 * 60);
 const DRAIN: Duration = Duration::from_secs(110);
 
 impl World {
+    /// The process is gone: what was not written is lost.
+    pub(crate) fn crash(&mut self, pause: Duration) {
+        if self.down {
+            return;
+        }
+        self.note(|| "the process is killed".to_owned());
+        self.down = true;
+        self.plan_act(pause, Act::Boot);
+    }
+
     /// After each step of the switch.
     pub(crate) fn check(&mut self) {
         let now = self.now();
@@ -105,6 +115,7 @@ impl World {
             ),
             ("ports", counts.ports),
             ("traces", counts.traces),
+            ("recordings", counts.recording),
             ("legs of media", self.open_media()),
         ];
         let left: Vec<String> = tables
@@ -114,6 +125,7 @@ impl World {
             .collect();
         let mut faults = left;
         faults.extend(self.books.audit());
+        faults.extend(self.tapes.audit());
         for (number, player) in self.players.iter().enumerate() {
             if !player.phone.has_vanished() && player.calls != player.outcomes {
                 let (calls, outcomes) = (player.calls, player.outcomes);

@@ -15,6 +15,7 @@ mod network;
 mod players;
 mod registrar;
 mod scenarios;
+mod tapes;
 mod waits;
 mod world;
 
@@ -49,6 +50,17 @@ fn faults(seed: u64) -> Vec<String> {
         Ok(faults) => faults,
         Err(_) => vec!["a panic; see above".to_owned()],
     }
+}
+
+/// The audit of recordings would be content with none.
+#[test]
+fn seeded_days_hold_messages_and_recorded_talks_whose_files_are_whole() {
+    let counts = (0..5).map(|seed| day(seed, SMALL, false).tapes.counts());
+    let (messages, talks) = counts.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+    assert!(
+        messages > 0 && talks > 0,
+        "{messages} messages, {talks} talks"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qaynar::event::What;
+use qaynar::event::{Supervision, What};
 use qaynar::ids::{CallId, OperatorId};
 use qaynar::phone::{Event, Phone, Stage};
 use qaynar::time::Instant;
@@ -151,6 +151,9 @@ impl World {
 
     /// Do caller and operator of a call hear each other? Where datagrams are lost, it is asked again.
     pub(crate) fn listen(&mut self, call: CallId, tries: u32) {
+        if let Some(fault) = self.overhears(call) {
+            return self.fault(format!("{call}: {fault}"));
+        }
         let Some((caller, operator)) = self.pair(call) else {
             return;
         };
@@ -167,7 +170,20 @@ impl World {
 
     /// The two phones of a call, if both are as they were when it was connected.
     pub(crate) fn pair(&self, call: CallId) -> Option<(usize, usize)> {
-        if !self.books.open.contains(&call) || self.down {
+        // Of three who speak at once, no tone is the one that is heard.
+        let speaks = |event: &&qaynar::event::Event| {
+            let third = matches!(
+                event.what,
+                What::Joined { .. }
+                    | What::Supervising {
+                        how: Supervision::Whisper | Supervision::Barge,
+                        ..
+                    }
+            );
+            event.call == Some(call) && third
+        };
+        let crowded = self.books.events.iter().any(|event| speaks(&event));
+        if !self.books.open.contains(&call) || self.down || crowded {
             return None;
         }
         let connected = self.books.events.iter().rev().find_map(|event| {
@@ -193,6 +209,37 @@ impl World {
                 && one.phone.stage() == Some(Stage::Up)
         });
         usable.then_some((caller, operator))
+    }
+
+    /// The caller hears a supervisor who is not there to be heard.
+    fn overhears(&self, call: CallId) -> Option<String> {
+        let caller = self.books.caller_of.get(&call).copied()?;
+        let mut quiet = std::collections::BTreeSet::new();
+        let events = self.books.events.iter();
+        for event in events.filter(|event| event.call == Some(call)) {
+            match &event.what {
+                What::Supervising {
+                    supervisor,
+                    how: Supervision::Listen | Supervision::Whisper,
+                    ..
+                } => {
+                    quiet.insert(supervisor.clone());
+                }
+                What::Supervised { supervisor, .. } => {
+                    quiet.remove(supervisor);
+                }
+                _ => {}
+            }
+        }
+        let heard = self.players[caller].phone.tone_heard()?;
+        let all = self.players.iter();
+        let spies = all.filter(|one| {
+            let operator = one.operator();
+            operator.is_some_and(|id| quiet.contains(&OperatorId::from(id)))
+        });
+        let mut tones = spies.map(|one| one.phone.settings().tone);
+        let spied = tones.any(|tone| tone == heard);
+        spied.then(|| format!("player {caller} hears the supervisor's {heard} Hz"))
     }
 
     fn deafness(&self, caller: usize, operator: usize) -> Vec<String> {

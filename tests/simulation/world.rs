@@ -25,6 +25,7 @@ use crate::house::{self, PASSWORD};
 use crate::network::{Datagram, Network, Weather};
 use crate::players::{Player, Role};
 use crate::registrar::{Registrars, is_errand};
+use crate::tapes::Tapes;
 
 /// 2026-11-23 12:00 in Baku, a Monday.
 const START: Wall = Wall(1_795_420_800_000_000);
@@ -91,6 +92,7 @@ pub(crate) struct World {
     acts: u64,
     steps: u64,
     pub(crate) books: Books,
+    pub(crate) tapes: Tapes,
     pub(crate) plans: Vec<Arc<Plan>>,
     live: Arc<Plan>,
     snapshots: BTreeMap<CallId, String>,
@@ -137,6 +139,7 @@ impl World {
             acts: 0,
             steps: 0,
             books: Books::default(),
+            tapes: Tapes::default(),
             live,
             plans,
             snapshots: BTreeMap::new(),
@@ -371,6 +374,7 @@ impl World {
     }
 
     fn media_events(&mut self) {
+        self.keep_tapes();
         while let Some(event) = self.engine.poll_event() {
             let lag = self.dice.between(Duration::ZERO, MEDIA_LAG);
             self.plan_act(lag, Act::Media(self.generation, event));
@@ -415,7 +419,9 @@ impl World {
                 Output::Bindings { operator, bindings } => {
                     self.bindings.insert(operator, bindings);
                 }
+                Output::Listen { leg, playback, .. } => self.listens(leg, playback),
                 Output::Resolve { .. }
+                | Output::Erase { .. }
                 | Output::Expect { .. }
                 | Output::Servers { .. }
                 | Output::Slow { .. }
@@ -447,6 +453,7 @@ impl World {
         if let Some(fault) = self.books.write(event) {
             self.fault(fault);
         }
+        self.tapes.note(event);
         match (&event.what, event.call) {
             (What::Arrived { .. }, Some(call)) => {
                 let player = source.and_then(|source| self.places.get(&source));
@@ -458,6 +465,9 @@ impl World {
                 self.keeps_the_place(*callback, asker);
             }
             (What::Connected { .. }, Some(call)) => {
+                self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
+            }
+            (What::Supervising { .. } | What::Joined { .. }, Some(call)) => {
                 self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
             }
             (What::Alarm { kind, text }, _) if kind == "switch-loop" => {
@@ -606,16 +616,6 @@ impl World {
         }
     }
 
-    /// The process is gone: what was not written is lost.
-    fn crash(&mut self, pause: Duration) {
-        if self.down {
-            return;
-        }
-        self.note(|| "the process is killed".to_owned());
-        self.down = true;
-        self.plan_act(pause, Act::Boot);
-    }
-
     fn start_again(&mut self) {
         self.note(|| "the process starts again".to_owned());
         let states = self.switch.operator_states(self.now());
@@ -642,6 +642,7 @@ impl World {
             Command::Bans(serde_json::from_str(&bans).expect("what was written")),
             Command::OperatorStates(serde_json::from_str(&states).expect("what was written")),
             Command::PastCalls(self.books.past_calls()),
+            Command::Recordings(self.tapes.kept()),
             Command::RecentCalls(recent),
         ];
         let mut names: Vec<&str> = self.players.iter().filter_map(Player::operator).collect();

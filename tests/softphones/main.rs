@@ -43,6 +43,7 @@ mod onward;
 mod operators;
 mod outside;
 mod probe;
+mod recordings;
 mod registrar;
 mod registration;
 mod secure;

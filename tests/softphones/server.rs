@@ -50,6 +50,24 @@ const PROMPTS: [(&str, f64); 23] = [
 /// The music.
 pub(crate) const HOLD: u32 = 3_150;
 
+/// What is said around messages and recordings, the same in each language.
+const AROUND_MESSAGES: [(&str, u32); 8] = [
+    ("leave-a-message", 3_300),
+    ("message-thanks", 3_300),
+    ("message-keys", 3_300),
+    ("message-handled", 3_300),
+    ("messages-over", 3_300),
+    ("no-messages", 3_300),
+    ("no-message-now", NO_ROOM),
+    ("recording-notice", NOTICE),
+];
+/// A caller hears that no message can be left.
+pub(crate) const NO_ROOM: u32 = 3_500;
+/// A caller hears that the talk is recorded.
+pub(crate) const NOTICE: u32 = 3_600;
+/// After it, callers speak.
+pub(crate) const SPEAK_NOW: u32 = 3_400;
+
 /// The tone that a prompt is.
 pub(crate) fn tone_of(language: &str, prompt: &str) -> u32 {
     let place = PROMPTS.iter().position(|(name, _)| *name == prompt);
@@ -71,8 +89,21 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// As shipped, but quick: rest is 2 s, comfort comes every 5 s.
+    /// As shipped, but quick: rest is 2 s, comfort comes every 5 s; and where nobody is there, a caller hears
+    /// to call again and leaves no message.
     pub(crate) fn new() -> Self {
+        let (step, thanks) = ("  { voicemail = \"night\" },", "play = \"message-thanks\"");
+        Self::with_mailbox()
+            .plan(step, "")
+            .plan(thanks, "play = \"please-call-again\"")
+            .plan(
+                "ends = { voicemail = \"night\" }",
+                "ends = { heard = \"please-call-again\" }",
+            )
+    }
+
+    /// The same with the mailbox.
+    pub(crate) fn with_mailbox() -> Self {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/helpline.toml");
         let plan = std::fs::read_to_string(shipped).unwrap();
         let plan = plan
@@ -206,8 +237,13 @@ impl Setup {
                 let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
                 tone::write_wav(&path, tone_of(language, prompt), seconds);
             }
+            for (prompt, hertz) in AROUND_MESSAGES {
+                let path = plans.join(format!("prompts/{language}/{prompt}.wav"));
+                tone::write_wav(&path, hertz, 0.3);
+            }
         }
         tone::write_wav(&plans.join("prompts/music/hold.wav"), HOLD, 5.0);
+        tone::write_wav(&plans.join("prompts/music/tone.wav"), SPEAK_NOW, 0.3);
         let (mut config, mut authority) = (self.config, None);
         if self.tls {
             let own = Authority::new(root);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::fault::suggest;
 use super::super::plan::Action;
 use super::Draft;
-use crate::ids::{HoursName, PathName, QueueName, Skill};
+use crate::ids::{HoursName, MailboxName, PathName, QueueName, Skill};
 
 impl Draft {
     pub(super) fn check_references(&mut self) {
@@ -31,6 +31,17 @@ impl Draft {
                     what,
                     suggest(&reference.name, known.iter().copied()),
                 ));
+            }
+        }
+        let known: BTreeSet<&str> = self.mailboxes.keys().map(MailboxName::as_str).collect();
+        for reference in &self.mailbox_references {
+            if !known.contains(reference.name.as_str()) {
+                let what = format!("no mailbox is called {:?}", reference.name);
+                let remedy = match known.is_empty() {
+                    true => format!("write [voicemail.{}] with greeting = \"…\"", reference.name),
+                    false => suggest(&reference.name, known.iter().copied()),
+                };
+                found.push((reference.place.clone(), what, remedy));
             }
         }
         let known: BTreeSet<&str> = self.hours.keys().map(HoursName::as_str).collect();

@@ -10,7 +10,7 @@ use super::super::plan::{Closed, Ends, Expectation, Plan};
 use super::super::read::Table;
 use super::head::language;
 use super::{Draft, Reference};
-use crate::ids::{Language, ListName, PathName, PromptName, QueueName, TrunkName};
+use crate::ids::{Language, ListName, MailboxName, PathName, PromptName, QueueName, TrunkName};
 use crate::time::Wall;
 
 impl Draft {
@@ -176,6 +176,9 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     let queue = ends
         .text("queue")
         .map(|(name, _)| Ends::Queue(QueueName(name)));
+    let voicemail = ends
+        .text("voicemail")
+        .map(|(name, _)| Ends::Voicemail(MailboxName(name)));
     let callback = ends
         .text("callback")
         .map(|(name, _)| Ends::Callback(QueueName(name)));
@@ -196,6 +199,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
         .filter(|flag| *flag)
         .map(|_| Ends::Refused);
     let found = queue
+        .or(voicemail)
         .or(callback)
         .or(heard)
         .or(said_last)
@@ -205,7 +209,7 @@ fn read_ends(ends: Table<'_, '_>) -> Option<(Ends, Option<Language>)> {
     if found.is_none() {
         ends.fault(
             "ends says nowhere",
-            "give it queue, callback, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
+            "give it queue, voicemail, callback, heard, said or hung_up, or with by = \"operator\": outgoing or refused",
         );
     }
     ends.finish();

@@ -11,6 +11,20 @@ use super::super::read::Table;
 use super::{Draft, Reference};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
 
+/// What a step may do.
+const VERBS: [&str; 10] = [
+    "play",
+    "queue",
+    "ring",
+    "menu",
+    "say",
+    "set",
+    "voicemail",
+    "callback",
+    "go",
+    "hang_up",
+];
+
 impl Draft {
     pub(super) fn read_path(
         &mut self,
@@ -83,6 +97,9 @@ impl Draft {
         if step.has("set") {
             actions.extend(self.read_set(&step));
         }
+        if let Some(mailbox) = self.read_voicemail_step(&step) {
+            actions.push(Action::Voicemail(mailbox));
+        }
         if let Some((path, span)) = step.text("go") {
             self.path_references.push(Reference {
                 place: step.source.place(&span),
@@ -94,10 +111,7 @@ impl Draft {
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
-        let verbs = [
-            "play", "queue", "ring", "menu", "say", "set", "callback", "go", "hang_up",
-        ];
-        let said = verbs.into_iter().filter(|verb| step.has(verb)).count();
+        let said = VERBS.into_iter().filter(|verb| step.has(verb)).count();
         if said != 1 {
             let what = if said == 0 {
                 "the step does nothing"
@@ -106,7 +120,7 @@ impl Draft {
             };
             step.fault(
                 what,
-                format!("give it exactly one of: {}", verbs.join(", ")),
+                format!("give it exactly one of: {}", VERBS.join(", ")),
             );
         }
         step.finish();

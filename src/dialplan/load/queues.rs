@@ -67,6 +67,7 @@ impl Draft {
             music: PromptName(music),
             if_waiting,
             ring_more,
+            record: self.read_record(&table),
             offer,
             keys: self.read_keys(&table),
             if_empty: table
@@ -197,7 +198,8 @@ impl Draft {
         let table = Table::new(operators.source, span, format!("operator {id}"), table);
         let can = table.texts("can").unwrap_or_default();
         let can = can.into_iter().map(|(skill, _)| Skill(skill)).collect();
-        if !table.has("can") {
+        self.read_may(&OperatorId::from(id), &table);
+        if !table.has("can") && !table.has("may") {
             table.fault(
                 format!("operator {id} can nothing"),
                 "write can = [\"ru\", \"psychology\"], or leave the operator out",

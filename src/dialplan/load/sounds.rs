@@ -23,6 +23,7 @@ impl Draft {
         let none = BTreeSet::new();
         let spoken = |language| catalogue.spoken.get(&language).unwrap_or(&none);
         if let Some(language) = languages.first() {
+            found.extend(self.missing_of_listening(*language, spoken(*language)));
             let outgoing = !self.outgoing.is_empty();
             found.extend(missing_words(
                 *language,
@@ -47,6 +48,7 @@ impl Draft {
                 found.push((wanted.place.clone(), what, remedy));
             }
             found.extend(self.missing_by_grammar(language, there));
+            found.extend(self.missing_of_recordings(language, there));
         }
         found.extend(self.missing_music(catalogue, first));
         for (place, what, remedy) in found {
@@ -111,6 +113,7 @@ impl Draft {
         if wanted.iter().all(|(_, name)| *name != super::HOLD) {
             wanted.push((first, super::HOLD));
         }
+        wanted.extend(self.wanted_tone());
         let missing = wanted
             .into_iter()
             .filter(|(_, name)| !catalogue.music.contains(*name));
@@ -125,7 +128,7 @@ impl Draft {
 }
 
 /// Place, what, remedy.
-type Found = (Place, String, String);
+pub(super) type Found = (Place, String, String);
 
 /// Operators hear these when they dial, in the first language. `outgoing`: also numbers outside.
 fn missing_words(

@@ -157,7 +157,11 @@ fn without_end(name: &PathName, steps: &[Step]) -> Option<Fault> {
         Action::Ring { .. } => "nobody may answer the phone",
         Action::Menu(_) | Action::Callback(_) => "nobody has to press a key",
         Action::Set(_) => "its last step is heard by nobody",
-        Action::Play(_) | Action::Say(_) | Action::Go(_) | Action::HangUp => return None,
+        Action::Play(_)
+        | Action::Say(_)
+        | Action::Voicemail(_)
+        | Action::Go(_)
+        | Action::HangUp => return None,
     };
     Some(Fault {
         place: last.place.clone(),
