@@ -248,11 +248,8 @@ impl Draft {
             line: 1,
         });
         if self.numbers.is_empty() && self.entrances.is_empty() {
-            self.fault(
-                first.clone(),
-                "there are no numbers",
-                "write numbers = [\"116111\"]",
-            );
+            let remedy = "write numbers = [\"116111\"]";
+            self.fault(first.clone(), "there are no numbers", remedy);
         }
         let zone = self.time_zone();
         self.check_references();
@@ -275,8 +272,8 @@ impl Draft {
         }
         let closed = self.closed_times(&zone);
         let expectations = self.expectations_in(&zone);
-        let languages = self.languages.take().map(|(_, list)| list);
-        let languages = languages.filter(|list| !list.is_empty());
+        let spoken = self.languages.take().map(|(_, list)| list);
+        let languages = spoken.filter(|list| !list.is_empty());
         faults.append(&mut self.faults);
         let start = PathName(start?.name);
         let mut plan = Plan {
