@@ -280,8 +280,8 @@ impl Draft {
         }
         let closed = self.closed_times(&zone);
         let expectations = self.expectations_in(&zone);
-        let languages = self.languages.take().map(|(_, list)| list);
-        let languages = languages.filter(|list| !list.is_empty());
+        let spoken = self.languages.take().map(|(_, list)| list);
+        let languages = spoken.filter(|list| !list.is_empty());
         faults.append(&mut self.faults);
         let start = PathName(start?.name);
         let mut plan = Plan {

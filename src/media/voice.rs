@@ -125,16 +125,15 @@ impl Voice {
         }
         // What lies before the first of all is past.
         let skipped = usize::try_from(self.first - place).unwrap_or(0);
-        let mut at = usize::try_from(place - self.first).unwrap_or(0);
-        if at > self.samples.len() {
-            self.samples.resize(at, 0);
+        let begin = usize::try_from(place - self.first).unwrap_or(0);
+        if begin > self.samples.len() {
+            self.samples.resize(begin, 0);
         }
-        for sample in samples.skip(skipped) {
+        for (at, sample) in (begin..).zip(samples.skip(skipped)) {
             match self.samples.get_mut(at) {
                 Some(old) => *old = sample,
                 None => self.samples.push_back(sample),
             }
-            at += 1;
         }
     }
 }

@@ -45,21 +45,22 @@ impl FeatureCodes {
         {
             return Some(Meant::Help(number));
         }
-        let supervise = |how| move |rest: &str| Meant::Supervise(how, OperatorId::from(rest));
-        let bring = |rest: &str| Meant::Bring(rest.to_owned());
-        let codes: [(&String, &dyn Fn(&str) -> Meant); 4] = [
-            (&self.listen, &supervise(Supervision::Listen)),
-            (&self.whisper, &supervise(Supervision::Whisper)),
-            (&self.barge, &supervise(Supervision::Barge)),
-            (&self.bring, &bring),
+        let supervised = [
+            (&self.listen, Supervision::Listen),
+            (&self.whisper, Supervision::Whisper),
+            (&self.barge, Supervision::Barge),
         ];
-        let begins = codes.into_iter().filter_map(|(code, meant)| {
+        let codes = supervised.map(|(code, how)| (code, Some(how)));
+        let codes = codes.into_iter().chain([(&self.bring, None)]);
+        let begins = codes.filter_map(|(code, how)| {
             let rest = dialled.strip_prefix(code.as_str())?;
-            (!rest.is_empty()).then(|| (code.len(), meant(rest)))
+            (!rest.is_empty()).then_some((code.len(), how, rest))
         });
-        begins
-            .max_by_key(|(length, _)| *length)
-            .map(|(_, meant)| meant)
+        let (_, how, rest) = begins.max_by_key(|(length, ..)| *length)?;
+        Some(match how {
+            Some(how) => Meant::Supervise(how, OperatorId::from(rest)),
+            None => Meant::Bring(rest.to_owned()),
+        })
     }
 }
 

@@ -295,7 +295,11 @@ fn talks(world: &mut World, dice: &mut Dice, size: Size) {
             world.plan_act(begins + gap, Act::Do(player, Deed::Press(key)));
         }
     }
-    for player in operators {
+    // Whom a service and somebody called back are left with, when all operators have gone, is each other.
+    let outside = (0..world.players.len())
+        .filter(|number| matches!(world.players[*number].role, Role::Carrier(_)));
+    let outside: Vec<usize> = outside.collect();
+    for player in outside.into_iter().chain(operators) {
         let home = size.time + dice.between(SECOND * 20, SECOND * 60);
         world.plan_act(home, Act::Do(player, Deed::HangUp));
     }
