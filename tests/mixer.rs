@@ -224,7 +224,9 @@ impl World {
 }
 
 /// What goes out, to be told from other closures.
-struct Sent<'a>(&'a mut dyn FnMut(LegId, Channel, SocketAddr, &[u8]));
+type Hear<'a> = &'a mut dyn FnMut(LegId, Channel, SocketAddr, &[u8]);
+
+struct Sent<'a>(Hear<'a>);
 
 impl Peer {
     /// Its next packet, as it reaches us: perhaps none, perhaps two.
