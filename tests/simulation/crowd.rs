@@ -283,7 +283,7 @@ fn talks(world: &mut World, dice: &mut Dice, size: Size) {
             1 => *dice.one_of(&["*3101#", "*3102#", "*3103#", "*3104#"]),
             2 => *dice.one_of(&["*112#*103#", "*30503334455#"]),
             _ => {
-                let code = Deed::Code(*dice.one_of(&SUPERVISES));
+                let code = Deed::Code(dice.one_of::<&str>(&SUPERVISES));
                 world.plan_act(begins, Act::Do(player, code));
                 let lasts = dice.between(SECOND, SECOND * 30);
                 world.plan_act(begins + lasts, Act::Do(player, Deed::HangUp));
