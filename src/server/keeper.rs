@@ -158,8 +158,8 @@ struct Round {
 
 impl Round {
     fn run(mut self, orders: &Receiver<Order>) {
-        // What is live came from the folder a moment ago, or is the last good version.
-        self.seen = self.kept.dialplans.fingerprint();
+        // What is live came from the folder a moment ago, which may have been saved since: it is looked at as
+        // if it had changed.
         self.tell_findings(self.check().as_ref());
         loop {
             self.look_at_clock();

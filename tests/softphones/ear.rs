@@ -143,6 +143,24 @@ impl Ear {
         fresh && tone::is_heard(&heard.samples[from..], tone)
     }
 
+    /// Waits until all of these tones are heard at once.
+    pub(crate) fn hears_together(&self, tones: &[u32], within: Duration) {
+        let what = format!("{tones:?} Hz together");
+        let heard = || {
+            let heard = self.heard.lock().unwrap();
+            let from = heard.samples.len().saturating_sub(WINDOW);
+            tone::are_heard(&heard.samples[from..], tones)
+        };
+        eventually(&what, within, || heard().then_some(()));
+    }
+
+    /// Whether this tone was never heard, not even among others.
+    pub(crate) fn never_heard_among(&self, tone: u32) -> bool {
+        let samples = self.samples();
+        let mut parts = samples.chunks(WINDOW);
+        parts.all(|part| tone::share(part, tone) < 0.05)
+    }
+
     /// Whether this tone was never heard.
     pub(crate) fn never_heard(&self, tone: u32) -> bool {
         tone::first_heard(&self.samples(), tone).is_none()

@@ -50,6 +50,7 @@ mod secure;
 mod six;
 mod starting;
 mod stopping;
+mod talks;
 mod tls_trunk;
 mod trace;
 mod transfers;

@@ -191,6 +191,27 @@ impl Pjsua {
         });
     }
 
+    /// Waits until all of these tones were heard at once.
+    pub(crate) fn heard_together(&self, tones: &[u32], within: Duration) {
+        eventually(&format!("{tones:?} Hz at pjsua2"), within, || {
+            let samples = tone::read_wav(&self.ear);
+            let mut parts = samples.chunks(1_600);
+            parts.any(|part| tone::are_heard(part, tones)).then_some(())
+        });
+    }
+
+    /// Whether a tone was never heard, not even among others.
+    pub(crate) fn never_heard_among(&self, frequency: u32) -> bool {
+        let samples = tone::read_wav(&self.ear);
+        let mut parts = samples.chunks(1_600);
+        parts.all(|part| tone::share(part, frequency) < 0.05)
+    }
+
+    /// Presses keys, one by one.
+    pub(crate) fn presses(&mut self, keys: &str) {
+        self.process.tell(&format!("press {keys}"));
+    }
+
     /// Whether a tone was heard in any call.
     pub(crate) fn has_heard(&self, frequency: u32) -> bool {
         tone::first_heard(&tone::read_wav(&self.ear), frequency).is_some()

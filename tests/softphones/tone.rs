@@ -40,6 +40,13 @@ pub(crate) fn is_heard(samples: &[i16], frequency: u32) -> bool {
     share(samples, frequency) > 0.5
 }
 
+/// Whether all of these tones are in it, and next to nothing else.
+pub(crate) fn are_heard(samples: &[i16], frequencies: &[u32]) -> bool {
+    let shares = frequencies.iter().map(|one| share(samples, *one));
+    let shares: Vec<f64> = shares.collect();
+    shares.iter().all(|share| *share > 0.15) && shares.iter().sum::<f64>() > 0.8
+}
+
 /// Root mean square.
 pub(crate) fn loudness(samples: &[i16]) -> f64 {
     let energy: f64 = samples.iter().map(|one| f64::from(*one).powi(2)).sum();
