@@ -150,7 +150,8 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
             let moment = first(&mut record.queued, at);
             last(&mut record.queue, Some(queue.clone())) || moment
         }
-        What::Ringing { .. } => first(&mut record.rung, at),
+        // Whoever is called into a talk rings when others talk already.
+        What::Ringing { .. } => record.connected.is_none() && first(&mut record.rung, at),
         What::Dialling { trunk, .. } if record.direction != Direction::In => {
             last(&mut record.trunk, trunk.clone())
         }
@@ -239,6 +240,21 @@ pub(crate) mod samples {
     use crate::event::Cause;
     use crate::ids::Language;
     use crate::media::Quality;
+
+    /// Of an operator's call outside the record said that it rang after it was connected.
+    #[test]
+    fn who_is_called_into_a_talk_rings_for_nobody_who_waits() {
+        let rings = |at| {
+            let reason = "called into the talk by 102".into();
+            let operator = "101".into();
+            event(at, 7, What::Ringing { operator, reason })
+        };
+        let connected = What::Connected {
+            operator: "102".into(),
+        };
+        let record = folded(&[event(1, 7, arrived()), event(2, 7, connected), rings(3)]);
+        assert_eq!(record.rung, None);
+    }
 
     pub(crate) fn event(seconds: i64, call: u64, what: What) -> Event {
         Event {
