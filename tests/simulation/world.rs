@@ -28,6 +28,8 @@ use crate::registrar::{Registrars, is_errand};
 use crate::tapes::Tapes;
 
 /// 2026-11-23 12:00 in Baku, a Monday.
+/// A notice of a recording, and what the ear takes to know a tone.
+const LISTEN_AFTER: Duration = Duration::from_millis(1_000);
 const START: Wall = Wall(1_795_420_800_000_000);
 /// How late media's threads may tell the switch what they heard.
 const MEDIA_LAG: Duration = Duration::from_millis(2);
@@ -465,10 +467,10 @@ impl World {
                 self.keeps_the_place(*callback, asker);
             }
             (What::Connected { .. }, Some(call)) => {
-                self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
+                self.plan_act(LISTEN_AFTER, Act::Listen(call, 0));
             }
             (What::Supervising { .. } | What::Joined { .. }, Some(call)) => {
-                self.plan_act(Duration::from_millis(700), Act::Listen(call, 0));
+                self.plan_act(LISTEN_AFTER, Act::Listen(call, 0));
             }
             (What::Alarm { kind, text }, _) if kind == "switch-loop" => {
                 self.fault(text.clone());
