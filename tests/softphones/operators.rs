@@ -141,7 +141,9 @@ fn when_the_last_operator_goes_the_caller_is_told_and_not_left_ringing() {
     let mut operator = Phone::operator(&server, "101", 480);
     let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
     operator.rings();
-    dial_code(&server, "101", "*12", "logged-out");
+    // Who would leave a caller alone is asked first, and stays who says nothing.
+    dial_code(&server, "101", "*12", "press-1-to-leave");
+    assert!(server.run(&["operator", "remove", "101"]).0);
     operator.sipp.receives("CANCEL", SOON);
     operator.sipp.succeeds();
     caller.ear.hears(tone_of("az", "nobody-now"), SOON);
