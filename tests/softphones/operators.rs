@@ -142,11 +142,12 @@ fn when_the_last_operator_goes_the_caller_is_told_and_not_left_ringing() {
     let mut caller = Phone::caller(&server, "0501234567", "116111", 350);
     operator.rings();
     // Who would leave a caller alone is asked first, and stays who says nothing.
-    dial_code(&server, "101", "*12", "press-1-to-leave");
+    dial_code(&server, "101", "*12", "callers-waiting");
     assert!(server.run(&["operator", "remove", "101"]).0);
     operator.sipp.receives("CANCEL", SOON);
     operator.sipp.succeeds();
-    caller.ear.hears(tone_of("az", "nobody-now"), SOON);
+    // After the grace, in which a phone may come back.
+    caller.ear.hears(tone_of("az", "nobody-now"), SOON * 2);
     caller.is_hung_up_on();
     assert!(!caller.ear.never_heard(tone_of("az", "please-call-again")));
     server.records(1)[0].ended("completed", "server").with("");
