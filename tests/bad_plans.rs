@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use house::{House, PATIENCE};
 use qaynar::dialplan::{Catalogue, load};
 use qaynar::store::plans::{self, PlansError};
+use qaynar::store::signal::Signal;
 use tempfile::TempDir;
 
 const SHIPPED: &str = include_str!("../dialplans/helpline.toml");
@@ -327,13 +328,13 @@ fn fifty_thousand_lines_are_checked_in_a_moment() {
 // ── The running server ───────────────────────────────────────────────────────────────────────────
 
 fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let (end, bell) = (Instant::now() + PATIENCE, Signal::default());
     loop {
         if let Some(found) = look() {
             return found;
         }
         assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
+        bell.wait(Duration::from_millis(50));
     }
 }
 
