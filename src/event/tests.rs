@@ -307,7 +307,7 @@ fn place(what: &What) -> usize {
         What::BansLifted { .. } => 26,
         What::Waits { .. } => 28,
         What::Listed { .. } => 29,
-        What::Returned { .. } => 99,
+        What::Returned { .. } => 66,
         What::Recording { .. } => 59,
         What::Estimated { .. } => 60,
         What::EstimateMet { .. } => 61,
