@@ -3,7 +3,8 @@
 //! Imports go right or down, never up; `tests/tidy.rs` holds this:
 //!
 //! ```text
-//! main, fuzzing → cli → server → store, config, observe    shell: may do IO
+//! main, fuzzing → cli → web → server → store → config, observe    shell: may do IO
+//! report → records                                         pure: accounts
 //! switch → call, queue, registrar, dialplan, records       pure: decisions
 //! sip → sdp → rtp; media → rtp; speech                     pure: protocols
 //! event, ids, time, private                                vocabulary

@@ -9,4 +9,4 @@ mod trunks;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, load};
-pub use settings::{Abuse, Apply, LogFormat, Rates, Settings, Tls};
+pub use settings::{Abuse, Apply, Location, LogFormat, Rates, Settings, Tls};

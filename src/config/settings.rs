@@ -117,7 +117,19 @@ pub struct Storage {
     pub keep_free: u64,
 }
 
+/// Where the tables are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// One file.
+    Sqlite(PathBuf),
+}
+
 impl Storage {
+    /// Where the tables are.
+    pub fn location(&self) -> Location {
+        Location::Sqlite(self.database.clone())
+    }
+
     /// The folder of the journal.
     pub fn journal(&self) -> PathBuf {
         self.data.join("journal")

@@ -59,6 +59,12 @@ pub enum Trouble {
     /// The file or its folder.
     #[error("{0}; the database needs a folder that this user may write")]
     Disk(#[from] io::Error),
+    /// A value that this program did not write.
+    #[error("column {column} of an answer is not what this qaynar writes; restore a backup")]
+    Unreadable {
+        /// Which, from 0.
+        column: usize,
+    },
     /// SQLite refuses.
     #[error("{0}; {remedy}", remedy = remedy(.0))]
     Sqlite(#[from] rusqlite::Error),

@@ -26,6 +26,7 @@ mod rows;
 pub mod seal;
 pub mod shared;
 pub mod signal;
+pub mod sql;
 pub mod states;
 mod versioned;
 pub mod writer;
