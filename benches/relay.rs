@@ -87,6 +87,7 @@ fn relayed(criterion: &mut Criterion) {
         let bridge = Command::Bridge {
             a: LegId(0),
             b: LegId(1),
+            keeps_keys: None,
         };
         engine.handle(bridge, now(0), &mut nowhere);
         let mut at = 0;
@@ -123,6 +124,7 @@ fn relayed_under_keys(criterion: &mut Criterion) {
         let bridge = Command::Bridge {
             a: LegId(0),
             b: LegId(1),
+            keeps_keys: None,
         };
         engine.handle(bridge, now(0), &mut nowhere);
         let mut phone = Sealer::new(&keys).expect("keys");

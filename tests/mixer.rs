@@ -326,6 +326,7 @@ fn a_call_becomes_a_room_and_a_call_again_in_one_stream_each() {
     let bridge = || Command::Bridge {
         a: leg(0),
         b: leg(1),
+        keeps_keys: None,
     };
     world.tell(bridge());
     world.talk(SECOND);

@@ -140,6 +140,7 @@ impl Studio {
         studio.tell(Command::Bridge {
             a: CALLER,
             b: OPERATOR,
+            keeps_keys: None,
         });
         studio
     }

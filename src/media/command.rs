@@ -129,6 +129,8 @@ pub enum Command {
         a: LegId,
         /// The other.
         b: LegId,
+        /// Whose telephone-events stay with us, if not both are to hear the other's.
+        keeps_keys: Option<LegId>,
     },
     /// These legs are in one room: each hears those whom its seat names, mixed. Ends what they heard
     /// before, except where they sit in the room already. All are on one shard. Bridge, Play, Music,

@@ -92,14 +92,7 @@ impl Engine {
             } => self.play(leg, &clips, Some(playback), now.at),
             Command::Music { leg, clip } => self.play(leg, &[clip], None, now.at),
             Command::Silence { leg } => self.unbridge(leg, now.at),
-            Command::Bridge { a, b } => {
-                if self.legs.contains_key(&a) && self.legs.contains_key(&b) && a != b {
-                    self.unbridge(a, now.at);
-                    self.unbridge(b, now.at);
-                    self.set_source(a, Source::Bridge(b), now.at);
-                    self.set_source(b, Source::Bridge(a), now.at);
-                }
-            }
+            Command::Bridge { a, b, keeps_keys } => self.bridge(a, b, keeps_keys, now.at),
             Command::Mix { room } => self.mix(room, now.at),
             Command::Over {
                 leg,
@@ -276,7 +269,11 @@ impl Engine {
         }
         if let (Source::Bridge(peer), true) = (&leg.source, receives) {
             let peer = *peer;
-            self.pass_on(peer, is_event, codec, &header, payload, now.at, sink);
+            let is_kept = is_event && leg.keeps_keys;
+            match self.legs.get_mut(&peer) {
+                Some(peer) if is_kept => peer.out.skip(&header),
+                _ => self.pass_on(peer, is_event, codec, &header, payload, now.at, sink),
+            }
         } else if let (Source::Room(_), true) = (&leg.source, receives) {
             self.in_room(id, audio, (&header, payload), now.at);
         }
@@ -306,6 +303,20 @@ impl Engine {
                 leg.hear(header, codec, payload, now, send);
             }
             _ => leg.out.skip(header),
+        }
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId, keeps_keys: Option<LegId>, now: Instant) {
+        if !self.legs.contains_key(&a) || !self.legs.contains_key(&b) || a == b {
+            return;
+        }
+        self.unbridge(a, now);
+        self.unbridge(b, now);
+        for (one, other) in [(a, b), (b, a)] {
+            self.set_source(one, Source::Bridge(other), now);
+            if let Some(leg) = self.legs.get_mut(&one) {
+                leg.keeps_keys = keeps_keys == Some(one);
+            }
         }
     }
 

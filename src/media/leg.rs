@@ -111,6 +111,8 @@ pub(super) struct Leg {
     pub(super) out: Outgoing,
     pub(super) incoming: Incoming,
     pub(super) source: Source,
+    /// Its telephone-events do not cross the bridge.
+    pub(super) keeps_keys: bool,
     /// Where the peer is, as signalling has it.
     pub(super) home: Option<Home>,
     next_frame: Option<Instant>,
@@ -134,6 +136,7 @@ impl Leg {
             out: Outgoing::new(ssrc, sequence, timestamp),
             incoming: Incoming::default(),
             source: Source::Silence,
+            keeps_keys: false,
             home: None,
             next_frame: None,
             pieces: Pieces::default(),

@@ -1,5 +1,6 @@
 //! The engine as its peers hear it, in virtual time.
 
+mod keys;
 mod srtp;
 
 use std::net::SocketAddr;
@@ -330,7 +331,11 @@ fn bridged(packet_time: Duration) -> World {
         ..stream(OTHER)
     };
     world.configure(B, other);
-    world.tell(Command::Bridge { a: A, b: B });
+    world.tell(Command::Bridge {
+        a: A,
+        b: B,
+        keeps_keys: None,
+    });
     world
 }
 
@@ -584,7 +589,11 @@ fn one_stream_goes_on_through_prompt_silence_bridge_and_hold() {
         clips: vec![music()],
     });
     world.pass(Duration::from_secs(3));
-    world.tell(Command::Bridge { a: A, b: B });
+    world.tell(Command::Bridge {
+        a: A,
+        b: B,
+        keeps_keys: None,
+    });
     talk(&mut world, 0);
     let held = Stream {
         direction: Direction::Inactive,

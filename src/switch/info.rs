@@ -48,7 +48,8 @@ impl Switch {
     }
 
     /// Whoever talks with this leg gets the key as a telephone-event, where that was agreed on. Keys that
-    /// come as events or as tones cross the bridge by themselves.
+    /// come as events or as tones cross the bridge by themselves. An operator's are codes for us, and no
+    /// caller has them in the ear.
     fn pass_key(&mut self, id: LegId, digit: char) {
         let call = self.legs.get(&id).and_then(|leg| leg.call());
         let Some(one) = call.and_then(|call| self.calls.get(&call)) else {
@@ -56,7 +57,7 @@ impl Switch {
         };
         let other = match (one.partner, one.stage == Stage::Talking) {
             (Some(partner), true) if one.caller_leg == id => partner,
-            (Some(partner), true) if partner == id => one.caller_leg,
+            (Some(partner), true) if partner == id && one.outgoing.is_some() => one.caller_leg,
             _ => return,
         };
         self.media(Command::Press { leg: other, digit });

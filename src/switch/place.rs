@@ -272,7 +272,11 @@ impl Switch {
                 .push(Name::ContentType, super::dispatch::SDP);
             progress.body = one.media.described.reveal().clone().into_bytes();
             self.configure(leg, agreed, now);
-            self.media(Command::Bridge { a: own, b: leg });
+            self.media(Command::Bridge {
+                a: own,
+                b: leg,
+                keeps_keys: None,
+            });
         }
         let _ = self
             .layer

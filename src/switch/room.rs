@@ -33,6 +33,9 @@ impl Switch {
         let (a, Some(b)) = (call.caller_leg, call.partner) else {
             return;
         };
+        // An operator's keys are codes for us: no caller has them in the ear. Of calls outside they may be meant
+        // for a machine there.
+        let keeps_keys = call.outgoing.is_none().then_some(b);
         let beside = !call.guests.is_empty() || !call.words.is_empty();
         self.tapes.insert(id);
         let (a_holds, b_holds) = (self.holds(a), self.holds(b));
@@ -44,7 +47,7 @@ impl Switch {
             return self.seat(id);
         }
         if !a_holds && !b_holds {
-            return self.media(Command::Bridge { a, b });
+            return self.media(Command::Bridge { a, b, keeps_keys });
         }
         self.forget_notice(id);
         self.media(Command::Unbridge { leg: a });

@@ -71,7 +71,7 @@ fn hearing(house: &House) -> BTreeMap<usize, String> {
     let mut bridged: BTreeMap<usize, usize> = BTreeMap::new();
     for command in &house.media {
         match command {
-            Command::Bridge { a, b } => {
+            Command::Bridge { a, b, .. } => {
                 hears.insert(place(a), place(b).to_string());
                 hears.insert(place(b), place(a).to_string());
                 bridged.extend([(place(a), place(b)), (place(b), place(a))]);

@@ -68,7 +68,7 @@ pub(crate) fn bridged(house: &House) -> (usize, usize) {
     let legs = house.legs();
     let place = |leg| legs.iter().position(|one| *one == leg).unwrap();
     let last = house.media.iter().rev().find_map(|command| match command {
-        Command::Bridge { a, b } => Some((place(*a), place(*b))),
+        Command::Bridge { a, b, .. } => Some((place(*a), place(*b))),
         _ => None,
     });
     last.unwrap()

@@ -62,7 +62,11 @@ fn a_bridge_opens_with_one_key_and_seals_with_the_other() {
     let mut caller = Peer::new(CALLER, Suite::Aes256Tag32, 2);
     world.configure(A, phone.stream());
     world.configure(B, caller.stream());
-    world.tell(Command::Bridge { a: A, b: B });
+    world.tell(Command::Bridge {
+        a: A,
+        b: B,
+        keeps_keys: None,
+    });
     let plain = rtp(8, 1, 1, 160, &[0x55; 160]);
     let sealed = phone.sealed(&plain);
     world.arrives(A, Channel::Rtp, PHONE, &sealed);
@@ -85,7 +89,11 @@ fn one_leg_under_keys_talks_with_one_in_the_clear() {
     let mut phone = Peer::new(PHONE, Suite::Aes128Tag32, 1);
     world.configure(A, phone.stream());
     world.configure(B, stream(CALLER));
-    world.tell(Command::Bridge { a: A, b: B });
+    world.tell(Command::Bridge {
+        a: A,
+        b: B,
+        keeps_keys: None,
+    });
     world.speak(B, CALLER, 9, (1, 160));
     let heard = world.heard_by(A);
     assert_eq!(phone.opened(&heard[0]), Some(vec![0x55; 160]));
