@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Outgoing;
 use crate::event::Outcome;
 use crate::ids::{Pseudonym, QueueName};
 use crate::private::Private;
@@ -51,6 +52,9 @@ pub struct Callback {
     pub phase: Phase,
     /// How often the number was called.
     pub attempts: u32,
+    /// What an attempt that goes on counts among the calls outside.
+    #[serde(default)]
+    pub cost: Option<Outgoing>,
     /// When it was asked for.
     pub asked: Wall,
     /// How it ends, where that is decided.

@@ -11,6 +11,8 @@ use crate::ids::{Language, PromptName};
 pub const NEUTRAL: &str = "callback-neutral";
 /// The operator who took it, while the number rings.
 pub const OPERATOR: &str = "callback-operator";
+/// The same operator, where nobody was reached.
+pub const IN_VAIN: &str = "callback-in-vain";
 
 /// A question or a word of the conversation that is held by keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +92,7 @@ pub fn callback_clips(language: Language, later: bool) -> Vec<PromptName> {
         "callback-not-now",
         NEUTRAL,
         OPERATOR,
+        IN_VAIN,
     ]
     .map(clip)
     .into();

@@ -60,15 +60,20 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else {
             return false;
         };
-        let allowed = |one: &&Private<String>| {
-            let number = Number::parse(one.reveal());
-            number.is_some_and(|number| call.plan.callback.may_call(&number))
-        };
-        let number = call.number.as_ref().filter(allowed).cloned();
+        let known = call
+            .number
+            .as_ref()
+            .and_then(|one| Number::parse(one.reveal()));
+        let known = known.filter(|number| call.plan.callback.may_call(number));
+        let known = known.filter(|number| self.is_within_caps(number, now));
+        let number = known.map(|number| Private::new(number.to_string()));
         if number.is_none() && !self.takes_typed() {
             self.tell_asked(id, Words::NotNow);
             return false;
         }
+        let Some(call) = self.calls.get(&id) else {
+            return false;
+        };
         let later = call.plan.later_moments(now.wall);
         let asking = Asking::new(queue, number, later, by_key);
         let question = asking.question;
@@ -127,15 +132,18 @@ impl Switch {
             Next::Wait => {}
             Next::Ask(question) => self.ask_caller(id, question, now),
             Next::Judge(typed) => {
-                let Some(call) = self.calls.get_mut(&id) else {
+                let Some(call) = self.calls.get(&id) else {
                     return;
                 };
                 let number = Number::parse(typed.reveal());
                 let may = |number: &Number| {
                     call.plan.callback.may_call(number) && !call.plan.has_number(number)
                 };
-                let number = number.filter(may).map(|one| Private::new(one.to_string()));
-                if let Some(asking) = &mut call.asking {
+                let number = number.filter(may);
+                let number = number.filter(|number| self.is_within_caps(number, now));
+                let number = number.map(|one| Private::new(one.to_string()));
+                let call = self.calls.get_mut(&id);
+                if let Some(asking) = call.and_then(|call| call.asking.as_mut()) {
                     let next = asking.judged(number);
                     self.go_on_asking(id, next, now);
                 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::lines::{queue_settings, wants};
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::callback::{Callback, Phase};
-use crate::call::{Said, Stage};
+use crate::call::{Outgoing, Owner, Said, Stage};
 use crate::dialplan::Number;
 use crate::event::{Cause, Direction, Outcome, RingEnd, Side, What};
 use crate::ids::{CallId, LegId, PromptName, Pseudonym, QueueName};
@@ -20,7 +20,7 @@ use crate::media::{Clip, Command};
 use crate::private::Private;
 use crate::queue::{Input, Joining, QueueSettings, Wants};
 use crate::records::pseudonym;
-use crate::speech::callback::{NEUTRAL, OPERATOR};
+use crate::speech::callback::{IN_VAIN, NEUTRAL, OPERATOR};
 use crate::time::{Now, Wall};
 
 /// The most callers who are to be called back.
@@ -170,6 +170,7 @@ impl Switch {
             queue,
             phase: due.map_or(Phase::Waits, Phase::Later),
             attempts: 0,
+            cost: None,
             asked: now.wall,
             outcome: None,
         });
@@ -307,10 +308,15 @@ impl Switch {
         self.emit(Some(id), what, now);
         self.tell_queue(Input::Answered(won.claim), now);
         self.losers_stop(id, others, lost, now);
-        self.say_to_operator(leg);
+        self.speak_to(leg, vec![PromptName::from(OPERATOR)]);
         self.timers.set(Timer::Call(id), until);
         self.save(id);
         let wanted = number.as_ref().and_then(|one| plan.destination(one));
+        let class = wanted.map(|one| one.name.clone());
+        if let Some(callback) = self.callback_mut(id) {
+            // It was promised, so that no cap stops it now; but it counts.
+            callback.cost = class.map(|class| Outgoing { class, since: None });
+        }
         let wanted = wanted.map(|one| one.trunks.clone()).unwrap_or_default();
         let trunks = self.trunks_out(&wanted);
         let begun = number.is_some_and(|number| self.dial(id, &number, trunks, now));
@@ -319,17 +325,19 @@ impl Switch {
         }
     }
 
-    fn say_to_operator(&mut self, leg: LegId) {
-        self.last_playback += 1;
-        let playback = self.last_playback;
-        let language = Some(self.plan.first_language());
-        let name = PromptName::from(OPERATOR);
-        let clips = vec![Clip { language, name }];
-        self.media(Command::Play {
-            leg,
-            playback,
-            clips,
+    /// The operator hears that nobody was reached, and the leg ends with the words.
+    fn tell_in_vain(&mut self, id: LegId, now: Now) {
+        let leg = self.legs.get_mut(&id).filter(|leg| leg.is_up());
+        let operator = leg.and_then(|leg| {
+            let operator = leg.operator.clone().filter(|_| !self.draining)?;
+            leg.owner = Owner::Errand(operator.clone());
+            Some(operator)
         });
+        if operator.is_none() {
+            return self.hang_up(id, now);
+        }
+        self.occupy(id, true, now);
+        self.speak_to(id, vec![PromptName::from(IN_VAIN)]);
     }
 
     /// The words to the operator are out; music until the caller is there.
@@ -360,6 +368,9 @@ impl Switch {
         call.stage = Stage::Ringing { until };
         if let Some(callback) = &mut call.callback {
             callback.phase = Phase::Asking(0);
+            if let Some(cost) = &mut callback.cost {
+                cost.since = Some(now.wall);
+            }
         }
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.side = Side::Caller;
@@ -452,21 +463,24 @@ impl Switch {
         };
         let talker = call.operator.take();
         let former = std::mem::replace(&mut call.caller_leg, nobody);
-        let legs = [Some(former), call.partner.take()];
+        let partner = call.partner.take();
         call.stage = Stage::Arriving;
         let rules = call.plan.callback.clone();
         let Some(callback) = &mut call.callback else {
             return;
         };
         let attempt = callback.attempts;
+        let cost = callback.cost.take();
         let again = attempt < rules.attempts;
         if again {
             callback.phase = Phase::Later(now.wall + rules.every);
         }
-        for leg in legs.into_iter().flatten() {
-            self.hang_up(leg, now);
+        self.hang_up(former, now);
+        if let Some(leg) = partner {
+            self.tell_in_vain(leg, now);
         }
         self.talk_ended(talker, now);
+        self.book(cost, now);
         let then = match again {
             true => format!("again in {} s", rules.every.as_secs()),
             false => "that was the last attempt".to_owned(),
@@ -479,12 +493,12 @@ impl Switch {
         }
     }
 
+    fn callback_mut(&mut self, id: CallId) -> Option<&mut Callback> {
+        self.calls.get_mut(&id)?.callback.as_mut()
+    }
+
     pub(super) fn end_callback(&mut self, id: CallId, outcome: Outcome, now: Now) {
-        if let Some(callback) = self
-            .calls
-            .get_mut(&id)
-            .and_then(|one| one.callback.as_mut())
-        {
+        if let Some(callback) = self.callback_mut(id) {
             callback.outcome = Some(outcome);
         }
         let cause = match outcome {
@@ -506,6 +520,7 @@ impl Switch {
             Phase::Reached => Outcome::Reached,
             _ => Outcome::Interrupted,
         });
+        self.book(callback.cost, now);
         self.emit(Some(id), What::CallbackEnded { outcome }, now);
     }
 

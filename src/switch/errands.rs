@@ -97,7 +97,8 @@ impl Switch {
         self.speak_to(leg, speech::errand(done, state, waiting));
     }
 
-    fn speak_to(&mut self, leg: LegId, words: Vec<PromptName>) {
+    /// An operator's leg hears this in the first language of the plan.
+    pub(super) fn speak_to(&mut self, leg: LegId, words: Vec<PromptName>) {
         let language = Some(self.plan.first_language());
         let clips = words.into_iter().map(|name| Clip { language, name });
         let clips = clips.collect();

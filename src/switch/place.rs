@@ -157,6 +157,15 @@ impl Switch {
         })
     }
 
+    /// Whether the caps of today leave room for one more call to this number.
+    pub(super) fn is_within_caps(&mut self, number: &Number, now: Now) -> bool {
+        let plan = self.plan.clone();
+        plan.destination(number).is_none_or(|destination| {
+            let Spent { calls, minutes } = self.spent(&destination.name, now);
+            destination.exhausted(calls, minutes).is_none()
+        })
+    }
+
     /// Today's calls of a class, with those that go on.
     fn spent(&mut self, class: &str, now: Now) -> Spent {
         let zone = self.plan.zone.clone();
@@ -166,7 +175,8 @@ impl Switch {
             let guests = guests.filter_map(|guest| guest.cost.as_ref());
             let coming = call.coming.iter().filter_map(|one| one.cost.as_ref());
             let both = call.outgoing.iter().chain(&call.onward);
-            let both = both.chain(guests).chain(coming);
+            let callback = call.callback.iter().filter_map(|one| one.cost.as_ref());
+            let both = both.chain(guests).chain(coming).chain(callback);
             for outgoing in both.filter(|one| one.class == class) {
                 let since = outgoing.since.map(|since| now.wall.since(since));
                 spent.add(since.map_or(0, minutes));

@@ -13,10 +13,16 @@ use crate::world::{Act, Deed, World};
 
 /// The plan that offers a callback after ten seconds, by key 1.
 fn offering() -> World {
+    offering_with("calls_a_day = 8")
+}
+
+/// The same, with other caps on calls to mobile numbers.
+fn offering_with(caps: &str) -> World {
     let mut world = world();
     let (before, rest) = house::OTHER.split_once("  { menu = ").expect("a menu");
     let (_, rest) = rest.split_once("  { queue = ").expect("a queue");
     let text = format!("{before}  {{ play = \"greeting\" }},\n  {{ queue = {rest}");
+    let text = text.replace("calls_a_day = 8", caps);
     world.plans.push(house::plan(&text));
     world.act(Act::Apply(world.plans.len() - 1));
     world
@@ -45,7 +51,10 @@ fn press(world: &mut World, player: usize, keys: &str) {
 
 /// A busy operator, and somebody who waited for long enough and asked to be called back.
 fn asked() -> (World, usize, usize, usize) {
-    let mut world = offering();
+    asked_in(offering())
+}
+
+fn asked_in(mut world: World) -> (World, usize, usize, usize) {
     let operator = operator(&mut world, "101", answers(SECOND));
     let first = another(&mut world, "0501110000");
     dial(&mut world, first);
@@ -125,7 +134,9 @@ fn who_answers_without_a_key_is_left_in_peace_after_the_last_attempt() {
     let (mut world, operator, first, _) = asked();
     callee(&mut world, Vec::new());
     world.deed(first, Deed::HangUp);
-    world.run(SECOND * 45);
+    let told = |world: &World| world.players[operator].phone.tone_heard() == Some(2_850);
+    assert!(world.run_until(SECOND * 45, told), "the operator is told");
+    world.run(SECOND * 4);
     assert_eq!(world.switch.counts().talking, 0);
     assert_eq!(world.switch.callbacks()[0].state, "later");
     assert_eq!(world.players[operator].phone.stage(), None, "free again");
@@ -138,6 +149,33 @@ fn who_answers_without_a_key_is_left_in_peace_after_the_last_attempt() {
         "attempts = 2"
     );
     assert_eq!(back(&world).connected, None);
+    ends_well(&mut world);
+}
+
+/// A promise is kept though the day's calls are used up by then, and counts among them; no further one is given.
+#[test]
+fn callbacks_count_among_the_calls_outside() {
+    let (mut world, _, first, _) = asked_in(offering_with("calls_a_day = 1"));
+    let callee = callee(&mut world, vec![(SECOND * 3, '5')]);
+    world.deed(first, Deed::HangUp);
+    world.run(SECOND * 14);
+    assert_eq!(world.players[callee].phone.stage(), Some(Stage::Up));
+    let second = another(&mut world, "0501112244");
+    dial(&mut world, second);
+    world.run(SECOND * 14);
+    press(&mut world, second, "111");
+    world.run(SECOND * 3);
+    let promised = world.switch.callbacks().len();
+    assert_eq!(promised, 1, "the one that goes on, and no other");
+    assert_eq!(
+        world.players[second].phone.stage(),
+        Some(Stage::Up),
+        "still in the line"
+    );
+    world.deed(callee, Deed::HangUp);
+    world.run(SECOND * 8);
+    assert!(world.books.records_of(second)[0].connected.is_some());
+    world.deed(second, Deed::HangUp);
     ends_well(&mut world);
 }
 
