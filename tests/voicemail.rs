@@ -583,8 +583,13 @@ fn a_greeting_that_was_heard_to_its_end_tells_so_and_nothing_is_said_twice() {
 fn the_operator_pauses_by_a_code_and_a_hold_is_not_recorded() {
     let (mut house, mut phone, legs) = talk();
     commands(&mut house);
-    let pauses = |house: &mut House| {
+    let mut told = Vec::new();
+    let mut pauses = |house: &mut House| {
         let all = commands(house);
+        told.extend(all.iter().filter_map(|one| match one {
+            Sound::Over { leg, clips, .. } => Some((*leg, clips[0].name.to_string())),
+            _ => None,
+        }));
         let paused = all.iter().filter_map(|one| match one {
             Sound::PauseRecording { paused, .. } => Some(*paused),
             _ => None,
@@ -606,6 +611,9 @@ fn the_operator_pauses_by_a_code_and_a_hold_is_not_recorded() {
     let text = phone.next("INVITE", "", SDP);
     house.receive(PHONE, &text);
     assert_eq!(pauses(&mut house), [false]);
+    let words = ["recording-paused", "recording-resumed"];
+    let words = words.map(|word| (legs[operator], word.to_owned()));
+    assert_eq!(told, words, "to the operator alone");
     let by = || "101".into();
     let last: Vec<Change> = changes(&house)
         .into_iter()

@@ -268,12 +268,8 @@ impl Engine {
             self.recorder.heard(id, &header, codec, payload, now.at);
         }
         if let (Source::Bridge(peer), true) = (&leg.source, receives) {
-            let peer = *peer;
-            let is_kept = is_event && leg.keeps_keys;
-            match self.legs.get_mut(&peer) {
-                Some(peer) if is_kept => peer.out.skip(&header),
-                _ => self.pass_on(peer, is_event, codec, &header, payload, now.at, sink),
-            }
+            let (peer, crosses) = (*peer, is_event && !leg.keeps_keys);
+            self.pass_on(peer, crosses, audio, &header, payload, now.at, sink);
         } else if let (Source::Room(_), true) = (&leg.source, receives) {
             self.in_room(id, audio, (&header, payload), now.at);
         }

@@ -7,6 +7,10 @@ pub const TONE: &str = "tone";
 pub const NO_ROOM: &str = "no-message-now";
 /// To a caller whose talk is recorded, before the operator can be heard.
 pub const NOTICE: &str = "recording-notice";
+/// To an operator who made the recording silent.
+pub const PAUSED: &str = "recording-paused";
+/// To an operator who lets the recording go on.
+pub const RESUMED: &str = "recording-resumed";
 /// To an operator without messages.
 pub const NONE: &str = "no-messages";
 /// Which keys there are.

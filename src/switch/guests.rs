@@ -173,7 +173,7 @@ impl Switch {
     }
 
     /// All operators of a talk hear a word.
-    fn tell_operators(&mut self, id: CallId, words: &[PromptName]) {
+    pub(super) fn tell_operators(&mut self, id: CallId, words: &[PromptName]) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };

@@ -9,7 +9,7 @@ use crate::call::{Said, Stage};
 use crate::event::{Change, Recorded};
 use crate::ids::{CallId, LegId, PromptName, QueueName};
 use crate::media::{Clip, Command};
-use crate::speech::messages::NOTICE;
+use crate::speech::messages::{NOTICE, PAUSED, RESUMED};
 use crate::time::Now;
 
 /// How long a recording may be.
@@ -192,12 +192,13 @@ impl Switch {
             return;
         };
         one.tape.paused = !one.tape.paused;
-        let change = match one.tape.paused {
-            true => Change::Paused { by },
-            false => Change::Resumed { by },
+        let (change, word) = match one.tape.paused {
+            true => (Change::Paused { by }, PAUSED),
+            false => (Change::Resumed { by }, RESUMED),
         };
         self.change_recording(recording, change, now);
         self.tend_pause(call);
+        self.tell_operators(call, &[PromptName::from(word)]);
         self.save(call);
     }
 

@@ -80,10 +80,12 @@ music = "hold"
 "#;
 
 /// Each prompt is a tone of its own: name, language-free pitch, milliseconds.
-const PROMPTS: [(&str, u16, u32); 22] = [
+const PROMPTS: [(&str, u16, u32); 24] = [
     ("leave-a-message", 2_750, 600),
     ("recording-notice", 2_800, 500),
     ("callback-in-vain", 2_850, 600),
+    ("recording-paused", 2_900, 400),
+    ("recording-resumed", 2_900, 400),
     ("greeting", 2_000, 1_500),
     ("language-choice", 2_050, 1_200),
     ("stay-with-us", 2_100, 900),

@@ -51,7 +51,7 @@ const PROMPTS: [(&str, f64); 23] = [
 pub(crate) const HOLD: u32 = 3_150;
 
 /// What is said around messages and recordings, the same in each language.
-const AROUND_MESSAGES: [(&str, u32); 8] = [
+const AROUND_MESSAGES: [(&str, u32); 10] = [
     ("leave-a-message", 3_300),
     ("message-thanks", 3_300),
     ("message-keys", 3_300),
@@ -60,6 +60,8 @@ const AROUND_MESSAGES: [(&str, u32); 8] = [
     ("no-messages", 3_300),
     ("no-message-now", NO_ROOM),
     ("recording-notice", NOTICE),
+    ("recording-paused", 3_300),
+    ("recording-resumed", 3_300),
 ];
 /// A caller hears that no message can be left.
 pub(crate) const NO_ROOM: u32 = 3_500;

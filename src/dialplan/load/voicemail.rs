@@ -134,22 +134,24 @@ impl Draft {
         told.collect()
     }
 
-    /// What operators hear who listen to messages, in the first language.
+    /// What operators hear who listen to messages or pause a recording, in the first language.
     pub(super) fn missing_of_listening(
         &self,
         language: Language,
         there: &BTreeSet<String>,
     ) -> Vec<Found> {
-        let Some(mailbox) = self.mailboxes.values().next() else {
-            return Vec::new();
-        };
-        let missing = messages::CLIPS
-            .into_iter()
-            .filter(|name| !there.contains(*name));
-        let told = missing.map(|name| {
+        let mailbox = self.mailboxes.values().next().map(|one| &one.place);
+        let listening = messages::CLIPS.into_iter().zip(mailbox.into_iter().cycle());
+        let paused = [messages::PAUSED, messages::RESUMED].into_iter();
+        let paused = paused.zip(self.recording.iter().cycle());
+        let missing = listening
+            .map(|one| (one, "operators who hear messages hear it"))
+            .chain(paused.map(|one| (one, "operators hear it who pause a recording")))
+            .filter(|((name, _), _)| !there.contains(*name));
+        let told = missing.map(|((name, place), why)| {
             let what = format!("there is no prompts/{language}/{name}.wav");
-            let remedy = "record it, or run prompts/make: operators who hear messages hear it";
-            (mailbox.place.clone(), what, remedy.to_owned())
+            let remedy = format!("record it, or run prompts/make: {why}");
+            (place.clone(), what, remedy)
         });
         told.collect()
     }
