@@ -155,10 +155,12 @@ impl Domain {
         let due = operator.due().map(|due| due.max(now.at));
         let state = operator.state();
         self.timers.set_or_clear(Timer::Operator(id.clone()), due);
-        if state != operator.told {
-            operator.told = state;
+        let paused = operator.paused.is_some();
+        if state != operator.told || paused != operator.told_paused {
+            (operator.told, operator.told_paused) = (state, paused);
+            // A pause is told also where a talk or a lost phone hides it: a restart finds it by that.
             let why = operator.paused.as_ref();
-            let why = why.filter(|_| state == OperatorState::Paused && !reason.starts_with(PAUSED));
+            let why = why.filter(|_| !reason.starts_with(PAUSED));
             let reason = match why {
                 Some(why) => format!("{reason}; {PAUSED}{why}"),
                 None => reason.to_owned(),

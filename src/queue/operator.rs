@@ -64,6 +64,8 @@ pub(super) struct Operator {
     pub(super) leaving: bool,
     /// What was told last.
     pub(super) told: OperatorState,
+    /// And whether a pause that another state hides was told with it.
+    pub(super) told_paused: bool,
 }
 
 impl Operator {
@@ -84,6 +86,7 @@ impl Operator {
             awaited: None,
             leaving: false,
             told: OperatorState::LoggedOut,
+            told_paused: false,
         }
     }
 

@@ -159,11 +159,14 @@ fn states(
     states.extend(recovered.operators.clone());
     let operators = states.into_values().map(|row| {
         let on_shift = row.state != OperatorState::LoggedOut;
-        let why = row.reason.rsplit_once(PAUSED).map(|(_, why)| why);
-        let why = why.unwrap_or("before the restart").to_owned();
+        let why = row
+            .reason
+            .rsplit_once(PAUSED)
+            .map(|(_, why)| why.to_owned());
+        let paused = (row.state == OperatorState::Paused).then(|| "before the restart".to_owned());
         let (calls, talked) = work.get(&row.operator).copied().unwrap_or_default();
         OperatorSnapshot {
-            paused: (row.state == OperatorState::Paused).then_some(why),
+            paused: why.filter(|_| on_shift).or(paused),
             calls,
             talked,
             ..OperatorSnapshot::new(row.operator, on_shift, row.at)
@@ -171,5 +174,40 @@ fn states(
     });
     Snapshot {
         operators: operators.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_found_again_also_where_another_state_hid_it() {
+        let row = |operator: &str, state, reason: &str| StateRow {
+            operator: operator.into(),
+            state,
+            at: Wall(1),
+            reason: reason.into(),
+        };
+        let rows = vec![
+            row("101", OperatorState::Talking, "ringing; paused: lunch"),
+            row("102", OperatorState::WrapUp, "after the call"),
+            row("103", OperatorState::Paused, "paused"),
+            row("104", OperatorState::LoggedOut, "paused: lunch"),
+        ];
+        let found = states(rows, &Recovered::default(), &BTreeMap::new());
+        let found: Vec<_> = found
+            .operators
+            .iter()
+            .map(|one| (one.logged_in, one.paused.as_deref()))
+            .collect();
+        let unknown = Some("before the restart");
+        let expected = [
+            (true, Some("lunch")),
+            (true, None),
+            (true, unknown),
+            (false, None),
+        ];
+        assert_eq!(found, expected);
     }
 }

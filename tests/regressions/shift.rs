@@ -266,6 +266,21 @@ fn the_reason_of_a_pause_is_told_and_a_rest_can_be_longer() {
     assert_eq!(states(&house, "101").pop().unwrap().0, OperatorState::Free);
 }
 
+/// A crash that met the pause while a talk hid it forgot the pause.
+#[test]
+fn a_pause_that_a_talk_hides_is_told_at_once_and_so_is_its_end() {
+    let mut house = shift("wrap_up = \"1s\"");
+    let mut peer = caller("0501110000");
+    calls(&mut house, &mut peer);
+    talks(&mut house);
+    for (code, told) in [("*132", "paused: lunch"), ("*14", "resumed")] {
+        dials(&mut house, "101", PHONE, code, "");
+        house.played();
+        let last = states(&house, "101").pop().unwrap();
+        assert_eq!(last, (OperatorState::Talking, told.into()));
+    }
+}
+
 /// Whoever chose Russian while waiting is rung for by whom speaks it.
 #[test]
 fn a_language_that_is_chosen_while_waiting_changes_whom_the_caller_needs() {
