@@ -196,7 +196,7 @@ mod tests {
                 .unwrap()
                 .contains("qaynar operator password 101")
         );
-        let operators = Operators::open(&settings.storage.database).unwrap();
+        let mut operators = Operators::open(&settings.storage.database).unwrap();
         let warnings = operators.hidden_emergencies().unwrap();
         assert!(warnings[0].contains("hides the emergency number 101"));
         assert!(told(&settings, &Command::Remove { id: "101".into() }).is_ok());

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
+use super::location::Location;
 use super::settings::{Apply, Dialplans, Dns, LogFormat, MAX_THREADS, Media, Settings, Sip, Tls};
 use crate::dialplan::Fault;
 use crate::dialplan::read::{Source, Table};
@@ -48,6 +49,10 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
             &mut settings.privacy.keys,
             table.text("keys").map(|(folder, _)| base.join(folder)),
         );
+    });
+    section(&top, "webhooks", |table| {
+        let secrets = table.text("secrets").map(|(file, _)| base.join(file));
+        settings.webhooks.secrets = secrets;
     });
     section(&top, "log", |table| log(table, &mut settings));
     section(&top, "dns", |table| dns(table, &mut settings.dns));
@@ -330,22 +335,17 @@ fn dialplans(table: &Table<'_, '_>, base: &Path, dialplans: &mut Dialplans) {
 fn storage(table: &Table<'_, '_>, base: &Path, settings: &mut Settings) {
     if let Some((folder, _)) = table.text("data") {
         let data = base.join(folder);
-        settings.storage.database = data.join("qaynar.db");
+        settings.storage.database = Location::Sqlite(data.join("qaynar.db"));
         settings.privacy.keys = data.join("keys");
         settings.storage.data = data;
     }
-    let remedy = "write sqlite:// and the path of a file: \"sqlite://data/qaynar.db\", \"sqlite:///var/lib/qaynar/qaynar.db\"";
-    let database = one(
-        table,
-        "url",
-        "database that this version can use",
-        remedy,
-        |text| {
-            text.strip_prefix("sqlite://")
-                .filter(|path| !path.is_empty())
-                .map(|path| base.join(path))
-        },
-    );
+    let remedy = "write sqlite:// and the path of a file, or postgres:// with user, host and database: \
+                  \"sqlite:///var/lib/qaynar/qaynar.db\", \"postgres://qaynar:PASSWORD@127.0.0.1/qaynar\", \
+                  \"postgres://qaynar@/qaynar?host=/var/run/postgresql\"";
+    let what = "database that qaynar can use";
+    let database = one(table, "url", what, remedy, |text| {
+        Location::read(text, base)
+    });
     set(&mut settings.storage.database, database);
     let remedy = "write a number with its unit: \"256M\", \"4G\"";
     let free = one(table, "keep_free", "size", remedy, size);
@@ -610,7 +610,10 @@ from = \"+994506802280\"
         );
         assert_eq!(settings.sip.digest, [Algorithm::Sha256, Algorithm::Md5]);
         assert_eq!(settings.media.ports, (20_001, 20_004));
-        assert_eq!(settings.storage.database, Path::new("/var/lib/qaynar.db"));
+        assert_eq!(
+            settings.storage.database,
+            Location::Sqlite("/var/lib/qaynar.db".into())
+        );
         let peer = settings.trunks[0].peer.as_ref().unwrap();
         assert_eq!(peer.to_string(), "sip:sip.example.net:5080;transport=tcp");
         assert!(!format!("{settings:?}").contains("opensesame"));
@@ -641,8 +644,8 @@ from = \"+994506802280\"
     }
 
     #[test]
-    fn a_later_database_kind_is_refused_with_what_works() {
-        let faults = checked("[storage]\nurl = \"postgres://db\"").unwrap_err();
+    fn another_kind_of_database_is_refused_with_what_works() {
+        let faults = checked("[storage]\nurl = \"mysql://db\"").unwrap_err();
         assert!(faults[0].contains("sqlite://"), "{faults:?}");
     }
 

@@ -122,7 +122,7 @@ mod tests {
         let settings = load(Some(&path)).unwrap();
         assert_eq!(
             settings.storage.database,
-            folder.path().join("kept/qaynar.db")
+            folder.path().join("kept/qaynar.db").into()
         );
         assert_eq!(settings.privacy.keys, folder.path().join("kept/keys"));
         assert_eq!(settings.dialplans.folder, Path::new("/etc/plans"));

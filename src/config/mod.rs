@@ -3,10 +3,13 @@
 mod abuse;
 pub mod check;
 pub mod load;
+mod location;
 mod scanners;
 pub mod settings;
 mod trunks;
+pub mod webhooks;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, load};
-pub use settings::{Abuse, Apply, Location, LogFormat, Rates, Settings, Tls};
+pub use location::{Address, Location};
+pub use settings::{Abuse, Apply, LogFormat, Rates, Settings, Tls};

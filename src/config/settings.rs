@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::location::Location;
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub cluster: Cluster,
     /// `[privacy]`
     pub privacy: Privacy,
+    /// `[webhooks]`
+    pub webhooks: Webhooks,
     /// `[log]`
     pub log: Log,
     /// `[dns]`
@@ -111,23 +114,16 @@ pub enum Apply {
 pub struct Storage {
     /// The folder of journal and keys.
     pub data: PathBuf,
-    /// The database file.
-    pub database: PathBuf,
+    /// The database.
+    pub database: Location,
     /// Recordings leave so many bytes of the disk to the journal and the database.
     pub keep_free: u64,
-}
-
-/// Where the tables are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// One file.
-    Sqlite(PathBuf),
 }
 
 impl Storage {
     /// Where the tables are.
     pub fn location(&self) -> Location {
-        Location::Sqlite(self.database.clone())
+        self.database.clone()
     }
 
     /// The folder of the journal.
@@ -198,6 +194,13 @@ impl Default for Rates {
     }
 }
 
+/// Servers that are asked where calls go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Webhooks {
+    /// The file of what they want to see before they answer.
+    pub secrets: Option<PathBuf>,
+}
+
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -248,7 +251,7 @@ impl Settings {
                 apply: Apply::ByCommand,
             },
             storage: Storage {
-                database: data.join("qaynar.db"),
+                database: Location::Sqlite(data.join("qaynar.db")),
                 data: data.clone(),
                 keep_free: 256 << 20,
             },
@@ -259,6 +262,7 @@ impl Settings {
             privacy: Privacy {
                 keys: data.join("keys"),
             },
+            webhooks: Webhooks::default(),
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".into(),

@@ -175,6 +175,13 @@ words! {
     }
 }
 
+impl Channel {
+    /// Whether a number of ours was dialled for it.
+    pub fn is_telephone(self) -> bool {
+        matches!(self, Self::Phone | Self::Voicemail | Self::Sms)
+    }
+}
+
 /// Which contact: 1 to 64 characters, of a file as it was there, of a call `K-` and the call's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

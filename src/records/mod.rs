@@ -3,7 +3,9 @@
 pub mod build;
 pub mod contact;
 pub mod durations;
+pub mod fields;
 pub mod pseudonym;
+pub mod quality;
 pub mod segments;
 pub mod taxonomy;
 

@@ -1,7 +1,6 @@
 //! Reads files and accounts beside the switch's way: signalling never waits for a disk.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clock::Clock;
 use super::control::Answer;
 use super::dialplans::{Dialplans, Loaded};
+use crate::config::Location;
 use crate::dialplan::safety;
 use crate::ids::{OperatorId, Pseudonym};
 use crate::store::cases::Cases;
@@ -73,7 +73,7 @@ pub struct Kept {
     /// Whether saving is publishing.
     pub apply_on_save: bool,
     /// The database of the accounts.
-    pub database: PathBuf,
+    pub database: Location,
     /// The realm of their passwords.
     pub realm: String,
     /// Dates the versions.
@@ -244,7 +244,7 @@ impl Round {
         if self.operators.is_none() {
             self.operators = Operators::open(&self.kept.database).ok();
         }
-        let Some(operators) = &self.operators else {
+        let Some(operators) = &mut self.operators else {
             return;
         };
         let Ok(version) = operators.version() else {
@@ -266,12 +266,13 @@ impl Round {
         if self.lists.is_none() {
             self.lists = Lists::open(&self.kept.database).ok();
         }
-        let Some(lists) = &self.lists else { return };
+        let now = self.now();
+        let Some(lists) = &mut self.lists else { return };
         let Ok(version) = lists.version() else { return };
         if self.listed == Some(version) {
             return;
         }
-        match lists.all(self.now()) {
+        match lists.all(now) {
             Ok(all) => {
                 self.listed = Some(version);
                 let all = all.into_iter().map(|one| one.listed).collect();
@@ -285,7 +286,7 @@ impl Round {
         if self.cases.is_none() {
             self.cases = Cases::open(&self.kept.database).ok();
         }
-        let Some(cases) = &self.cases else { return };
+        let Some(cases) = &mut self.cases else { return };
         let Ok(version) = cases.version() else { return };
         if self.opened == Some(version) {
             return;

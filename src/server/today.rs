@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::dialplan::Plan;
 use crate::event::{CallRecord, Cause, Direction, OperatorState};
-use crate::ids::{OperatorId, Pseudonym};
+use crate::ids::{CallId, OperatorId, Pseudonym};
 use crate::queue::{OperatorSnapshot, Snapshot};
 use crate::records::segments::{Segment, segments};
-use crate::store::calls::{calls, timeline};
+use crate::store::calls::{calls, timelines};
 use crate::store::cases::Cases;
 use crate::store::database::Reader;
 use crate::store::lists::Lists;
@@ -36,7 +36,8 @@ pub(super) fn tell(
 ) {
     let records = records(settings, now.wall);
     let work = work(settings, &records, plan, now.wall);
-    let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.operator_states());
+    let rows =
+        Reader::open(&settings.storage.database).and_then(|mut reader| reader.operator_states());
     let states = states(rows.unwrap_or_default(), recovered, &work);
     let commands = [
         Command::OperatorStates(states),
@@ -53,14 +54,14 @@ pub(super) fn tell(
 
 /// Who looks after whose open case.
 fn cases(settings: &Settings) -> BTreeMap<Pseudonym, OperatorId> {
-    let open = Cases::open(&settings.storage.database).and_then(|cases| cases.open_ones());
+    let open = Cases::open(&settings.storage.database).and_then(|mut cases| cases.open_ones());
     let open = open.unwrap_or_default().into_iter();
     open.map(|case| (case.caller, case.owner)).collect()
 }
 
 /// Who is on a list of the dialplan.
 fn lists(settings: &Settings, now: Wall) -> Vec<OnList> {
-    let lists = Lists::open(&settings.storage.database).and_then(|lists| lists.all(now));
+    let lists = Lists::open(&settings.storage.database).and_then(|mut lists| lists.all(now));
     let lists = lists.unwrap_or_default();
     lists.into_iter().map(|one| one.listed).collect()
 }
@@ -127,13 +128,14 @@ fn work(
         .iter()
         .filter(|one| one.connected.is_some() && one.direction == Direction::In);
     let mut work: BTreeMap<OperatorId, (u32, Duration)> = BTreeMap::new();
-    for record in answered {
-        let events = timeline(database, &journal, record.call).unwrap_or_default();
+    let calls: Vec<CallId> = answered.map(|one| one.call).collect();
+    let timelines = timelines(database, &journal, &calls).unwrap_or_default();
+    for events in timelines.values() {
         for Segment {
             operator,
             from,
             until,
-        } in segments(&events)
+        } in segments(events)
         {
             if midnight.is_some_and(|midnight| from < midnight) {
                 continue;

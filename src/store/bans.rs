@@ -1,7 +1,7 @@
 //! Who is banned, kept so that a restart forgives nobody.
 
-use rusqlite::{Connection, params};
-
+use super::sql::{Sql, values};
+use super::trouble::DatabaseError;
 use crate::time::Wall;
 
 /// Of whom a ban is: the source, and the name, or an empty one.
@@ -21,34 +21,26 @@ pub struct BanRow {
 }
 
 /// All bans, those that are over included.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<BanRow>> {
-    let sql = "SELECT source, user, until, body FROM bans ORDER BY source, user";
-    let mut statement = connection.prepare(sql)?;
-    let read = statement.query_map([], |row| {
+pub(crate) fn all(sql: &mut Sql) -> Result<Vec<BanRow>, DatabaseError> {
+    let statement = "SELECT source, \"user\", until, body FROM bans ORDER BY source, \"user\"";
+    sql.rows(statement, &[], |row| {
         Ok(BanRow {
             source: row.get(0)?,
             user: row.get(1)?,
-            until: Wall(row.get(2)?),
+            until: row.get(2)?,
             body: row.get(3)?,
         })
-    })?;
-    read.collect()
+    })
 }
 
 /// Keeps a ban in the place of what there was, or forgets it.
-pub(crate) fn change(
-    connection: &Connection,
-    who: &Who,
-    ban: Option<&BanRow>,
-) -> rusqlite::Result<()> {
+pub(crate) fn change(sql: &mut Sql, who: &Who, ban: Option<&BanRow>) -> Result<(), DatabaseError> {
     let Some(ban) = ban else {
-        return connection
-            .prepare_cached("DELETE FROM bans WHERE source = ?1 AND user = ?2")?
-            .execute(params![who.0, who.1])
-            .map(|_| ());
+        let statement = "DELETE FROM bans WHERE source = ?1 AND \"user\" = ?2";
+        return sql.execute(statement, values![&who.0, &who.1]).map(|_| ());
     };
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO bans VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![ban.source, ban.user, ban.until.0, ban.body])
-        .map(|_| ())
+    let statement = "INSERT INTO bans (source, \"user\", until, body) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (source, \"user\") DO UPDATE SET until = excluded.until, body = excluded.body";
+    let values = values![&ban.source, &ban.user, ban.until, &ban.body];
+    sql.execute(statement, values).map(|_| ())
 }

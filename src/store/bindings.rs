@@ -1,9 +1,9 @@
 //! Where operators' softphones are, kept so that a restart does not wait for them to register again.
 
-use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::rows;
+use super::sql::{Sql, values};
+use super::trouble::DatabaseError;
 use crate::ids::OperatorId;
 use crate::time::Wall;
 
@@ -24,39 +24,32 @@ pub struct BindingRow {
 }
 
 /// All contacts of all operators.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<BindingRow>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT operator, contact, body, expires FROM bindings ORDER BY operator, contact",
-    )?;
-    let rows = statement.query_map([], |row| {
+pub(crate) fn all(sql: &mut Sql) -> Result<Vec<BindingRow>, DatabaseError> {
+    let statement =
+        "SELECT operator, contact, body, expires FROM bindings ORDER BY operator, contact";
+    sql.rows(statement, &[], |row| {
         Ok(BindingRow {
-            operator: rows::text(row, 0)?,
+            operator: row.word(0)?,
             contact: row.get(1)?,
             body: row.get(2)?,
-            expires: Wall(row.get(3)?),
+            expires: row.get(3)?,
         })
-    })?;
-    rows.collect()
+    })
 }
 
 /// Puts these contacts in the place of all that the operator had.
 pub(crate) fn replace(
-    connection: &Connection,
+    sql: &mut Sql,
     operator: &OperatorId,
     contacts: &[BindingRow],
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM bindings WHERE operator = ?1")?
-        .execute([operator.as_str()])?;
-    let mut insert =
-        connection.prepare_cached("INSERT OR REPLACE INTO bindings VALUES (?1, ?2, ?3, ?4)")?;
+) -> Result<(), DatabaseError> {
+    let statement = "DELETE FROM bindings WHERE operator = ?1";
+    sql.execute(statement, values![operator.as_str()])?;
+    let statement = "INSERT INTO bindings (operator, contact, body, expires) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (operator, contact) DO UPDATE SET body = excluded.body, expires = excluded.expires";
     for row in contacts.iter().take(MAX_CONTACTS) {
-        insert.execute(params![
-            operator.as_str(),
-            row.contact,
-            row.body,
-            row.expires.0
-        ])?;
+        let values = values![operator.as_str(), &row.contact, &row.body, row.expires];
+        sql.execute(statement, values)?;
     }
     Ok(())
 }

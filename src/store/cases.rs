@@ -1,14 +1,12 @@
 //! Open cases: whose they are, and who looks after them. A caller with an open case is rung through to that
 //! operator first, if free. Callers stand here by pseudonym alone.
 
-use std::path::Path;
-
-use rusqlite::params;
+use super::sql::values;
 use serde::Serialize;
 
-use super::database::DatabaseError;
-use super::rows;
+use super::trouble::DatabaseError;
 use super::versioned::Versioned;
+use crate::config::Location;
 use crate::ids::{OperatorId, Pseudonym};
 use crate::time::Wall;
 
@@ -36,9 +34,9 @@ impl Cases {
     /// Opens the database, or makes it.
     ///
     /// # Errors
-    /// See [`super::database::Trouble`].
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        Versioned::open(path, VERSION).map(Self)
+    /// See [`super::trouble::Trouble`].
+    pub fn open(at: &Location) -> Result<Self, DatabaseError> {
+        Versioned::open(at, VERSION).map(Self)
     }
 
     /// Opens a case, or gives an open one to another operator; `false`: too many are open. A running server
@@ -47,19 +45,19 @@ impl Cases {
     /// # Errors
     /// The database.
     pub fn put(&mut self, case: &Case) -> Result<bool, DatabaseError> {
-        self.0.change(|connection| {
+        self.0.change(|sql| {
             let count = "SELECT count(*) FROM cases WHERE closed IS NULL AND caller <> ?1";
             let caller = case.caller.as_str();
-            let count: i64 = connection.query_row(count, [caller], |row| row.get(0))?;
-            if usize::try_from(count).unwrap_or(MOST) >= MOST {
+            let count = sql.first(count, values![caller], |row| row.get::<usize>(0))?;
+            if count.unwrap_or(MOST) >= MOST {
                 return Ok(0);
             }
             let owner = case.owner.as_str();
-            let sql = "UPDATE cases SET owner = ?2 WHERE caller = ?1 AND closed IS NULL";
-            match connection.execute(sql, params![caller, owner])? {
-                0 => connection.execute(
+            let change = "UPDATE cases SET owner = ?2 WHERE caller = ?1 AND closed IS NULL";
+            match sql.execute(change, values![caller, owner])? {
+                0 => sql.execute(
                     "INSERT INTO cases (caller, owner, opened) VALUES (?1, ?2, ?3)",
-                    params![caller, owner, case.opened.0],
+                    values![caller, owner, case.opened],
                 ),
                 changed => Ok(changed),
             }
@@ -71,9 +69,9 @@ impl Cases {
     /// # Errors
     /// The database.
     pub fn close(&mut self, caller: &Pseudonym, now: Wall) -> Result<bool, DatabaseError> {
-        self.0.change(|connection| {
-            let sql = "UPDATE cases SET closed = ?2 WHERE caller = ?1 AND closed IS NULL";
-            connection.execute(sql, params![caller.as_str(), now.0])
+        self.0.change(|sql| {
+            let close = "UPDATE cases SET closed = ?2 WHERE caller = ?1 AND closed IS NULL";
+            sql.execute(close, values![caller.as_str(), now])
         })
     }
 
@@ -81,14 +79,14 @@ impl Cases {
     ///
     /// # Errors
     /// The database.
-    pub fn open_ones(&self) -> Result<Vec<Case>, DatabaseError> {
+    pub fn open_ones(&mut self) -> Result<Vec<Case>, DatabaseError> {
         let sql =
             "SELECT caller, owner, opened FROM cases WHERE closed IS NULL ORDER BY opened, caller";
-        self.0.rows(sql, [], |row| {
+        self.0.rows(sql, &[], |row| {
             Ok(Case {
                 caller: Pseudonym(row.get(0)?),
-                owner: rows::text(row, 1)?,
-                opened: Wall(row.get(2)?),
+                owner: row.word(1)?,
+                opened: row.get(2)?,
             })
         })
     }
@@ -97,7 +95,7 @@ impl Cases {
     ///
     /// # Errors
     /// The database.
-    pub fn version(&self) -> Result<u64, DatabaseError> {
+    pub fn version(&mut self) -> Result<u64, DatabaseError> {
         self.0.version()
     }
 }
@@ -109,7 +107,7 @@ mod tests {
     #[test]
     fn a_caller_has_one_open_case_which_can_change_hands_and_be_closed() {
         let folder = tempfile::tempdir().unwrap();
-        let mut cases = Cases::open(&folder.path().join("qaynar.db")).unwrap();
+        let mut cases = Cases::open(&folder.path().join("qaynar.db").into()).unwrap();
         let case = |caller: &str, owner: &str, opened| Case {
             caller: caller.into(),
             owner: owner.into(),

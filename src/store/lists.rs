@@ -1,12 +1,11 @@
 //! Who is on which list of the dialplan: pseudonyms with an end, and why. No number is kept.
 
-use std::path::Path;
-
-use rusqlite::params;
+use super::sql::values;
 use serde::Serialize;
 
-use super::database::DatabaseError;
+use super::trouble::DatabaseError;
 use super::versioned::Versioned;
+use crate::config::Location;
 use crate::ids::{ListName, Pseudonym};
 use crate::switch::OnList;
 use crate::time::Wall;
@@ -36,9 +35,9 @@ impl Lists {
     /// Opens the database, or makes it.
     ///
     /// # Errors
-    /// See [`super::database::Trouble`].
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        Versioned::open(path, VERSION).map(Self)
+    /// See [`super::trouble::Trouble`].
+    pub fn open(at: &Location) -> Result<Self, DatabaseError> {
+        Versioned::open(at, VERSION).map(Self)
     }
 
     /// Puts a caller on a list, in the place of what there was; `false`: there are too many. A running
@@ -48,21 +47,23 @@ impl Lists {
     /// The database.
     pub fn add(&mut self, entry: &Entry) -> Result<bool, DatabaseError> {
         let one = &entry.listed;
-        self.0.change(|connection| {
-            connection.execute("DELETE FROM listed WHERE until <= ?1", [entry.since.0])?;
-            let count: i64 =
-                connection.query_row("SELECT count(*) FROM listed", [], |row| row.get(0))?;
-            if usize::try_from(count).unwrap_or(MOST) >= MOST {
+        self.0.change(|sql| {
+            let over = "DELETE FROM listed WHERE until <= ?1";
+            sql.execute(over, values![entry.since])?;
+            let count = sql.first("SELECT count(*) FROM listed", &[], |row| row.get::<usize>(0))?;
+            if count.unwrap_or(MOST) >= MOST {
                 return Ok(0);
             }
-            connection.execute(
-                "INSERT OR REPLACE INTO listed VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
+            sql.execute(
+                "INSERT INTO listed (list, caller, until, since, reason) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (list, caller) DO UPDATE SET \
+                 until = excluded.until, since = excluded.since, reason = excluded.reason",
+                values![
                     one.list.as_str(),
                     one.caller.as_str(),
-                    one.until.0,
-                    entry.since.0,
-                    entry.reason
+                    one.until,
+                    entry.since,
+                    &entry.reason
                 ],
             )
         })
@@ -73,9 +74,9 @@ impl Lists {
     /// # Errors
     /// The database.
     pub fn remove(&mut self, list: &ListName, caller: &Pseudonym) -> Result<bool, DatabaseError> {
-        self.0.change(|connection| {
-            let sql = "DELETE FROM listed WHERE list = ?1 AND caller = ?2";
-            connection.execute(sql, params![list.as_str(), caller.as_str()])
+        self.0.change(|sql| {
+            let statement = "DELETE FROM listed WHERE list = ?1 AND caller = ?2";
+            sql.execute(statement, values![list.as_str(), caller.as_str()])
         })
     }
 
@@ -83,17 +84,17 @@ impl Lists {
     ///
     /// # Errors
     /// The database.
-    pub fn all(&self, now: Wall) -> Result<Vec<Entry>, DatabaseError> {
+    pub fn all(&mut self, now: Wall) -> Result<Vec<Entry>, DatabaseError> {
         let sql = "SELECT list, caller, until, since, reason FROM listed WHERE until > ?1 \
                    ORDER BY list, until, caller";
-        self.0.rows(sql, [now.0], |row| {
+        self.0.rows(sql, values![now], |row| {
             Ok(Entry {
                 listed: OnList {
                     list: ListName(row.get(0)?),
                     caller: Pseudonym(row.get(1)?),
-                    until: Wall(row.get(2)?),
+                    until: row.get(2)?,
                 },
-                since: Wall(row.get(3)?),
+                since: row.get(3)?,
                 reason: row.get(4)?,
             })
         })
@@ -103,7 +104,7 @@ impl Lists {
     ///
     /// # Errors
     /// The database.
-    pub fn version(&self) -> Result<u64, DatabaseError> {
+    pub fn version(&mut self) -> Result<u64, DatabaseError> {
         self.0.version()
     }
 }

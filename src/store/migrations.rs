@@ -1,8 +1,16 @@
 //! The tables of the database, version by version. A version that was released never changes.
+//!
+//! Steps are written in the words of SQLite (`INTEGER`, `REAL`, `TEXT`, `BLOB`, `STRICT`, `WITHOUT ROWID`; an
+//! `INTEGER PRIMARY KEY` counts up by itself), which are translated for PostgreSQL; a line that begins with
+//! `/* sqlite */` is for SQLite alone. Steps add: tables, and columns with a default. So an earlier program can
+//! go on working with the tables of a later one, and a new version that disappoints can be taken back.
 
-use rusqlite::{Connection, TransactionBehavior};
+use super::sql::{Sql, values};
+use super::trouble::{DatabaseError, Trouble};
 
-use super::database::Trouble;
+/// The first version of this program that can still work with today's tables; a step that takes something
+/// away or gives it another meaning raises it to its own number.
+const LEAST: usize = 9;
 
 /// Each step leads from the version of its place to the next.
 const STEPS: &[&str] = &[
@@ -44,8 +52,8 @@ const STEPS: &[&str] = &[
     // 3: guessers and scanners.
     "
     CREATE TABLE bans (
-        source TEXT NOT NULL, user TEXT NOT NULL, until INTEGER NOT NULL, body TEXT NOT NULL,
-        PRIMARY KEY (source, user)
+        source TEXT NOT NULL, \"user\" TEXT NOT NULL, until INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (source, \"user\")
     ) STRICT, WITHOUT ROWID;
     ",
     // 4: why an operator is in that state.
@@ -74,62 +82,147 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX recordings_by_beginning ON recordings (begun, recording);
     ",
+    // 9: what operators did, all of it.
+    "
+    CREATE TABLE operator_log (
+        sequence INTEGER PRIMARY KEY, operator TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX operator_log_by_moment ON operator_log (at, sequence);
+    CREATE INDEX operator_log_by_operator ON operator_log (operator, at, sequence);
+    /* sqlite */ INSERT INTO operator_log (sequence, operator, at, state, reason) SELECT sequence, body ->> '$.operator', at, body ->> '$.state', coalesce(body ->> '$.reason', '') FROM events WHERE kind = 'operator';
+    ",
+    // 10: contacts with their former versions, activities, escalations, taxonomies that were added.
+    "
+    CREATE TABLE contacts (
+        id TEXT PRIMARY KEY, version BIGINT NOT NULL, opened BIGINT NOT NULL, channel TEXT NOT NULL, dialled TEXT,
+        language TEXT, party TEXT NOT NULL, about TEXT, gender TEXT NOT NULL, age BIGINT, child_age BIGINT,
+        child_gender TEXT, topic TEXT, taxonomy BIGINT NOT NULL, issues TEXT NOT NULL, contact_type TEXT,
+        first_time TEXT NOT NULL, anonymous BIGINT NOT NULL, risk TEXT, may_call_back TEXT NOT NULL,
+        may_refer TEXT NOT NULL, safe_time TEXT, safe_words TEXT, case_id BIGINT, service_tags TEXT NOT NULL,
+        region TEXT, heard_from TEXT, referral TEXT, notes TEXT, calls TEXT NOT NULL, caller TEXT, operator TEXT,
+        changed BIGINT NOT NULL, changed_how TEXT NOT NULL, changed_by TEXT
+    );
+    CREATE INDEX contacts_by_opening ON contacts (opened, id);
+    CREATE INDEX contacts_by_caller ON contacts (caller, opened) WHERE caller IS NOT NULL;
+    CREATE INDEX contacts_by_case ON contacts (case_id) WHERE case_id IS NOT NULL;
+
+    CREATE TABLE contact_versions (
+        contact TEXT NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+        changed BIGINT NOT NULL, changed_how TEXT NOT NULL, changed_by TEXT,
+        PRIMARY KEY (contact, version)
+    );
+
+    CREATE TABLE contact_calls (
+        call TEXT NOT NULL, contact TEXT NOT NULL, PRIMARY KEY (call, contact)
+    );
+    CREATE INDEX contact_calls_by_contact ON contact_calls (contact);
+
+    CREATE TABLE escalations (
+        contact TEXT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, to_whom TEXT NOT NULL,
+        made_by TEXT NOT NULL, outcome TEXT, closed BIGINT, PRIMARY KEY (contact, number)
+    );
+
+    CREATE TABLE activities (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, title TEXT, held_on TEXT NOT NULL, ended_on TEXT, case_id BIGINT
+    );
+    CREATE INDEX activities_by_day ON activities (held_on, id);
+
+    CREATE TABLE taxonomies (version BIGINT PRIMARY KEY, body TEXT NOT NULL, added BIGINT NOT NULL);
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.
 ///
 /// # Errors
-/// The database is of a newer version, or cannot be written.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
-    if version(connection)? == STEPS.len() {
-        return Ok(());
+/// The database is of a version that this program may not use, or cannot be written.
+pub(crate) fn migrate(sql: &mut Sql) -> Result<(), DatabaseError> {
+    if sql.has("schema_version", "least")? {
+        let found = version(sql)?;
+        if found.version >= STEPS.len() {
+            return found.usable().map_err(|trouble| sql.fault(trouble));
+        }
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(
-        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT",
-    )?;
-    let found = version(&transaction)?;
-    if found > STEPS.len() {
-        return Err(Trouble::Newer {
-            found,
-            known: STEPS.len(),
-        });
-    }
-    for (step, statements) in STEPS.iter().enumerate().skip(found) {
-        transaction.execute_batch(statements)?;
-        transaction.execute(
-            "INSERT INTO schema_version VALUES (?1, strftime('%FT%TZ', 'now'))",
-            [count(step + 1)],
+    sql.transaction(|sql| {
+        sql.tables(
+            "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT",
         )?;
-    }
-    transaction.commit()?;
-    Ok(())
+        if !sql.has("schema_version", "least")? {
+            sql.tables("ALTER TABLE schema_version ADD COLUMN least INTEGER NOT NULL DEFAULT 0")?;
+        }
+        let found = version(sql)?;
+        found.usable().map_err(|trouble| sql.fault(trouble))?;
+        for (step, statements) in STEPS.iter().enumerate().skip(found.version) {
+            sql.tables(statements)?;
+            sql.execute(
+                "INSERT INTO schema_version (version, applied, least) \
+                 VALUES (?1, CAST(CURRENT_TIMESTAMP AS TEXT), ?2)",
+                values![step + 1, LEAST.min(step + 1)],
+            )?;
+        }
+        Ok(())
+    })
 }
 
-/// The version of the tables; 0: there are none.
+/// That the tables can be read as they are.
 ///
 /// # Errors
-/// The database cannot be read.
-pub(crate) fn version(connection: &Connection) -> Result<usize, rusqlite::Error> {
-    let known: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_version')",
-        [],
-        |row| row.get(0),
-    )?;
-    if !known {
-        return Ok(0);
+/// They are of a version that this program may not use, or there are none.
+pub(crate) fn check(sql: &mut Sql) -> Result<(), DatabaseError> {
+    let known = STEPS.len();
+    let found = version(sql)?;
+    let checked = match found.version {
+        0 => Err(Trouble::Missing),
+        found if found < known => Err(Trouble::Older { found, known }),
+        _ => found.usable(),
+    };
+    checked.map_err(|trouble| sql.fault(trouble))
+}
+
+/// What the tables say of themselves.
+struct Version {
+    /// 0: there are none.
+    version: usize,
+    /// The first version of the program that can work with them.
+    least: usize,
+}
+
+impl Version {
+    fn usable(&self) -> Result<(), Trouble> {
+        let known = STEPS.len();
+        match self.version > known && self.least > known {
+            true => Err(Trouble::Newer {
+                found: self.version,
+                known,
+            }),
+            false => Ok(()),
+        }
     }
-    let sql = "SELECT coalesce(max(version), 0) FROM schema_version";
-    let version: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    // A number below zero is none of ours; it reads as a version later than all that we know.
-    Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
-fn count(version: usize) -> i64 {
-    i64::try_from(version).unwrap_or(i64::MAX)
-}
-
-/// What this program knows.
-pub(crate) fn known() -> usize {
-    STEPS.len()
+fn version(sql: &mut Sql) -> Result<Version, DatabaseError> {
+    let mut found = Version {
+        version: 0,
+        least: 0,
+    };
+    if !sql.has("schema_version", "version")? {
+        return Ok(found);
+    }
+    // Tables of before there was such a column are known by this program.
+    let least = match sql.has("schema_version", "least")? {
+        true => "least",
+        false => "0",
+    };
+    let all = format!("SELECT version, {least} FROM schema_version");
+    sql.each(&all, &[], |row| {
+        // A number below zero is none of ours; it reads as a version later than all that we know.
+        let number = |column| {
+            row.get(column)
+                .or_else(|_| row.get::<i64>(column).map(|_| usize::MAX))
+        };
+        found.version = found.version.max(number(0)?);
+        found.least = found.least.max(number(1)?);
+        Ok(())
+    })?;
+    Ok(found)
 }

@@ -1,12 +1,11 @@
 //! The operators' accounts. The password itself is never kept: digest needs its HA1 alone.
 
-use std::path::{Path, PathBuf};
-
-use rusqlite::{Connection, params};
+use super::sql::values;
 use serde::Serialize;
 
-use super::database::{self, DatabaseError, Trouble};
-use super::rows;
+use super::trouble::DatabaseError;
+use super::versioned::Versioned;
+use crate::config::Location;
 use crate::dialplan::Number;
 use crate::ids::OperatorId;
 use crate::private::Private;
@@ -81,29 +80,22 @@ fn known_text(known: &[OperatorId]) -> String {
 
 /// The table of accounts.
 #[derive(Debug)]
-pub struct Operators {
-    path: PathBuf,
-    connection: Connection,
-}
+pub struct Operators(Versioned);
 
 impl Operators {
     /// Opens the database, or makes it.
     ///
     /// # Errors
-    /// See [`Trouble`].
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        let connection = database::open_to_write(path).map_err(DatabaseError::at(path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            connection,
-        })
+    /// See [`super::trouble::Trouble`].
+    pub fn open(at: &Location) -> Result<Self, DatabaseError> {
+        Versioned::open(at, VERSION).map(Self)
     }
 
     /// What is to be said of accounts whose ids are emergency numbers.
     ///
     /// # Errors
-    /// See [`Trouble`].
-    pub fn hidden_emergencies(&self) -> Result<Vec<String>, OperatorError> {
+    /// See [`super::trouble::Trouble`].
+    pub fn hidden_emergencies(&mut self) -> Result<Vec<String>, OperatorError> {
         let all = self.list()?.into_iter();
         let hiding = all.filter(|one| Number::hides_emergency(one.id.as_str()));
         let text = |one: Operator| {
@@ -121,7 +113,7 @@ impl Operators {
     ///
     /// # Errors
     /// There is none, with the names of those there are; or the database.
-    pub fn known(&self, id: &OperatorId) -> Result<(), OperatorError> {
+    pub fn known(&mut self, id: &OperatorId) -> Result<(), OperatorError> {
         match self.list()?.iter().any(|one| one.id == *id) {
             true => Ok(()),
             false => Err(self.unknown(id.clone())?),
@@ -146,17 +138,17 @@ impl Operators {
             return Err(OperatorError::BadName);
         }
         let (md5, sha256) = hashes(&id, realm, password)?;
-        let added = self.change(|connection| {
-            connection.execute(
-                "INSERT OR IGNORE INTO operators \
-                 VALUES (?1, ?2, ?3, ?4, ?5, CAST(unixepoch('subsec') * 1000000 AS INTEGER))",
-                params![id.as_str(), name, realm, md5.reveal(), sha256.reveal()],
+        let added = self.0.change(|sql| {
+            let now = sql.now()?;
+            sql.execute(
+                "INSERT INTO operators (id, name, realm, ha1_md5, ha1_sha256, created) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                values![id.as_str(), name, realm, md5.reveal(), sha256.reveal(), now],
             )
         })?;
-        if added == 0 {
-            Err(OperatorError::Exists(id))
-        } else {
-            Ok(())
+        match added {
+            true => Ok(()),
+            false => Err(OperatorError::Exists(id)),
         }
     }
 
@@ -172,16 +164,15 @@ impl Operators {
     ) -> Result<(), OperatorError> {
         let id = checked_id(id)?;
         let (md5, sha256) = hashes(&id, realm, password)?;
-        let changed = self.change(|connection| {
-            connection.execute(
+        let changed = self.0.change(|sql| {
+            sql.execute(
                 "UPDATE operators SET realm = ?2, ha1_md5 = ?3, ha1_sha256 = ?4 WHERE id = ?1",
-                params![id.as_str(), realm, md5.reveal(), sha256.reveal()],
+                values![id.as_str(), realm, md5.reveal(), sha256.reveal()],
             )
         })?;
-        if changed == 0 {
-            Err(self.unknown(id)?)
-        } else {
-            Ok(())
+        match changed {
+            true => Ok(()),
+            false => Err(self.unknown(id)?),
         }
     }
 
@@ -191,18 +182,15 @@ impl Operators {
     /// See [`OperatorError`].
     pub fn remove(&mut self, id: &str) -> Result<(), OperatorError> {
         let id = checked_id(id)?;
-        let removed = self.change(|connection| {
-            connection.execute("DELETE FROM bindings WHERE operator = ?1", [id.as_str()])?;
-            connection.execute(
-                "DELETE FROM operator_states WHERE operator = ?1",
-                [id.as_str()],
-            )?;
-            connection.execute("DELETE FROM operators WHERE id = ?1", [id.as_str()])
+        let removed = self.0.change(|sql| {
+            let id = values![id.as_str()];
+            sql.execute("DELETE FROM bindings WHERE operator = ?1", id)?;
+            sql.execute("DELETE FROM operator_states WHERE operator = ?1", id)?;
+            sql.execute("DELETE FROM operators WHERE id = ?1", id)
         })?;
-        if removed == 0 {
-            Err(self.unknown(id)?)
-        } else {
-            Ok(())
+        match removed {
+            true => Ok(()),
+            false => Err(self.unknown(id)?),
         }
     }
 
@@ -210,20 +198,15 @@ impl Operators {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn list(&self) -> Result<Vec<Operator>, DatabaseError> {
-        self.told(|connection| {
-            let mut statement =
-                connection.prepare("SELECT id, name, realm, created FROM operators ORDER BY id")?;
-            let operators = statement.query_map([], |row| {
-                let created = Wall(row.get(3)?);
-                Ok(Operator {
-                    id: rows::text(row, 0)?,
-                    name: row.get(1)?,
-                    realm: row.get(2)?,
-                    created,
-                })
-            })?;
-            operators.collect()
+    pub fn list(&mut self) -> Result<Vec<Operator>, DatabaseError> {
+        let all = "SELECT id, name, realm, created FROM operators ORDER BY id";
+        self.0.rows(all, &[], |row| {
+            Ok(Operator {
+                id: row.word(0)?,
+                name: row.get(1)?,
+                realm: row.get(2)?,
+                created: row.get(3)?,
+            })
         })
     }
 
@@ -231,18 +214,14 @@ impl Operators {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn accounts(&self, realm: &str) -> Result<Vec<Account>, DatabaseError> {
-        self.told(|connection| {
-            let sql = "SELECT id, ha1_md5, ha1_sha256 FROM operators WHERE realm = ?1 ORDER BY id";
-            let mut statement = connection.prepare(sql)?;
-            let accounts = statement.query_map([realm], |row| {
-                Ok(Account {
-                    operator: rows::text(row, 0)?,
-                    ha1_md5: Private::new(row.get(1)?),
-                    ha1_sha256: Private::new(row.get(2)?),
-                })
-            })?;
-            accounts.collect()
+    pub fn accounts(&mut self, realm: &str) -> Result<Vec<Account>, DatabaseError> {
+        let sql = "SELECT id, ha1_md5, ha1_sha256 FROM operators WHERE realm = ?1 ORDER BY id";
+        self.0.rows(sql, values![realm], |row| {
+            Ok(Account {
+                operator: row.word(0)?,
+                ha1_md5: Private::new(row.get(1)?),
+                ha1_sha256: Private::new(row.get(2)?),
+            })
         })
     }
 
@@ -250,39 +229,11 @@ impl Operators {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn version(&self) -> Result<u64, DatabaseError> {
-        self.told(|connection| Ok(rows::meta(connection, VERSION)?.unwrap_or_default()))
+    pub fn version(&mut self) -> Result<u64, DatabaseError> {
+        self.0.version()
     }
 
-    fn change(
-        &mut self,
-        with: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
-    ) -> Result<usize, DatabaseError> {
-        let at = DatabaseError::at(&self.path);
-        let change = || {
-            let transaction = self
-                .connection
-                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let count = with(&transaction)?;
-            if count > 0 {
-                let version = rows::meta(&transaction, VERSION)?.unwrap_or_default();
-                rows::set_meta(&transaction, VERSION, version + 1)?;
-            }
-            transaction.commit()?;
-            Ok(count)
-        };
-        change().map_err(|fault: rusqlite::Error| at(Trouble::Sqlite(fault)))
-    }
-
-    fn told<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, DatabaseError> {
-        read(&self.connection)
-            .map_err(|fault| DatabaseError::at(&self.path)(Trouble::Sqlite(fault)))
-    }
-
-    fn unknown(&self, id: OperatorId) -> Result<OperatorError, DatabaseError> {
+    fn unknown(&mut self, id: OperatorId) -> Result<OperatorError, DatabaseError> {
         let known = self
             .list()?
             .into_iter()
@@ -338,7 +289,7 @@ mod tests {
 
     fn operators() -> (tempfile::TempDir, Operators) {
         let folder = tempfile::tempdir().unwrap();
-        let operators = Operators::open(&folder.path().join("qaynar.db")).unwrap();
+        let operators = Operators::open(&folder.path().join("qaynar.db").into()).unwrap();
         (folder, operators)
     }
 
@@ -366,7 +317,7 @@ mod tests {
     #[test]
     fn each_change_is_noticed_by_a_running_server() {
         let (folder, mut operators) = operators();
-        let server = Operators::open(&folder.path().join("qaynar.db")).unwrap();
+        let mut server = Operators::open(&folder.path().join("qaynar.db").into()).unwrap();
         let first = server.version().unwrap();
         operators
             .add("101", "Aygün", "qaynar", &secret("first password"))

@@ -1,169 +1,41 @@
 //! A connection to the database that speaks one dialect, whatever program keeps the tables.
 //!
 //! Statements use what SQLite and PostgreSQL both understand: parameters are `?1`, `?2`, …; moments are
-//! microseconds, truths 0 and 1; a row is replaced by `ON CONFLICT (…) DO UPDATE`.
+//! microseconds, truths 0 and 1; a row is replaced by `ON CONFLICT (…) DO UPDATE`. An insertion names its
+//! columns, so that it holds when a later version has added some. Columns called `user` stand in quotes; a
+//! parameter whose type nothing tells is written `CAST(?1 AS TEXT)`; `LIKE` asks no more than `lower(…) LIKE`.
 
-use std::path::PathBuf;
+mod dialect;
+mod postgres;
+mod sqlite;
+mod value;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ToSql, params_from_iter};
-use serde::de::DeserializeOwned;
+pub(crate) use value::values;
+pub use value::{Column, Row, Value};
 
-use super::database::{self, DatabaseError, Trouble};
+use self::postgres::Link;
+use super::migrations;
+use super::trouble::{DatabaseError, Trouble};
 use crate::config::Location;
 use crate::time::Wall;
 
-/// What stands in a column.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Nothing.
-    Null,
-    /// A number, a moment, a truth.
-    Integer(i64),
-    /// A fraction.
-    Real(f64),
-    /// A text.
-    Text(String),
-    /// Bytes.
-    Bytes(Vec<u8>),
-}
-
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        Ok(rusqlite::types::ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(number) => ValueRef::Integer(*number),
-            Self::Real(number) => ValueRef::Real(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Bytes(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
-}
-
-macro_rules! from {
-    ($($type:ty: $value:ident => $made:expr),+ $(,)?) => {
-        $(impl From<$type> for Value { fn from($value: $type) -> Self { $made } })+
-    };
-}
-
-from! {
-    i64: number => Self::Integer(number),
-    u32: number => Self::Integer(number.into()),
-    u8: number => Self::Integer(number.into()),
-    u64: number => Self::Integer(i64::try_from(number).unwrap_or(i64::MAX)),
-    usize: number => Self::Integer(i64::try_from(number).unwrap_or(i64::MAX)),
-    bool: truth => Self::Integer(truth.into()),
-    f64: number => Self::Real(number),
-    &str: text => Self::Text(text.to_owned()),
-    String: text => Self::Text(text),
-    &String: text => Self::Text(text.clone()),
-    Wall: moment => Self::Integer(moment.0),
-    Vec<u8>: bytes => Self::Bytes(bytes),
-    &[u8]: bytes => Self::Bytes(bytes.to_vec()),
-}
-
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-/// The values of a statement's parameters, in order.
-#[macro_export]
-macro_rules! values {
-    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::Value::from($value)),*] };
-}
-
-/// What a column can be read as.
-pub trait Column: Sized {
-    /// `None`: it is something else.
-    fn read(value: &Value) -> Option<Self>;
-}
-
-macro_rules! column {
-    ($($type:ty: $pattern:pat => $read:expr),+ $(,)?) => {
-        $(impl Column for $type {
-            fn read(value: &Value) -> Option<Self> {
-                match value { $pattern => $read, _ => None }
-            }
-        })+
-    };
-}
-
-column! {
-    i64: Value::Integer(number) => Some(*number),
-    u64: Value::Integer(number) => u64::try_from(*number).ok(),
-    u32: Value::Integer(number) => u32::try_from(*number).ok(),
-    u8: Value::Integer(number) => u8::try_from(*number).ok(),
-    usize: Value::Integer(number) => usize::try_from(*number).ok(),
-    bool: Value::Integer(number) => Some(*number != 0),
-    f64: Value::Real(number) => Some(*number),
-    String: Value::Text(text) => Some(text.clone()),
-    Wall: Value::Integer(number) => Some(Self(*number)),
-    Vec<u8>: Value::Bytes(bytes) => Some(bytes.clone()),
-}
-
-impl<T: Column> Column for Option<T> {
-    fn read(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null => Some(None),
-            other => T::read(other).map(Some),
-        }
-    }
-}
-
-/// One row of an answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row(Vec<Value>);
-
-impl Row {
-    /// The value of a column, from 0.
-    ///
-    /// # Errors
-    /// There is none, or it is of another type.
-    pub fn get<T: Column>(&self, column: usize) -> Result<T, Trouble> {
-        let value = self.0.get(column);
-        value
-            .and_then(T::read)
-            .ok_or(Trouble::Unreadable { column })
-    }
-
-    /// A value that was written as the bare word of its serialisation: ids and choices.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub fn word<T: DeserializeOwned>(&self, column: usize) -> Result<T, Trouble> {
-        let text: String = self.get(column)?;
-        serde_json::from_value(serde_json::Value::String(text))
-            .map_err(|_| Trouble::Unreadable { column })
-    }
-
-    /// As [`Self::word`], where there may be none.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub fn optional_word<T: DeserializeOwned>(&self, column: usize) -> Result<Option<T>, Trouble> {
-        match self.0.get(column) {
-            Some(Value::Null) => Ok(None),
-            _ => self.word(column).map(Some),
-        }
-    }
-
-    /// A value that was written as JSON.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T, Trouble> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text).map_err(|_| Trouble::Unreadable { column })
-    }
-}
+/// All who write transactions wait for each other, as in SQLite: what was read within one still holds when it
+/// is committed. The number is of this program alone ("qaynar" in ASCII).
+const ONE_WRITER: &str = "SELECT pg_advisory_xact_lock(124668977840498)";
 
 /// A connection.
 #[derive(Debug)]
 pub struct Sql {
-    path: PathBuf,
-    connection: Connection,
+    at: Location,
+    backend: Backend,
+    /// What is lost with its connection cannot be gone on with.
+    within: bool,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Sqlite(rusqlite::Connection),
+    Postgres(Box<Link>),
 }
 
 impl Sql {
@@ -172,12 +44,49 @@ impl Sql {
     /// # Errors
     /// See [`Trouble`].
     pub fn open(at: &Location) -> Result<Self, DatabaseError> {
-        let Location::Sqlite(path) = at;
-        let connection = database::open_to_write(path).map_err(DatabaseError::at(path))?;
+        let backend = match at {
+            Location::Sqlite(path) => sqlite::open(path).map(Backend::Sqlite),
+            Location::Postgres(address) => {
+                Link::open(address, false).map(|link| Backend::Postgres(Box::new(link)))
+            }
+        };
+        let mut opened = Self::with(at, backend)?;
+        migrations::migrate(&mut opened)?;
+        Ok(opened)
+    }
+
+    /// Opens what is there, to read alone.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn open_to_read(at: &Location) -> Result<Self, DatabaseError> {
+        let backend = match at {
+            Location::Sqlite(path) => sqlite::open_to_read(path).map(Backend::Sqlite),
+            Location::Postgres(address) => {
+                Link::open(address, true).map(|link| Backend::Postgres(Box::new(link)))
+            }
+        };
+        let mut opened = Self::with(at, backend)?;
+        migrations::check(&mut opened)?;
+        Ok(opened)
+    }
+
+    fn with(at: &Location, backend: Result<Backend, Trouble>) -> Result<Self, DatabaseError> {
         Ok(Self {
-            path: path.clone(),
-            connection,
+            at: at.clone(),
+            backend: backend.map_err(DatabaseError::at(at))?,
+            within: false,
         })
+    }
+
+    /// Where the tables are.
+    pub fn location(&self) -> &Location {
+        &self.at
+    }
+
+    /// What is wrong, with the place where it is.
+    pub fn fault(&self, trouble: Trouble) -> DatabaseError {
+        DatabaseError::at(&self.at)(trouble)
     }
 
     /// Runs a statement; tells how many rows it changed.
@@ -185,12 +94,11 @@ impl Sql {
     /// # Errors
     /// See [`Trouble`].
     pub fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, DatabaseError> {
-        let run = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let count = statement.execute(params_from_iter(values))?;
-            Ok(u64::try_from(count).unwrap_or(u64::MAX))
+        let done = match self.ready()? {
+            Backend::Sqlite(connection) => sqlite::execute(connection, sql, values),
+            Backend::Postgres(link) => link.execute(sql, values),
         };
-        run().map_err(DatabaseError::at(&self.path))
+        done.map_err(DatabaseError::at(&self.at))
     }
 
     /// Reads each row as it comes; an answer of any length needs the memory of one row.
@@ -201,30 +109,13 @@ impl Sql {
         &mut self,
         sql: &str,
         values: &[Value],
-        mut read: impl FnMut(&Row) -> Result<(), Trouble>,
+        read: impl FnMut(&Row) -> Result<(), Trouble>,
     ) -> Result<(), DatabaseError> {
-        let mut run = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let columns = statement.column_count();
-            let mut rows = statement.query(params_from_iter(values))?;
-            while let Some(row) = rows.next()? {
-                let row = (0..columns).map(|column| {
-                    Ok(match row.get_ref(column)? {
-                        ValueRef::Null => Value::Null,
-                        ValueRef::Integer(number) => Value::Integer(number),
-                        ValueRef::Real(number) => Value::Real(number),
-                        ValueRef::Text(text) => {
-                            Value::Text(String::from_utf8_lossy(text).into_owned())
-                        }
-                        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
-                    })
-                });
-                let row = row.collect::<Result<Vec<_>, rusqlite::Error>>()?;
-                read(&Row(row))?;
-            }
-            Ok(())
+        let done = match self.ready()? {
+            Backend::Sqlite(connection) => sqlite::each(connection, sql, values, read),
+            Backend::Postgres(link) => link.each(sql, values, read),
         };
-        run().map_err(DatabaseError::at(&self.path))
+        done.map_err(DatabaseError::at(&self.at))
     }
 
     /// All rows of an answer that is known to be short.
@@ -245,7 +136,20 @@ impl Sql {
         Ok(all)
     }
 
-    /// All or nothing of what `with` does. Transactions do not nest.
+    /// The first row of an answer; `None`: there is none.
+    ///
+    /// # Errors
+    /// As [`Self::each`].
+    pub fn first<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+        read: impl FnMut(&Row) -> Result<T, Trouble>,
+    ) -> Result<Option<T>, DatabaseError> {
+        Ok(self.rows(sql, values, read)?.into_iter().next())
+    }
+
+    /// All or nothing of what `with` does; nobody else changes anything meanwhile. Transactions do not nest.
     ///
     /// # Errors
     /// As `with`; or it cannot be committed.
@@ -253,16 +157,110 @@ impl Sql {
         &mut self,
         with: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.execute("BEGIN IMMEDIATE", &[])?;
-        let done = with(self).and_then(|done| {
-            self.execute("COMMIT", &[])?;
+        match self.ready()? {
+            Backend::Sqlite(_) => self.control("BEGIN IMMEDIATE")?,
+            Backend::Postgres(_) => self.control("BEGIN")?,
+        }
+        self.within = true;
+        let locked = match &self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(_) => self.control(ONE_WRITER),
+        };
+        let done = locked.map_err(E::from).and_then(|()| with(self));
+        self.close(done)
+    }
+
+    /// All that `with` reads is of one moment, whoever writes meanwhile.
+    ///
+    /// # Errors
+    /// As `with`.
+    pub fn snapshot<T, E: From<DatabaseError>>(
+        &mut self,
+        with: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.freeze()?;
+        let done = with(self);
+        self.close(done)
+    }
+
+    /// Begins what [`Self::close`] ends.
+    pub(super) fn freeze(&mut self) -> Result<(), DatabaseError> {
+        match self.ready()? {
+            Backend::Sqlite(_) => self.control("BEGIN")?,
+            Backend::Postgres(_) => {
+                self.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?
+            }
+        }
+        self.within = true;
+        Ok(())
+    }
+
+    pub(super) fn close<T, E: From<DatabaseError>>(&mut self, done: Result<T, E>) -> Result<T, E> {
+        let done = done.and_then(|done| {
+            self.control("COMMIT")?;
             Ok(done)
         });
         if done.is_err() {
             // The fault that is told is the first one.
-            let _ = self.execute("ROLLBACK", &[]);
+            let _ = self.control("ROLLBACK");
         }
+        self.within = false;
         done
+    }
+
+    /// What the clock of the database says.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn now(&mut self) -> Result<Wall, DatabaseError> {
+        let sql = match &self.backend {
+            Backend::Sqlite(_) => "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+            Backend::Postgres(_) => {
+                "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+            }
+        };
+        let now = self.first(sql, &[], |row| row.get(0))?;
+        now.ok_or_else(|| self.fault(Trouble::Unreadable { column: 0 }))
+    }
+
+    /// Statements without parameters, of this backend's own words.
+    pub(super) fn control(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        let done = match &mut self.backend {
+            Backend::Sqlite(connection) => connection.execute_batch(sql).map_err(Into::into),
+            Backend::Postgres(link) => link.batch(sql),
+        };
+        done.map_err(DatabaseError::at(&self.at))
+    }
+
+    /// Statements that make or change tables, in the words of SQLite.
+    pub(super) fn tables(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        match &self.backend {
+            Backend::Sqlite(_) => self.control(sql),
+            Backend::Postgres(_) => self.control(&dialect::tables(sql)),
+        }
+    }
+
+    /// Whether a table has a column.
+    pub(super) fn has(&mut self, table: &str, column: &str) -> Result<bool, DatabaseError> {
+        let sql = match &self.backend {
+            Backend::Sqlite(_) => "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2",
+            Backend::Postgres(_) => {
+                "SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() \
+                 AND table_name = ?1 AND column_name = ?2"
+            }
+        };
+        let found = self.first(sql, values![table, column], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
+    /// The backend, connected.
+    fn ready(&mut self) -> Result<&mut Backend, DatabaseError> {
+        if let Backend::Postgres(link) = &mut self.backend
+            && !self.within
+        {
+            link.revive().map_err(DatabaseError::at(&self.at))?;
+        }
+        Ok(&mut self.backend)
     }
 }
 

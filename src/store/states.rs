@@ -1,13 +1,13 @@
-//! What each operator was doing last, kept for the next start.
+//! What operators did: all of it, and what each was doing last, kept for the next start.
 
-use rusqlite::{Connection, Transaction, params};
-
-use super::rows;
+use super::rows::word;
+use super::sql::{Row, Sql, values};
+use super::trouble::{DatabaseError, Trouble};
 use crate::event::{Event, OperatorState, What};
 use crate::ids::OperatorId;
 use crate::time::Wall;
 
-/// One operator's last state.
+/// An operator's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateRow {
     /// Who.
@@ -40,33 +40,47 @@ impl StateRow {
     }
 }
 
-/// All of them, by operator.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<StateRow>> {
-    let sql = "SELECT operator, state, at, reason FROM operator_states ORDER BY operator";
-    let mut statement = connection.prepare(sql)?;
-    let states = statement.query_map([], |row| {
-        Ok(StateRow {
-            operator: rows::text(row, 0)?,
-            state: rows::text(row, 1)?,
-            at: Wall(row.get(2)?),
-            reason: row.get(3)?,
-        })
-    })?;
-    states.collect()
+/// What each was doing last, by operator.
+pub(crate) fn all(sql: &mut Sql) -> Result<Vec<StateRow>, DatabaseError> {
+    let statement = "SELECT operator, state, at, reason FROM operator_states ORDER BY operator";
+    sql.rows(statement, &[], read)
 }
 
-/// Keeps what an event tells of an operator.
-pub(crate) fn note(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
+/// All changes at or after `from` and before `to`, in order; before them what each operator was doing when
+/// that time began.
+pub(crate) fn log(sql: &mut Sql, from: Wall, to: Wall) -> Result<Vec<StateRow>, DatabaseError> {
+    let before = "SELECT operator, state, at, reason FROM operator_log AS one WHERE at < ?1 AND sequence = (\
+                  SELECT sequence FROM operator_log AS other \
+                  WHERE other.operator = one.operator AND at < ?1 ORDER BY at DESC, sequence DESC LIMIT 1) \
+                  ORDER BY operator";
+    let mut all = sql.rows(before, values![from], read)?;
+    let within = "SELECT operator, state, at, reason FROM operator_log WHERE at >= ?1 AND at < ?2 \
+                  ORDER BY at, sequence";
+    all.extend(sql.rows(within, values![from, to], read)?);
+    Ok(all)
+}
+
+fn read(row: &Row) -> Result<StateRow, Trouble> {
+    Ok(StateRow {
+        operator: row.word(0)?,
+        state: row.word(1)?,
+        at: row.get(2)?,
+        reason: row.get(3)?,
+    })
+}
+
+/// Keeps what an event tells of an operator; a second time changes nothing.
+pub(crate) fn note(sql: &mut Sql, sequence: u64, event: &Event) -> Result<(), DatabaseError> {
     let Some(row) = StateRow::of(event) else {
         return Ok(());
     };
-    let sql = "INSERT OR REPLACE INTO operator_states VALUES (?1, ?2, ?3, ?4)";
-    let state = rows::word(&row.state)?;
-    transaction.prepare_cached(sql)?.execute(params![
-        row.operator.as_str(),
-        state,
-        row.at.0,
-        row.reason
-    ])?;
-    Ok(())
+    let state = word(&row.state).map_err(|trouble| sql.fault(trouble))?;
+    let latest = "INSERT INTO operator_states (operator, state, at, reason) VALUES (?1, ?2, ?3, ?4) \
+                  ON CONFLICT (operator) DO UPDATE SET state = excluded.state, at = excluded.at, reason = excluded.reason";
+    let values = values![row.operator.as_str(), &state, row.at, &row.reason];
+    sql.execute(latest, values)?;
+    let log = "INSERT INTO operator_log (sequence, operator, at, state, reason) VALUES (?1, ?2, ?3, ?4, ?5) \
+               ON CONFLICT DO NOTHING";
+    let values = values![sequence, row.operator.as_str(), row.at, &state, &row.reason];
+    sql.execute(log, values).map(|_| ())
 }

@@ -6,24 +6,25 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
-
 use super::bans::{self, BanRow};
 use super::bindings::{self, BindingRow};
 use super::cursor::{Cursor, Damage, Found};
-use super::database::{self, CHECKPOINT, Trouble};
+use super::database::CHECKPOINT;
 use super::health::{Health, Part};
 use super::journal::Journal;
 use super::line::Numbered;
 use super::messages;
 use super::rows;
 use super::signal::Signal;
+use super::sql::Sql;
 use super::states;
+use super::trouble::DatabaseError;
+use crate::config::Location;
 use crate::event::{CallRecord, Entry, Event, What};
 use crate::ids::{CallId, OperatorId};
 use crate::records::{Applied, Builder};
@@ -46,7 +47,16 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 /// The most operators whose contacts, and the most bans that wait to be written.
 const MAX_PENDING: usize = 10_000;
 
-type Opener = Box<dyn Fn(&Path) -> Result<Connection, Trouble> + Send>;
+type Opener = Box<dyn Fn(&Location) -> Result<Sql, DatabaseError> + Send>;
+
+/// Why nothing could be committed.
+#[derive(Debug, thiserror::Error)]
+enum Hindrance {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("the journal cannot be read: {0}; check its disk and that this user may read it")]
+    Journal(#[from] io::Error),
+}
 
 /// Writes the database until dropped. Clones are one.
 #[derive(Clone)]
@@ -68,13 +78,13 @@ impl Writer {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(path: &Path, journal: &Journal, health: &Health) -> io::Result<Self> {
-        Self::start_with(Box::new(database::open_to_write), path, journal, health)
+    pub fn start(at: &Location, journal: &Journal, health: &Health) -> io::Result<Self> {
+        Self::start_with(Box::new(Sql::open), at, journal, health)
     }
 
     fn start_with(
         open: Opener,
-        path: &Path,
+        at: &Location,
         journal: &Journal,
         health: &Health,
     ) -> io::Result<Self> {
@@ -82,7 +92,7 @@ impl Writer {
         journal.subscribe(shared.signal.clone());
         let work = Work {
             open,
-            path: path.to_owned(),
+            at: at.clone(),
             journal: journal.clone(),
             health: health.clone(),
             shared: shared.clone(),
@@ -199,13 +209,13 @@ impl Drop for Owner {
 
 /// An open database and the place in the journal that belongs to it.
 struct Place {
-    connection: Connection,
+    sql: Sql,
     cursor: Cursor,
 }
 
 struct Work {
     open: Opener,
-    path: PathBuf,
+    at: Location,
     journal: Journal,
     health: Health,
     shared: Arc<Shared>,
@@ -232,10 +242,8 @@ impl Work {
                 Err(fault) => {
                     self.place = None;
                     self.builder.clear();
-                    let text = format!(
-                        "{}: {fault}. Calls go on, the journal keeps their records until then",
-                        self.path.display()
-                    );
+                    let text =
+                        format!("{fault}. Calls go on, the journal keeps their records until then");
                     self.health.fault(Part::Database, text);
                     if stopped {
                         return;
@@ -252,7 +260,7 @@ impl Work {
     }
 
     /// One commit; tells whether there may be more to do at once.
-    fn round(&mut self) -> Result<bool, Trouble> {
+    fn round(&mut self) -> Result<bool, Hindrance> {
         let mut place = match self.place.take() {
             Some(place) => place,
             None => self.enter()?,
@@ -263,10 +271,10 @@ impl Work {
             self.place = Some(place);
             return Ok(full);
         }
-        let committed = self.commit(&mut place.connection, &batch, &pending);
+        let committed = self.commit(&mut place.sql, &batch, &pending);
         if let Err(fault) = committed {
             self.shared.lock().pending.put_back(pending);
-            return Err(fault);
+            return Err(fault.into());
         }
         if let Some(last) = batch.last() {
             self.shared.lock().applied = last.sequence;
@@ -276,18 +284,18 @@ impl Work {
         Ok(full)
     }
 
-    fn enter(&mut self) -> Result<Place, Trouble> {
-        let connection = (self.open)(&self.path)?;
-        let applied = rows::meta(&connection, CHECKPOINT)?.unwrap_or_default();
+    fn enter(&mut self) -> Result<Place, Hindrance> {
+        let mut sql = (self.open)(&self.at)?;
+        let applied = rows::meta(&mut sql, CHECKPOINT)?.unwrap_or_default();
         self.builder.clear();
         self.shared.lock().applied = applied;
         Ok(Place {
-            connection,
+            sql,
             cursor: self.journal.cursor(applied),
         })
     }
 
-    fn read(&mut self, cursor: &mut Cursor) -> Result<(Vec<Numbered>, bool), Trouble> {
+    fn read(&mut self, cursor: &mut Cursor) -> io::Result<(Vec<Numbered>, bool)> {
         let mut batch = Vec::new();
         while batch.len() < BATCH {
             match cursor.advance()? {
@@ -309,39 +317,47 @@ impl Work {
 
     fn commit(
         &mut self,
-        connection: &mut Connection,
+        sql: &mut Sql,
         batch: &[Numbered],
         pending: &Pending,
-    ) -> Result<(), Trouble> {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut changed: BTreeMap<CallId, CallRecord> = BTreeMap::new();
-        for Numbered { sequence, entry } in batch {
-            let Entry::Event(event) = entry else { continue };
-            rows::insert_event(&transaction, *sequence, event)?;
-            states::note(&transaction, event)?;
-            messages::note(&transaction, event)?;
-            let stored = |call| match changed.get(&call) {
-                Some(record) => Ok(Some(record.clone())),
-                None => rows::one(&transaction, call),
-            };
-            if let Some(record) = fold(&mut self.builder, event, stored)? {
-                changed.insert(record.call, record);
+    ) -> Result<(), DatabaseError> {
+        let events: Vec<(u64, &Event)> = batch.iter().filter_map(event).collect();
+        let builder = &mut self.builder;
+        sql.transaction(|sql| {
+            let mut changed: BTreeMap<CallId, CallRecord> = BTreeMap::new();
+            rows::insert_events(sql, events.iter().copied())?;
+            for (sequence, event) in events {
+                states::note(sql, sequence, event)?;
+                messages::note(sql, event)?;
+                let stored = |call| match changed.get(&call) {
+                    Some(record) => Ok(Some(record.clone())),
+                    None => rows::one(sql, call),
+                };
+                if let Some(record) = fold(builder, event, stored)? {
+                    changed.insert(record.call, record);
+                }
             }
-        }
-        for record in changed.values() {
-            rows::upsert(&transaction, record)?;
-        }
-        for (operator, contacts) in &pending.bindings {
-            bindings::replace(&transaction, operator, contacts)?;
-        }
-        for (who, ban) in &pending.bans {
-            bans::change(&transaction, who, ban.as_ref())?;
-        }
-        if let Some(last) = batch.last() {
-            rows::set_meta(&transaction, CHECKPOINT, last.sequence)?;
-        }
-        transaction.commit()?;
-        Ok(())
+            for record in changed.values() {
+                rows::upsert(sql, record)?;
+            }
+            for (operator, contacts) in &pending.bindings {
+                bindings::replace(sql, operator, contacts)?;
+            }
+            for (who, ban) in &pending.bans {
+                bans::change(sql, who, ban.as_ref())?;
+            }
+            match batch.last() {
+                Some(last) => rows::set_meta(sql, CHECKPOINT, last.sequence),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+fn event(numbered: &Numbered) -> Option<(u64, &Event)> {
+    match &numbered.entry {
+        Entry::Event(event) => Some((numbered.sequence, event)),
+        Entry::Snapshot { .. } => None,
     }
 }
 
@@ -350,7 +366,7 @@ impl Work {
 pub(crate) fn fold<E>(
     builder: &mut Builder,
     event: &Event,
-    stored: impl Fn(CallId) -> Result<Option<CallRecord>, E>,
+    stored: impl FnOnce(CallId) -> Result<Option<CallRecord>, E>,
 ) -> Result<Option<CallRecord>, E> {
     let call = match (builder.apply(event), &event.what) {
         // An arrival that is applied again, after a checkpoint was lost, must not begin a new record.
@@ -382,7 +398,7 @@ mod tests {
     use crate::store::database::Reader;
     use crate::store::journal::Settings;
     use crate::time::Wall;
-    use rusqlite::OpenFlags;
+    use std::path::Path;
 
     struct Bench {
         folder: tempfile::TempDir,
@@ -406,8 +422,16 @@ mod tests {
             self.folder.path().join("qaynar.db")
         }
 
+        fn at(&self) -> Location {
+            self.path().into()
+        }
+
+        fn open(&self) -> Sql {
+            Sql::open(&self.at()).unwrap()
+        }
+
         fn start(&self) -> Writer {
-            Writer::start(&self.path(), &self.journal, &self.health).unwrap()
+            Writer::start(&self.at(), &self.journal, &self.health).unwrap()
         }
 
         fn append(&self, events: Vec<Event>) {
@@ -416,7 +440,7 @@ mod tests {
         }
 
         fn reader(&self) -> Reader {
-            Reader::open(&self.path()).unwrap()
+            Reader::open(&self.at()).unwrap()
         }
 
         fn caught_up(&self, writer: &Writer) {
@@ -451,7 +475,7 @@ mod tests {
         bench.append(call(7, 1_000));
         bench.append(call(8, 2_000));
         bench.caught_up(&writer);
-        let reader = bench.reader();
+        let mut reader = bench.reader();
         assert_eq!(
             reader.calls(None, None, 10).unwrap(),
             [folded(&call(7, 1_000)), folded(&call(8, 2_000))]
@@ -504,10 +528,7 @@ mod tests {
             bench.reader().calls(None, None, 10).unwrap(),
             bench.reader().timeline(CallId(7)).unwrap(),
         );
-        database::open_to_write(&bench.path())
-            .unwrap()
-            .execute("DELETE FROM meta", [])
-            .unwrap();
+        bench.open().execute("DELETE FROM meta", &[]).unwrap();
         drop(bench.start());
         let after = (
             bench.reader().calls(None, None, 10).unwrap(),
@@ -532,13 +553,13 @@ mod tests {
         let writer = bench.start();
         bench.append(call(7, 1_000));
         bench.caught_up(&writer);
-        let other = database::open_to_write(&bench.path()).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut other = bench.open();
+        other.control("BEGIN IMMEDIATE").unwrap();
         bench.append(call(8, 2_000));
         eventually(|| bench.health.report().faults.contains_key(&Part::Database));
         let told = bench.health.report().faults[&Part::Database].clone();
         assert!(told.contains("another program has it locked"), "{told}");
-        other.execute_batch("COMMIT").unwrap();
+        other.control("COMMIT").unwrap();
         bench.caught_up(&writer);
         eventually(|| bench.health.report().faults.is_empty());
         assert_eq!(bench.reader().calls(None, None, 10).unwrap().len(), 2);
@@ -551,15 +572,11 @@ mod tests {
         let writable = Arc::new(AtomicBool::new(false));
         let now = writable.clone();
         // Rights do not bind the superuser, so the connection itself is made to refuse.
-        let open: Opener = Box::new(move |path| match now.load(Ordering::SeqCst) {
-            true => database::open_to_write(path),
-            false => Ok(Connection::open_with_flags(
-                path,
-                OpenFlags::SQLITE_OPEN_READ_ONLY,
-            )?),
+        let open: Opener = Box::new(move |at| match now.load(Ordering::SeqCst) {
+            true => Sql::open(at),
+            false => Sql::open_to_read(at),
         });
-        let writer =
-            Writer::start_with(open, &bench.path(), &bench.journal, &bench.health).unwrap();
+        let writer = Writer::start_with(open, &bench.at(), &bench.journal, &bench.health).unwrap();
         bench.append(call(7, 1_000));
         eventually(|| bench.health.report().faults.contains_key(&Part::Database));
         let told = bench.health.report().faults[&Part::Database].clone();
@@ -624,7 +641,7 @@ mod tests {
         writer.ban(ban(""));
         writer.lift("192.0.2.66".into(), "101".into());
         drop(writer);
-        let reader = bench.reader();
+        let mut reader = bench.reader();
         assert_eq!(reader.bindings().unwrap(), [row("two")]);
         assert_eq!(reader.bans().unwrap(), [ban("")]);
         assert_eq!(
@@ -656,7 +673,7 @@ mod tests {
             bench.append(call(id, 1_000));
         }
         bench.caught_up(&writer);
-        let reader = bench.reader();
+        let mut reader = bench.reader();
         assert_eq!(reader.calls(None, None, usize::MAX).unwrap().len(), 1_250);
         let ended = (Some(Side::Caller), Some(Cause::HungUp));
         let records = reader.calls(None, None, 1).unwrap();
@@ -671,7 +688,7 @@ mod tests {
         let events = call(7, 1_000);
         bench.append(events[..4].to_vec());
         let folder = bench.folder.path().join("journal");
-        let calls = || crate::store::calls::calls(&bench.path(), &folder, None, None, 10).unwrap();
+        let calls = || crate::store::calls::calls(&bench.at(), &folder, None, None, 10).unwrap();
         assert_eq!(calls().len(), 1, "from the journal alone");
         drop(bench.start());
         bench.append(events[4..].to_vec());
