@@ -172,7 +172,7 @@ fn a_password_stands_nowhere_in_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qaynar.db");
     let password = Private::new("Besikde-yatan-7".to_owned());
-    let mut operators = Operators::open(&path).unwrap();
+    let mut operators = Operators::open(&path.clone().into()).unwrap();
     operators.add("201", "Aygün", "qaynar", &password).unwrap();
     let account = operators.accounts("qaynar").unwrap().remove(0);
     let hash = |algorithm| ha1(algorithm, "201", "qaynar", password.reveal());

@@ -23,6 +23,7 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<String>)> {
         "say = 'time'",
         "set = {}",
         "callback = 'q'",
+        "webhook = 'https://x', go = {}",
         "hang_up = true",
     ];
     let steps = steps.map(|step| format!("[path.a]\nsteps = [{{ {step}, STRANGE = 1 }}]"));

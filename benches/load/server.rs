@@ -74,7 +74,7 @@ impl Server {
         let config = root.join("qaynar.toml");
         std::fs::write(&config, format!("{CONFIG}{more}")).expect("a file");
         let mut accounts =
-            Operators::open(&root.join("data/qaynar.db")).expect("a database of accounts");
+            Operators::open(&root.join("data/qaynar.db").into()).expect("a database of accounts");
         let password = Private::new(PASSWORD.to_owned());
         for number in 0..operators {
             let id = operator(number);

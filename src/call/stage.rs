@@ -37,6 +37,15 @@ pub enum Stage {
         /// How long a key is waited for then.
         wait: Duration,
     },
+    /// A `webhook` step: a server is asked.
+    Inquiring {
+        /// Which question.
+        number: u64,
+        /// Whom, for people.
+        host: String,
+        /// When nobody waits for it any more.
+        until: Instant,
+    },
     /// In a queue.
     Waiting {
         /// Which.

@@ -132,6 +132,9 @@ pub struct Route {
     /// Keys that the caller presses at once: 2 or 2,1.
     #[arg(long, value_name = "KEYS")]
     pub keys: Option<String>,
+    /// What a webhook answers; left out: nothing. May be given several times, in the order of the way.
+    #[arg(long, value_name = "ANSWER")]
+    pub webhook: Vec<String>,
     /// Use this folder, not the configured one.
     #[arg(long, value_name = "DIR")]
     pub dialplans: Option<PathBuf>,

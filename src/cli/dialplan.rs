@@ -75,9 +75,9 @@ fn unknown_trunks(plan: &Plan, settings: &Settings) -> Vec<Fault> {
 fn hidden_emergencies(settings: &Settings) -> Vec<String> {
     let database = &settings.storage.database;
     // A check makes no database, and one that cannot be read is told of by the server.
-    let operators = database.exists().then(|| Operators::open(database));
+    let operators = database.may_exist().then(|| Operators::open(database));
     let found = operators.and_then(Result::ok);
-    found.map_or(Vec::new(), |found| {
+    found.map_or(Vec::new(), |mut found| {
         found.hidden_emergencies().unwrap_or_default()
     })
 }
@@ -85,8 +85,8 @@ fn hidden_emergencies(settings: &Settings) -> Vec<String> {
 /// Operators whom queues name and who have no account: nobody answers for them.
 fn strangers(settings: &Settings, plan: &Plan) -> Vec<String> {
     let database = &settings.storage.database;
-    let operators = database.exists().then(|| Operators::open(database));
-    let Some(Ok(all)) = operators.map(|operators| operators.map(|one| one.list())) else {
+    let operators = database.may_exist().then(|| Operators::open(database));
+    let Some(Ok(all)) = operators.map(|operators| operators.map(|mut one| one.list())) else {
         return Vec::new();
     };
     let known: Vec<String> = all
@@ -269,6 +269,7 @@ fn assumed(asked: &Route, plan: &Plan, at: Wall) -> Result<Assumed, CliError> {
             .map(|list| ListName::from(list.as_str()))
             .collect(),
         calls: asked.calls.unwrap_or(1),
+        webhook: asked.webhook.clone(),
     })
 }
 

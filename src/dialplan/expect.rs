@@ -24,6 +24,7 @@ pub fn run(plan: &Plan) -> Result<usize, Vec<Fault>> {
                 waiting: expected.waiting.clone(),
                 lists: expected.lists.clone(),
                 calls: expected.calls,
+                webhook: expected.webhook.clone(),
             };
             let found = match expected.by_operator {
                 true => route_of_operator(plan, dialled, &assumed),

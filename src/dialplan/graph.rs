@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::entrance::Entrance;
 use super::plan::{Action, Plan, Queue, Step, Target};
+use super::webhook::Webhook;
 use crate::ids::{PathName, PromptName, QueueName};
 
 /// Letters of a line; what is longer goes on in the next one.
@@ -69,6 +70,11 @@ fn pieces(plan: &Plan) -> Vec<Piece> {
                     ..Row::default()
                 });
                 keys.for_each(|row| push(&mut rows, row));
+            }
+            if let Action::Webhook(webhook) = &step.action {
+                answers(webhook)
+                    .into_iter()
+                    .for_each(|row| push(&mut rows, row));
             }
         }
         if steps.last().is_some_and(|last| !is_end(last)) {
@@ -197,7 +203,32 @@ fn entrance(one: &Entrance) -> String {
 
 /// Whether nothing comes after a step.
 fn is_end(step: &Step) -> bool {
-    step.is_always_done() && matches!(step.action, Action::Go(_) | Action::HangUp)
+    let ends = match &step.action {
+        Action::Go(_) | Action::HangUp => true,
+        Action::Webhook(webhook) => webhook.otherwise.is_some(),
+        _ => false,
+    };
+    step.is_always_done() && ends
+}
+
+/// Where each answer of a server leads.
+fn answers(webhook: &Webhook) -> Vec<Row> {
+    let row = |text: String, label: String, go: &PathName| Row {
+        text,
+        to: path(go),
+        label,
+        more: true,
+        ..Row::default()
+    };
+    let named = webhook.go.iter();
+    let mut rows: Vec<Row> = named
+        .map(|(answer, go)| row(format!("{answer}: go to {go}"), answer.clone(), go))
+        .collect();
+    rows.extend(webhook.otherwise.iter().map(|go| {
+        let text = format!("otherwise: go to {go}");
+        row(text, "otherwise".to_owned(), go)
+    }));
+    rows
 }
 
 /// What is on the arrow and before the step: its condition.
@@ -237,6 +268,10 @@ fn row_of(step: &Step) -> Row {
         ),
         Action::Voicemail(mailbox) => (format!("take a message for {mailbox}"), None),
         Action::Menu(menu) => (format!("menu {}", names(&menu.prompts)), None),
+        Action::Webhook(webhook) => {
+            let (host, within) = (webhook.url.host(), webhook.within);
+            (format!("ask {host}, at most {}", seconds(within)), None)
+        }
         Action::Say(saying) => (words::saying(saying), None),
         Action::Set(setting) => (words::setting(setting), None),
         Action::Go(name) => (format!("go to {name}"), path(name)),

@@ -28,6 +28,8 @@ pub enum Kind {
     Named(&'static Section),
     /// A table of texts whose keys are digits.
     Keys,
+    /// A table of texts whose keys are names.
+    Paths,
     /// A table of counts whose keys are names.
     Counts,
     /// A list whose entries are of one of these kinds.
@@ -63,8 +65,8 @@ const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
 }
 
 use Kind::{
-    Amount, Any, Count, Counts, Flag, Keys, List, Moment, Named, Table, Tables, Text, Texts, Time,
-    Words,
+    Amount, Any, Count, Counts, Flag, Keys, List, Moment, Named, Paths, Table, Tables, Text, Texts,
+    Time, Words,
 };
 
 /// `*.toml`
@@ -268,7 +270,26 @@ const STEP: Section = Section {
         ),
         key("for", Time, "How long it rings."),
         key("voicemail", Text, "A message is left in this mailbox."),
-        key("go", Text, "On with this path."),
+        key(
+            "webhook",
+            Text,
+            "A server is asked where the call goes: https://…",
+        ),
+        key(
+            "within",
+            Time,
+            "For so long its answer is waited for; left out: 2s, at most 10s.",
+        ),
+        key(
+            "otherwise",
+            Text,
+            "The path without one of the answers; left out: the next step.",
+        ),
+        key(
+            "go",
+            Any(&[Text, Paths]),
+            "On with this path; of a webhook: the path of each answer.",
+        ),
         key("hang_up", Flag, "The end."),
     ],
     needed: &[],
@@ -537,6 +558,11 @@ const EXPECT: Section = Section {
             "waiting",
             Counts,
             "How many wait in queues: { children = 12 }.",
+        ),
+        key(
+            "webhook",
+            Texts,
+            "What webhooks answer, in this order; left out: nothing.",
         ),
         key("ends", Table(&ENDS), "Where the call ends."),
     ],

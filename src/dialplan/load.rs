@@ -16,6 +16,7 @@ mod sounds;
 mod talks;
 mod voicemail;
 mod ways;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

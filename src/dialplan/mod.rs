@@ -20,6 +20,7 @@ pub mod route;
 pub mod run;
 pub mod safety;
 pub mod schema;
+pub mod webhook;
 
 pub use facts::{Caller, Facts};
 pub use fault::{Fault, Place};

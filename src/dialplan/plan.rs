@@ -15,6 +15,7 @@ use super::menu::{Menu, Saying, Setting};
 use super::number::{Kind, Number};
 use super::outgoing::{Destination, Pattern};
 use super::safety::Safety;
+use super::webhook::Webhook;
 use crate::event::Supervision;
 use crate::ids::{
     HoursName, Language, ListName, MailboxName, OperatorId, PathName, PromptName, QueueName, Rule,
@@ -211,6 +212,8 @@ pub enum Action {
     Callback(QueueName),
     /// `menu`
     Menu(Menu),
+    /// `webhook`: a server of the house says where the call goes.
+    Webhook(Webhook),
     /// `say`
     Say(Saying),
     /// `set`
@@ -465,6 +468,8 @@ pub struct Expectation {
     pub lists: BTreeSet<ListName>,
     /// How often the caller called in the last hour, this call with them.
     pub calls: usize,
+    /// What webhooks answer, in this order; the others say nothing.
+    pub webhook: Vec<String>,
     /// Where the call ends.
     pub ends: Ends,
     /// In which language; `None`: any.

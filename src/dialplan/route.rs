@@ -9,6 +9,7 @@ use super::number::{Number, is_anonymous};
 use super::outgoing::{Destination, EMERGENCY};
 use super::plan::{Ends, Plan};
 use super::run::{Arrival, Instruction, Note, Run};
+use super::webhook::NoAnswer;
 use crate::ids::{Language, ListName, PathName, QueueName, TrunkName};
 use crate::time::Wall;
 
@@ -42,6 +43,8 @@ pub struct Assumed {
     pub lists: BTreeSet<ListName>,
     /// How often the caller called in the last hour, this call with them.
     pub calls: usize,
+    /// What webhooks answer, in this order; the others say nothing.
+    pub webhook: Vec<String>,
 }
 
 impl Assumed {
@@ -102,6 +105,7 @@ pub fn route(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route {
         run,
         steps: vec![first],
         keys: assumed.keys.iter().copied().collect(),
+        answers: assumed.webhook.iter().cloned().collect(),
     };
     let ends = way.follow(&facts);
     let follows = way.what_follows(&ends, &facts);
@@ -123,6 +127,8 @@ struct Way<'a> {
     steps: Vec<Note>,
     /// Those that are still to be pressed.
     keys: VecDeque<char>,
+    /// What servers are still to answer.
+    answers: VecDeque<String>,
 }
 
 impl Way<'_> {
@@ -142,6 +148,12 @@ impl Way<'_> {
                     let last = prompts.last();
                     ends = last.map_or(ends, |last| Ends::Heard(last.clone()));
                     self.choose();
+                }
+                Instruction::Webhook { .. } => {
+                    let answer = self.answers.pop_front();
+                    let answer = answer.as_deref().ok_or(NoAnswer::Assumed);
+                    let note = self.run.answered(self.plan, answer);
+                    self.steps.extend(note);
                 }
                 Instruction::Queue { queue, .. } if self.is_full(&queue, facts) => {}
                 Instruction::Queue { queue, .. } if facts.on_shift > 0 => {
@@ -234,6 +246,7 @@ impl Way<'_> {
                     run: run.clone(),
                     steps: Vec::new(),
                     keys: VecDeque::new(),
+                    answers: VecDeque::new(),
                 };
                 way.run.go(&one.go);
                 let ends = way.follow(facts);

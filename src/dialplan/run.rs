@@ -7,6 +7,7 @@ use super::judge::Asked;
 use super::menu::{Kept, Spoken};
 use super::number::Number;
 use super::plan::{Action, Closed, Plan, Step, Target, Wants};
+use super::webhook::{NoAnswer, Url};
 use crate::ids::{Language, MailboxName, PathName, PromptName, QueueName, TrunkName};
 
 /// Steps that may follow each other without the caller hearing anything, before the way is given up.
@@ -38,6 +39,13 @@ pub enum Instruction {
         prompts: Vec<PromptName>,
         /// How long a key is waited for after it.
         wait: std::time::Duration,
+    },
+    /// Ask a server, then [`Run::answered`], then ask again.
+    Webhook {
+        /// Whom.
+        url: Url,
+        /// For how long.
+        within: std::time::Duration,
     },
     /// Put into the queue while the greeting plays; ask again if the caller leaves it unanswered.
     Queue {
@@ -245,6 +253,11 @@ impl Run {
                 let (prompts, wait) = (menu.prompts.clone(), menu.wait);
                 (reason, Some(Instruction::Menu { prompts, wait }))
             }
+            Action::Webhook(webhook) => {
+                let (url, within) = (webhook.url.clone(), webhook.within);
+                let reason = format!("ask {} within {} ms", url.host(), within.as_millis());
+                (reason, Some(Instruction::Webhook { url, within }))
+            }
             Action::Queue { queue, greet, .. } => {
                 let (queue, greet) = (queue.clone(), greet.clone());
                 let reason = format!("queue {queue}");
@@ -308,6 +321,54 @@ impl Run {
             false => self.kept.tries = 0,
         }
         Some(note)
+    }
+
+    /// A server that was asked answered, or did not.
+    pub fn answered(&mut self, plan: &Plan, answer: Result<&str, NoAnswer>) -> Option<Note> {
+        let step = self.present(plan)?;
+        let Action::Webhook(webhook) = &step.action else {
+            return None;
+        };
+        let named = answer
+            .ok()
+            .and_then(|answer| webhook.go.get_key_value(answer));
+        let why = match (named, answer) {
+            (Some((answer, _)), _) => format!("it answers {answer}"),
+            // Whatever it is: it may be what no record shall hold.
+            (None, Ok(_)) => "it answers what the plan does not name".to_owned(),
+            (None, Err(none)) => none.to_string(),
+        };
+        let path = named.map(|(_, path)| path).or(webhook.otherwise.as_ref());
+        let reason = match path {
+            Some(path) => format!("{why}: go to {path}"),
+            None => format!("{why}: on with the next step"),
+        };
+        let note = Note {
+            path: self.path.clone(),
+            place: step.place.to_string(),
+            reason,
+        };
+        if let Some(path) = path {
+            self.go(path);
+        }
+        Some(note)
+    }
+
+    /// Answers that the step that was taken last names.
+    pub(super) fn answers<'a>(&self, plan: &'a Plan) -> Vec<&'a str> {
+        match self.present(plan).map(|step| &step.action) {
+            Some(Action::Webhook(webhook)) => webhook.go.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether both go on alike, however many steps led here.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let same = Self {
+            steps: other.steps,
+            ..self.clone()
+        };
+        same == *other
     }
 
     /// On with the beginning of another path.

@@ -16,6 +16,7 @@ use super::menu::Spoken;
 use super::number::{Kind, Number};
 use super::plan::{Closed, Plan};
 use super::run::{Arrival, Instruction, Run};
+use super::webhook::NoAnswer;
 use crate::ids::{Language, ListName, MailboxName, PathName, PromptName, QueueName, TrunkName};
 use crate::time::Wall;
 
@@ -30,6 +31,8 @@ const SHIFTS: [usize; 3] = [0, 1, 100];
 const CROWD: usize = 100_000;
 /// What a time, a date or the next opening takes to be said.
 const SAYING: Duration = Duration::from_secs(8);
+/// Ways of one call, by what servers answer: more are not followed, since they lead in a circle.
+const MOST_WAYS: usize = 200;
 
 /// `[safety]`: what every call is promised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,8 @@ struct Outcome {
     way: Vec<PathName>,
     /// The line that decided last.
     last: String,
+    /// What servers answer on it.
+    answers: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +93,11 @@ pub fn check(plan: &Plan, lengths: &Lengths, now: Wall) -> Vec<Fault> {
             for (place, alike) in numbers.iter().enumerate() {
                 let (run, _) = Run::start(plan, caller.arrival(alike.number.as_ref()), &facts);
                 let outcome = known.entry(run.path().clone()).or_insert_with(|| {
-                    let outcome = follow(plan, lengths, run, facts.clone());
-                    complaint(safety, &outcome).map(|what| (what, outcome.last))
+                    let outcomes = ways(plan, lengths, run, &facts).into_iter();
+                    let mut broken = outcomes.filter_map(|outcome| {
+                        complaint(safety, &outcome).map(|what| (what, outcome.last))
+                    });
+                    broken.next()
                 });
                 let Some((what, last)) = outcome else {
                     continue;
@@ -317,7 +325,10 @@ fn place_of(text: &str) -> Option<Place> {
 
 fn complaint(safety: &Safety, outcome: &Outcome) -> Option<String> {
     let way: Vec<&str> = outcome.way.iter().map(PathName::as_str).collect();
-    let way = way.join(" → ");
+    let mut way = way.join(" → ");
+    if !outcome.answers.is_empty() {
+        way += &format!("; webhooks answer {}", outcome.answers.join(", "));
+    }
     let explains = &safety.explained_by;
     let what = match &outcome.reached {
         Reached::Nowhere => "is led in a circle".to_owned(),
@@ -452,16 +463,55 @@ fn signature(plan: &Plan, asked: &[Condition], at: Wall) -> Vec<bool> {
     asked.iter().map(holds).collect()
 }
 
-/// The very machine that the exchange runs, with a caller who only listens. Phones that a step rings are
-/// not answered; a queue is answered where somebody is on shift, else it is left at once.
-fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Outcome {
-    let begun = facts.now;
-    let mut outcome = Outcome {
+/// All ways of a call: with each answer that a server may give, as late as it may, and with none.
+fn ways(plan: &Plan, lengths: &Lengths, run: Run, facts: &Facts) -> Vec<Outcome> {
+    let begun = Outcome {
         reached: Reached::Silence,
         after: Duration::ZERO,
         way: vec![run.path().clone()],
         last: String::new(),
+        answers: Vec::new(),
     };
+    let (mut open, mut done) = (vec![(run, begun)], Vec::new());
+    let mut taken: Vec<(Run, Duration)> = Vec::new();
+    while let Some((mut run, mut outcome)) = open.pop() {
+        let Some(within) = follow(plan, lengths, &mut run, facts.clone(), &mut outcome) else {
+            done.push(outcome);
+            continue;
+        };
+        outcome.after += within;
+        let answers = run.answers(plan).into_iter().map(Ok);
+        for answer in answers.chain([Err(NoAnswer::Late)]) {
+            let (mut next, mut outcome) = (run.clone(), outcome.clone());
+            next.answered(plan, answer);
+            outcome.answers.extend(answer.map(ToOwned::to_owned));
+            if taken.len() >= MOST_WAYS {
+                outcome.reached = Reached::Nowhere;
+                done.push(outcome);
+                return done;
+            }
+            let known =
+                |(one, after): &(Run, Duration)| one.is_like(&next) && *after >= outcome.after;
+            if !taken.iter().any(known) {
+                taken.push((next.clone(), outcome.after));
+                open.push((next, outcome));
+            }
+        }
+    }
+    done
+}
+
+/// The very machine that the exchange runs, with a caller who only listens. Phones that a step rings are
+/// not answered; a queue is answered where somebody is on shift, else it is left at once. `Some`: a server
+/// is asked, for so long at most.
+fn follow(
+    plan: &Plan,
+    lengths: &Lengths,
+    run: &mut Run,
+    mut facts: Facts,
+    outcome: &mut Outcome,
+) -> Option<Duration> {
+    let begun = facts.now;
     loop {
         facts.now = begun.map(|begun| begun + outcome.after);
         let (instruction, notes) = run.next(plan, &facts);
@@ -490,9 +540,10 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
                 let full = plan.queues.get(&queue).and_then(|one| one.full.as_ref());
                 run.go(full.map_or(&plan.otherwise, |full| &full.go));
             }
+            Instruction::Webhook { within, .. } => return Some(within),
             Instruction::Queue { .. } if facts.on_shift > 0 => {
                 outcome.reached = Reached::Person;
-                return outcome;
+                return None;
             }
             // Left at once: elsewhere, or on with the next step.
             Instruction::Queue { queue, .. } => {
@@ -507,7 +558,7 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
             Instruction::Ring { wait, .. } => outcome.after += wait,
             Instruction::Voicemail(mailbox) => {
                 outcome.greeted_by(plan, &mailbox, run.language(), lengths);
-                return outcome;
+                return None;
             }
             Instruction::HangUp => break,
         }
@@ -515,7 +566,7 @@ fn follow(plan: &Plan, lengths: &Lengths, mut run: Run, mut facts: Facts) -> Out
     if run.is_circling() {
         outcome.reached = Reached::Nowhere;
     }
-    outcome
+    None
 }
 
 /// Whether nobody more may wait.

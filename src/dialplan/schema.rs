@@ -68,6 +68,7 @@ fn kind(one: &Kind) -> Value {
             "propertyNames": { "pattern": "^[0-9*#]$" },
             "additionalProperties": text,
         }),
+        Kind::Paths => json!({ "type": "object", "additionalProperties": text }),
         Kind::Counts => json!({
             "type": "object",
             "additionalProperties": { "type": "integer", "minimum": 0 },

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::asker::Asker;
 use super::clock::Clock;
 use super::control::{Answer, Asked, Question};
 use super::dialplans::Loaded;
@@ -73,6 +74,8 @@ pub struct Shell {
     pub scribe: Scribe,
     /// Asks DNS.
     pub resolver: Resolver,
+    /// Asks servers of the house.
+    pub asker: Asker,
     /// Reads accounts and dialplans.
     pub keeper: Keeper,
     /// The hash of the dialplans' folder, as the keeper saw it last.
@@ -235,6 +238,7 @@ impl Shell {
                     voicemail,
                 } => self.scribe.pen().erase(recording, voicemail),
                 Output::Resolve { question, ask } => self.resolver.ask(question, ask),
+                Output::Inquire(inquiry) => self.asker.ask(inquiry),
                 Output::Expect { remote, host } => self.streams.expect(remote, &host),
                 Output::Bindings { operator, bindings } => self.keep(operator, &bindings),
                 Output::Servers { trunk, servers } => self.known.keep_servers(trunk, servers),

@@ -1,5 +1,6 @@
 //! The shell around the switch: sockets, threads, clocks.
 
+mod asker;
 pub mod buckets;
 pub mod clock;
 pub mod control;

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
+use super::asker::Asker;
 use super::clock::Clock;
 use super::control::{self, ControlError};
 use super::dialplans::Dialplans;
@@ -27,6 +28,7 @@ use super::tls::{Tls, TlsStartError};
 use super::today;
 use super::udp;
 use crate::config::Settings;
+use crate::config::webhooks::{SecretsError, secrets};
 use crate::event::{Entry, Event, Recording};
 use crate::ids::OperatorId;
 use crate::registrar::Binding;
@@ -100,6 +102,9 @@ pub enum StartError {
     /// Redis.
     #[error(transparent)]
     Shared(#[from] SharedError),
+    /// Secrets of webhooks.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] TlsStartError),
@@ -203,11 +208,14 @@ pub async fn start(
     let (inputs, receiver) = mpsc::channel(QUEUE);
     let health = Health::logged();
     let keys = Keys::load_or_make(&settings.privacy.keys)?;
-    let applied = Reader::open(&settings.storage.database).and_then(|reader| reader.checkpoint());
+    let file = settings.webhooks.secrets.as_deref();
+    let secrets = file.map(secrets).transpose()?.unwrap_or_default();
+    let applied =
+        Reader::open(&settings.storage.database).and_then(|mut reader| reader.checkpoint());
     let place = journal::Settings::in_folder(&settings.storage.journal());
     let (journal, recovered) = Journal::open(place, applied.unwrap_or(0), health.clone())?;
     let writer = Writer::start(&settings.storage.database, &journal, &health)?;
-    let operators = match Operators::open(&settings.storage.database) {
+    let mut operators = match Operators::open(&settings.storage.database) {
         Ok(operators) => Some(operators),
         Err(error) => {
             // Calls are answered and journalled all the same; operators come when it is back.
@@ -264,7 +272,7 @@ pub async fn start(
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
     let mut switch = Switch::new(switch_settings, loaded.plan.clone(), seed, now);
-    if let Some(operators) = &operators {
+    if let Some(operators) = &mut operators {
         for warning in operators.hidden_emergencies().unwrap_or_default() {
             tracing::warn!("{warning}");
         }
@@ -326,6 +334,7 @@ pub async fn start(
         on_disk: Some(loaded.plan.hash.clone()),
         findings: Vec::new(),
         resolver: Resolver::new(&settings.dns, inputs.clone()),
+        asker: Asker::start(secrets, inputs.clone(), clock)?,
         keeper,
         inputs: inputs.clone(),
         pace: Pace::default(),
@@ -421,7 +430,7 @@ async fn listen(wanted: &[(Transport, SocketAddr)]) -> Result<Listening, StartEr
 async fn kept_bindings(settings: &Settings, shared: Option<&Shared>) -> Vec<(OperatorId, Binding)> {
     let reader = Reader::open(&settings.storage.database);
     let mut rows: Vec<BindingRow> = reader
-        .and_then(|reader| reader.bindings())
+        .and_then(|mut reader| reader.bindings())
         .unwrap_or_default();
     if let Some(shared) = shared
         && rows.is_empty()
@@ -434,7 +443,7 @@ async fn kept_bindings(settings: &Settings, shared: Option<&Shared>) -> Vec<(Ope
 
 /// A restart forgives nobody; what is over goes.
 fn restore_bans(settings: &Settings, guard: &Guard, switch: &mut Switch, now: Now) {
-    let rows = Reader::open(&settings.storage.database).and_then(|reader| reader.bans());
+    let rows = Reader::open(&settings.storage.database).and_then(|mut reader| reader.bans());
     let mut bans: Vec<Ban> = Vec::new();
     for row in rows.unwrap_or_default() {
         match serde_json::from_str::<Ban>(&row.body) {

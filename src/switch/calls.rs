@@ -76,6 +76,10 @@ impl Switch {
                 self.ask_for_key(id, prompts, wait);
                 true
             }
+            Instruction::Webhook { url, within } => {
+                self.inquire(id, url, within, now);
+                true
+            }
             Instruction::Queue { queue, greet, .. } => {
                 let what = What::Queued {
                     queue: queue.clone(),
@@ -406,6 +410,9 @@ impl Switch {
         }
         if self.brings(id) {
             return self.call_off(id, &RingEnd::NoAnswer, now);
+        }
+        if self.inquiry_due(id, now) {
+            return;
         }
         if self.is_choosing(id) {
             return self.nothing_chosen(id, now);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dialplan::Plan;
+use crate::dialplan::webhook::{NoAnswer, Url};
 use crate::event::{Change, Event, Recording};
-use crate::ids::{CallId, LegId, OperatorId, Pseudonym, RecordingId, TrunkName};
+use crate::ids::{CallId, Language, LegId, OperatorId, Pseudonym, RecordingId, TrunkName};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
@@ -65,10 +66,40 @@ pub enum Input {
         /// What DNS says.
         answer: locate::Answer,
     },
+    /// The answer to [`Output::Inquire`].
+    Informed {
+        /// About which call.
+        call: CallId,
+        /// To which question.
+        number: u64,
+        /// What the server says.
+        answer: Result<String, NoAnswer>,
+    },
     /// Media tells something.
     Media(media::Event),
     /// An administrator or the shell wants something.
     Command(Command),
+}
+
+/// What a server of the house is asked about a call. Nobody's number is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Comes back.
+    pub number: u64,
+    /// Whom to ask.
+    pub url: Url,
+    /// For so long the answer means something.
+    pub within: Duration,
+    /// About which call.
+    pub call: CallId,
+    /// Who calls; `None`: no identity.
+    pub caller: Option<Pseudonym>,
+    /// The helpline's number that was dialled.
+    pub dialled: String,
+    /// By which trunk the call came.
+    pub trunk: TrunkName,
+    /// In which language the caller is spoken to.
+    pub language: Language,
 }
 
 /// One address of a host, and ours towards it.
@@ -213,6 +244,8 @@ pub enum Output {
         /// What to ask.
         ask: locate::Question,
     },
+    /// Ask a server of the house about a call; [`Input::Informed`] answers.
+    Inquire(Box<Inquiry>),
     /// By TLS, whoever is at this address must prove to be this host (RFC 5922 §7.2).
     Expect {
         /// Where.

@@ -68,11 +68,12 @@ mod violations;
 mod voicemail;
 mod waits;
 mod ways;
+mod webhook;
 
 pub use bans::{Ban, BanSettings};
 pub use callback::Listed;
 pub use facts::CLOCK_UNSET;
-pub use input::{Command, Counts, Input, Output, Route};
+pub use input::{Command, Counts, Input, Inquiry, Output, Route};
 pub use listed::OnList;
 pub use pbx::Switch;
 pub use returning::{CutOff, EXPECTED_WITHIN};

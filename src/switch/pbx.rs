@@ -247,6 +247,11 @@ impl Switch {
                     self.resolved(question, answer, now);
                 }
             }
+            Input::Informed {
+                call,
+                number,
+                answer,
+            } => self.server_answered(call, number, answer, now),
             Input::Media(event) => self.heard(event, now),
             Input::Command(command) => self.obey(command, now),
         }

@@ -167,6 +167,7 @@ impl Switch {
             Stage::Arriving => return None,
             Stage::Playing { .. }
             | Stage::Choosing { .. }
+            | Stage::Inquiring { .. }
             | Stage::Ringing { .. }
             | Stage::LeavingMessage { .. } => (StageSnapshot::Step, &call.resume),
             Stage::Waiting { queue, joined, .. } => (

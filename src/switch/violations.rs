@@ -51,6 +51,11 @@ impl Switch {
             if strays && call.stage != Stage::Talking {
                 found.push(format!("{id} has guests without a talk"));
             }
+            if matches!(call.stage, Stage::Inquiring { .. })
+                && self.timers.deadline(&Timer::Call(*id)).is_none()
+            {
+                found.push(format!("{id} waits for a server for ever"));
+            }
             if call.stage == Stage::Talking && call.partner.is_none() {
                 found.push(format!("{id} talks with nobody"));
             }

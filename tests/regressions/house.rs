@@ -18,7 +18,7 @@ use qaynar::sip::message::{Message, Method, Name, Request, Response};
 use qaynar::sip::parse::parse_datagram;
 use qaynar::sip::uri::Uri;
 use qaynar::switch::{
-    Account, Command, Credentials, FeatureCodes, Input, Output, Settings, Switch, Trunk,
+    Account, Command, Credentials, FeatureCodes, Input, Inquiry, Output, Settings, Switch, Trunk,
 };
 use qaynar::time::{Instant, Now, Wall};
 
@@ -51,6 +51,8 @@ pub(crate) struct House {
     pub(crate) media: Vec<media::Command>,
     /// What is to be heard and erased of recordings.
     pub(crate) shelf: Vec<Output>,
+    /// What servers are asked.
+    pub(crate) inquiries: Vec<Inquiry>,
     /// What is in the journal, as text.
     snapshots: BTreeMap<CallId, String>,
     settings: Settings,
@@ -186,6 +188,7 @@ impl House {
             events: Vec::new(),
             media: Vec::new(),
             shelf: Vec::new(),
+            inquiries: Vec::new(),
         };
         house.collect();
         house
@@ -302,6 +305,7 @@ impl House {
                 }
                 Output::Event(event) => self.events.push(event.what),
                 Output::Media(command) => self.media.push(command),
+                Output::Inquire(inquiry) => self.inquiries.push(*inquiry),
                 shelf @ (Output::Listen { .. } | Output::Erase { .. }) => self.shelf.push(shelf),
                 Output::Snapshot { call, snapshot } => {
                     let text = snapshot.map(|one| serde_json::to_string(&one).expect("plain data"));

@@ -221,7 +221,7 @@ pub(crate) fn account(operator: &str) -> Account {
 /// operators who can different things.
 pub(crate) fn of_seed(text: &str, seed: u64) -> String {
     // A day is short: what comes after minutes comes after seconds.
-    let text = &with_recordings(text, seed)
+    let text = &with_webhook(&with_recordings(text, seed), seed)
         .replace("{ for = \"3m\", offer", "{ for = \"12s\", offer")
         .replace("every = \"10m\"", "every = \"20s\"")
         .replace(
@@ -247,6 +247,24 @@ pub(crate) fn of_seed(text: &str, seed: u64) -> String {
     .replace("if_waiting = [", &format!("if_waiting = [{more}"))
         + "\n[operator.102]\ncan = [\"ru\", \"legal\"]\n[operator.103]\ncan = [\"ru\"]\n"
         + may
+}
+
+/// Every fourth seed asks a server before anybody waits.
+fn with_webhook(text: &str, seed: u64) -> String {
+    let asks = "{ webhook = \"https://crm.house/\", within = \"2s\", go = { later = \"WAY\", nobody = \"nobody\" } },";
+    let way = if text.contains("[path.later]") {
+        "later"
+    } else {
+        "nobody"
+    };
+    match seed % 4 {
+        3 => text.replacen(
+            "{ queue = \"children\"",
+            &format!("{}\n  {{ queue = \"children\"", asks.replace("WAY", way)),
+            1,
+        ),
+        _ => text.to_owned(),
+    }
 }
 
 /// Every third seed has a mailbox, every third one a queue that records.

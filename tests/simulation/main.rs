@@ -8,6 +8,7 @@
 
 mod books;
 mod crowd;
+mod deeds;
 mod dice;
 mod house;
 mod invariants;
@@ -15,6 +16,7 @@ mod network;
 mod players;
 mod registrar;
 mod scenarios;
+mod servers;
 mod tapes;
 mod waits;
 mod world;
@@ -61,6 +63,16 @@ fn seeded_days_hold_messages_and_recorded_talks_whose_files_are_whole() {
         messages > 0 && talks > 0,
         "{messages} messages, {talks} talks"
     );
+}
+
+/// So would the rule that no server keeps a caller.
+#[test]
+fn seeded_days_ask_servers_where_calls_go() {
+    let asked: usize = [3, 7]
+        .map(|seed| day(seed, SMALL, false).servers.asked)
+        .iter()
+        .sum();
+    assert!(asked > 0);
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::house::{self, PASSWORD};
 use crate::network::{Datagram, Network, Weather};
 use crate::players::{Player, Role};
 use crate::registrar::{Registrars, is_errand};
+use crate::servers::Servers;
 use crate::tapes::Tapes;
 
 /// 2026-11-23 12:00 in Baku, a Monday.
@@ -50,6 +51,8 @@ pub(crate) enum Act {
     Boot,
     /// Of the media of this generation.
     Media(u64, media::Event),
+    /// A server of the house answers this generation.
+    Informed(u64, Input),
     /// Do the two hear each other?
     Listen(CallId, u32),
 }
@@ -87,6 +90,7 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) dice: Dice,
     pub(crate) registrars: Registrars,
+    pub(crate) servers: Servers,
     pub(crate) players: Vec<Player>,
     places: BTreeMap<SocketAddr, (usize, bool)>,
     timers: TimerTable<usize>,
@@ -134,6 +138,7 @@ impl World {
             network: Network::new(weather),
             dice,
             registrars: Registrars::new(seed),
+            servers: Servers::new(seed),
             players: Vec::new(),
             places: BTreeMap::new(),
             timers: TimerTable::default(),
@@ -422,6 +427,14 @@ impl World {
                     self.bindings.insert(operator, bindings);
                 }
                 Output::Listen { leg, playback, .. } => self.listens(leg, playback),
+                Output::Inquire(inquiry) => {
+                    self.servers
+                        .asked(&inquiry)
+                        .into_iter()
+                        .for_each(|(after, answer)| {
+                            self.plan_act(after, Act::Informed(self.generation, answer));
+                        })
+                }
                 Output::Resolve { .. }
                 | Output::Erase { .. }
                 | Output::Expect { .. }
@@ -569,52 +582,13 @@ impl World {
                     self.tell_switch(Input::Media(event));
                 }
             }
+            Act::Informed(generation, answer) => {
+                if generation == self.generation {
+                    self.note(|| format!("  a server says {answer:?}"));
+                    self.tell_switch(answer);
+                }
+            }
             Act::Listen(call, tries) => self.listen(call, tries),
-        }
-    }
-
-    pub(crate) fn deed(&mut self, player: usize, deed: Deed) {
-        self.note(|| format!("player {player} does {deed:?}"));
-        match deed {
-            Deed::Call(uri) => {
-                if self.with(player, |phone, now| phone.call(&uri, now)) {
-                    self.players[player].called(self.at, self.generation);
-                }
-            }
-            Deed::Code(code) => {
-                let uri = format!("sip:{code}@{}", house::server());
-                if self.with(player, |phone, now| phone.call(&uri, now)) {
-                    self.players[player].called(self.at, self.generation);
-                } else if !self.players[player].phone.has_vanished() {
-                    let later = Duration::from_secs(3);
-                    self.plan_act(later, Act::Do(player, Deed::Code(code)));
-                }
-            }
-            Deed::HangUp => self.with(player, |phone, now| phone.hang_up(now)),
-            Deed::Register(expires) => {
-                self.with(player, |phone, now| phone.register(PASSWORD, expires, now));
-            }
-            Deed::Unregister => self.with(player, |phone, now| phone.unregister(now)),
-            Deed::Hold(hold) => {
-                self.players[player].held = true;
-                self.with(player, |phone, now| phone.hold(hold, now));
-            }
-            Deed::Transfer(to) => {
-                self.players[player].held = true;
-                let uri = format!("sip:{to}@{}", house::server());
-                self.with(player, |phone, now| phone.transfer(&uri, now));
-            }
-            Deed::Mute(mute) => {
-                self.players[player].muted = mute;
-                self.with(player, |phone, _| phone.mute(mute));
-            }
-            Deed::Press(key) => {
-                self.with(player, |phone, _| phone.press(key));
-            }
-            Deed::Despair(before) => self.despair(player, before),
-            Deed::Vanish => {
-                self.with(player, |phone, _| phone.vanish());
-            }
         }
     }
 

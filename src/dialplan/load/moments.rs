@@ -56,6 +56,8 @@ impl Draft {
         let lists = lists.into_iter().map(|(name, _)| ListName(name)).collect();
         let waiting = self.read_waiting_assumed(&expect);
         let calls = expect.count("calls").unwrap_or(1);
+        let webhook = expect.texts("webhook").unwrap_or_default();
+        let webhook = webhook.into_iter().map(|(answer, _)| answer).collect();
         let by_operator = expect.text("by").is_some_and(|(by, span)| {
             let known = by == "operator" || by == "caller";
             if !known {
@@ -87,6 +89,7 @@ impl Draft {
                 waiting,
                 lists,
                 calls,
+                webhook,
                 ends,
                 language,
             };

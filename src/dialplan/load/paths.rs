@@ -12,7 +12,7 @@ use super::{Draft, Reference};
 use crate::ids::{OperatorId, PathName, PromptName, QueueName};
 
 /// What a step may do.
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 11] = [
     "play",
     "queue",
     "ring",
@@ -21,6 +21,7 @@ const VERBS: [&str; 10] = [
     "set",
     "voicemail",
     "callback",
+    "webhook",
     "go",
     "hang_up",
 ];
@@ -100,7 +101,10 @@ impl Draft {
         if let Some(mailbox) = self.read_voicemail_step(&step) {
             actions.push(Action::Voicemail(mailbox));
         }
-        if let Some((path, span)) = step.text("go") {
+        let asks = step.has("webhook");
+        if asks {
+            actions.extend(self.read_webhook(&step));
+        } else if let Some((path, span)) = step.text("go") {
             self.path_references.push(Reference {
                 place: step.source.place(&span),
                 name: path.clone(),
@@ -111,7 +115,9 @@ impl Draft {
         if step.flag("hang_up") == Some(true) {
             actions.push(Action::HangUp);
         }
-        let said = VERBS.into_iter().filter(|verb| step.has(verb)).count();
+        // Where a webhook leads is its own.
+        let verbs = VERBS.into_iter().filter(|verb| !(asks && *verb == "go"));
+        let said = verbs.filter(|verb| step.has(verb)).count();
         if said != 1 {
             let what = if said == 0 {
                 "the step does nothing"

@@ -128,13 +128,19 @@ fn leads_to(action: &Action) -> Vec<&PathName> {
     match action {
         Action::Go(path) => vec![path],
         Action::Menu(menu) => menu.keys.values().collect(),
+        Action::Webhook(webhook) => webhook.paths().collect(),
         _ => Vec::new(),
     }
 }
 
 /// Whether nothing comes after it.
 fn is_last(step: &Step) -> bool {
-    step.is_always_done() && matches!(step.action, Action::Go(_) | Action::HangUp)
+    let ends = match &step.action {
+        Action::Go(_) | Action::HangUp => true,
+        Action::Webhook(webhook) => webhook.otherwise.is_some(),
+        _ => false,
+    };
+    step.is_always_done() && ends
 }
 
 fn unreached(steps: &[Step]) -> Option<Fault> {
@@ -143,7 +149,7 @@ fn unreached(steps: &[Step]) -> Option<Fault> {
     Some(Fault {
         place: step.place.clone(),
         what: "this step is never reached".to_owned(),
-        remedy: "remove it, or the go or hang_up before it".to_owned(),
+        remedy: "remove it, or the go, hang_up or otherwise before it".to_owned(),
     })
 }
 
@@ -156,10 +162,12 @@ fn without_end(name: &PathName, steps: &[Step]) -> Option<Fault> {
         Action::Queue { .. } => "nobody may answer in the queue",
         Action::Ring { .. } => "nobody may answer the phone",
         Action::Menu(_) | Action::Callback(_) => "nobody has to press a key",
+        Action::Webhook(webhook) if webhook.otherwise.is_none() => "the webhook may not answer",
         Action::Set(_) => "its last step is heard by nobody",
         Action::Play(_)
         | Action::Say(_)
         | Action::Voicemail(_)
+        | Action::Webhook(_)
         | Action::Go(_)
         | Action::HangUp => return None,
     };
@@ -178,6 +186,13 @@ fn silent_ways(steps: &[Step]) -> Vec<&PathName> {
         match &step.action {
             Action::Go(path) => ways.push(path),
             Action::Set(_) => continue,
+            // A server may answer at once.
+            Action::Webhook(webhook) => {
+                ways.extend(webhook.paths());
+                if webhook.otherwise.is_none() {
+                    continue;
+                }
+            }
             _ => {}
         }
         // Whatever takes time breaks a circle, unless a condition may pass it by.
