@@ -324,7 +324,7 @@ fn entries(text: &str) -> Result<Vec<&str>, String> {
 
 fn list(text: &str) -> Result<Vec<String>, String> {
     let entries = entries(text)?.into_iter();
-    entries.map(|entry| id(entry)).collect()
+    entries.map(id).collect()
 }
 
 fn calls(text: &str) -> Result<Vec<crate::ids::CallId>, String> {

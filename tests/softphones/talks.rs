@@ -69,7 +69,7 @@ fn one_touch_brings_112_from_a_carrier_and_it_stays_when_the_operator_leaves() {
     talk((&caller.ear, CALLER), (&service.ear, THIRD));
     server.counts("legs", 2);
     // The operator's keys were for us alone.
-    assert_eq!(caller.ear.digits(), []);
+    assert!(caller.ear.digits().is_empty());
     caller.hangs_up();
     service.is_hung_up_on();
     server.records(1)[0]
