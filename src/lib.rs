@@ -30,6 +30,7 @@ pub mod dialplan;
 pub mod queue;
 pub mod records;
 pub mod registrar;
+pub mod report;
 pub mod switch;
 
 pub mod cli;
