@@ -4,4 +4,9 @@
 //! XLSX) knows nothing of records.
 
 pub mod document;
+pub mod html;
 pub mod language;
+pub mod letters;
+pub mod pdf;
+pub mod picture;
+pub mod xlsx;
