@@ -106,7 +106,7 @@ fn a_line_is_broken_where_nothing_is_known() {
         .iter()
         .filter(|mark| matches!(mark, Mark::Line { color, .. } if *color == Color::BLUE));
     assert_eq!(lines.count(), 2);
-    assert_eq!(fields(&picture).len(), 6, "and each known point is marked");
+    assert_eq!(fields(&picture).len(), 5, "and each known point is marked");
 }
 
 #[test]
