@@ -81,11 +81,9 @@ impl Page<'_> {
         }
     }
 
-    fn svg(&self, chart: &Chart) -> String {
-        let width = match chart.shape == Shape::Bars && chart.series.len() < 2 {
-            true => HALF,
-            false => WIDTH,
-        };
+    /// `half`: it has half the line, and its table the other half.
+    fn svg(&self, chart: &Chart, half: &bool) -> String {
+        let width = if *half { HALF } else { WIDTH };
         svg::write(&picture::draw(chart, &self.letters, width), &chart.caption)
     }
 }

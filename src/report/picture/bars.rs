@@ -35,7 +35,7 @@ pub(super) fn draw(chart: &Chart, canvas: &mut Canvas<'_>) {
     for (label, name) in chart.labels.iter().enumerate() {
         let lines = canvas
             .letters
-            .lines(name, Weight::Regular, LETTER, names / super::RESERVE);
+            .lines(name, Weight::Regular, LETTER, names / super::RESERVE + 0.5);
         let bars = count(chart.series.len()) * bar;
         let text = count(lines.len()) * LEADING;
         let high = bars.max(text);
