@@ -33,9 +33,10 @@ pub(super) fn draw(chart: &Chart, canvas: &mut Canvas<'_>) {
     let most = greatest(chart);
     let mut y = top;
     for (label, name) in chart.labels.iter().enumerate() {
-        let lines = canvas
-            .letters
-            .lines(name, Weight::Regular, LETTER, names / super::RESERVE + 0.5);
+        let lines =
+            canvas
+                .letters
+                .lines(name, Weight::Regular, LETTER, names / super::RESERVE + 0.5);
         let bars = count(chart.series.len()) * bar;
         let text = count(lines.len()) * LEADING;
         let high = bars.max(text);
