@@ -197,6 +197,39 @@ fn events(rows: u64) -> Table {
     }
 }
 
+/// How it was in other periods, and when calls came.
+fn trend(names: Vec<String>, values: Vec<f64>) -> Section {
+    let (heat, hours) = hours();
+    let months = ["yanvar", "fevral", "mart", "aprel", "may", "iyun"]
+        .map(str::to_owned)
+        .to_vec();
+    Section {
+        key: "trend".into(),
+        heading: "Aylar üzrə".into(),
+        parts: vec![
+            chart(
+                "months",
+                "Zənglərin sayı",
+                Shape::Lines,
+                months,
+                vec![
+                    ("2021", vec![401.0, 455.0, 512.0, 530.0, 488.0, 375.0]),
+                    ("2020", vec![300.0, 280.0, 150.0, 90.0, 200.0, 310.0]),
+                ],
+            ),
+            chart(
+                "compared",
+                "Dövrlər",
+                Shape::Bars,
+                names,
+                vec![("iyun 2021", values.clone()), ("may 2021", values)],
+            ),
+            heat,
+            Part::Table(hours),
+        ],
+    }
+}
+
 fn document(rows: u64) -> Document {
     let names = || {
         TOPICS
@@ -211,10 +244,6 @@ fn document(rows: u64) -> Document {
             .map(|(_, number)| *number as f64)
             .collect::<Vec<_>>()
     };
-    let (heat, hours) = hours();
-    let months = ["yanvar", "fevral", "mart", "aprel", "may", "iyun"]
-        .map(str::to_owned)
-        .to_vec();
     Document {
         language: Language::Az,
         title: "Uşaq Qaynar Xəttinin hesabatı".into(),
@@ -237,28 +266,7 @@ fn document(rows: u64) -> Document {
                     Part::Note("Hesablanan növlər: məsləhət və məlumat; “təkrar və ya naməlum” — 134.".into()),
                 ],
             },
-            Section {
-                key: "trend".into(),
-                heading: "Aylar üzrə".into(),
-                parts: vec![
-                    chart(
-                        "months",
-                        "Zənglərin sayı",
-                        Shape::Lines,
-                        months.clone(),
-                        vec![("2021", vec![401.0, 455.0, 512.0, 530.0, 488.0, 375.0]), ("2020", vec![300.0, 280.0, 150.0, 90.0, 200.0, 310.0])],
-                    ),
-                    chart(
-                        "compared",
-                        "Dövrlər",
-                        Shape::Bars,
-                        names(),
-                        vec![("iyun 2021", values()), ("may 2021", values())],
-                    ),
-                    heat,
-                    Part::Table(hours),
-                ],
-            },
+            trend(names(), values()),
             Section {
                 key: "events".into(),
                 heading: "Tədbirlər: təlimlər/maarifləndirmə".into(),
