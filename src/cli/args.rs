@@ -70,6 +70,12 @@ pub enum Command {
     Callbacks(Callbacks),
     /// Compare the waits that callers were told with those that came.
     Estimates(Estimates),
+    /// Make a backup beside the running server, and read it again.
+    ///
+    /// It has all but the keys: tables, journal, recordings, dialplans and settings.
+    Backup(super::backup::Backups),
+    /// Put a backup onto an empty machine, or check that it is whole.
+    Restore(super::backup::Restore),
     /// Tell how the running server is.
     Status(Status),
 }

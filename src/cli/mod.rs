@@ -3,6 +3,7 @@
 //! Exit codes: 0: done; 1: it could not be done, or the check found mistakes; 2: the arguments are wrong.
 
 pub mod args;
+pub mod backup;
 mod bans;
 mod block;
 mod callbacks;
@@ -26,8 +27,10 @@ use clap::Parser;
 
 use crate::config::{self, ConfigError, LogFormat, Settings};
 use crate::observe::{self, ObserveError};
+use crate::server::backups::BackupMissed;
 use crate::server::control::ControlError;
 use crate::server::run::StartError;
+use crate::store::backup::BackupError;
 use crate::store::calls::CallsError;
 use crate::store::database::DatabaseError;
 use crate::store::operators::OperatorError;
@@ -49,6 +52,12 @@ pub enum CliError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Backups.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A backup that was not made or not carried away.
+    #[error(transparent)]
+    BackupMissed(#[from] BackupMissed),
     /// Dialplans.
     #[error(transparent)]
     Dialplans(#[from] PlansError),
@@ -109,6 +118,10 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),
         Command::Callbacks(asked) => return callbacks::run(asked, &settings()?, out),
         Command::Estimates(asked) => estimates::run(asked, &settings()?, out)?,
+        Command::Backup(asked) => backup::backup(asked, &settings()?, out)?,
+        Command::Restore(asked) => {
+            return backup::restore(asked, arguments.config.as_deref(), out);
+        }
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

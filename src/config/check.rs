@@ -43,6 +43,9 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
         dialplans(table, base, &mut settings.dialplans)
     });
     section(&top, "storage", |table| storage(table, base, &mut settings));
+    section(&top, "backup", |table| {
+        super::backup::backup(table, base, &mut settings.backup)
+    });
     section(&top, "cluster", |table| cluster(table, &mut settings));
     section(&top, "privacy", |table| {
         set(

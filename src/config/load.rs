@@ -59,6 +59,7 @@ pub fn load(file: Option<&Path>) -> Result<Settings, ConfigError> {
             if let Some(file) = &settings.abuse.scanners {
                 settings.abuse.bans.scanners = Arc::new(scanners(file)?);
             }
+            settings.file = Some(path.to_owned());
             Ok(settings)
         }
         Err(fault) if file.is_none() && fault.kind() == io::ErrorKind::NotFound => {

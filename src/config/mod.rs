@@ -1,6 +1,7 @@
 //! `qaynar.toml`: text to settings, with all mistakes at once.
 
 mod abuse;
+pub mod backup;
 pub mod check;
 pub mod load;
 mod location;
@@ -10,6 +11,6 @@ mod trunks;
 pub mod webhooks;
 
 pub use check::check;
-pub use load::{ConfigError, EXAMPLE, load};
+pub use load::{ConfigError, EXAMPLE, FILE, load};
 pub use location::{Address, Location};
 pub use settings::{Abuse, Apply, LogFormat, Rates, Settings, Tls};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::backup::Backups;
 use super::location::Location;
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
@@ -18,6 +19,8 @@ use crate::switch::settings::{BanSettings, FeatureCodes, SrtpSettings, Trunk};
 /// Everything of `qaynar.toml`. Paths are as they are to be opened.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The file that they were read from; none: there is none, and the defaults hold.
+    pub file: Option<PathBuf>,
     /// `[sip]`
     pub sip: Sip,
     /// `[tls]`
@@ -28,6 +31,8 @@ pub struct Settings {
     pub dialplans: Dialplans,
     /// `[storage]`
     pub storage: Storage,
+    /// `[backup]`
+    pub backup: Backups,
     /// `[cluster]`
     pub cluster: Cluster,
     /// `[privacy]`
@@ -230,6 +235,7 @@ impl Settings {
         let threads = u32::try_from(cores).ok().and_then(NonZeroU32::new);
         let data = base.join("data");
         Self {
+            file: None,
             sip: Sip {
                 listen: vec![(Transport::Udp, any(5060)), (Transport::Tcp, any(5060))],
                 advertise: Vec::new(),
@@ -255,6 +261,7 @@ impl Settings {
                 data: data.clone(),
                 keep_free: 256 << 20,
             },
+            backup: Backups::default(),
             cluster: Cluster {
                 redis: None,
                 node: "qaynar-1".into(),

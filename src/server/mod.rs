@@ -1,6 +1,7 @@
 //! The shell around the switch: sockets, threads, clocks.
 
 mod asker;
+pub mod backups;
 pub mod buckets;
 pub mod clock;
 pub mod control;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::asker::Asker;
+use super::backups::Backups;
 use super::clock::Clock;
 use super::control::{self, ControlError};
 use super::dialplans::Dialplans;
@@ -33,6 +34,7 @@ use crate::event::{Entry, Event, Recording};
 use crate::ids::OperatorId;
 use crate::registrar::Binding;
 use crate::sip::flow::Transport;
+use crate::store::backup::{self, BackupError};
 use crate::store::bindings::BindingRow;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
@@ -108,6 +110,9 @@ pub enum StartError {
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] TlsStartError),
+    /// A restore that was interrupted.
+    #[error(transparent)]
+    Restore(#[from] BackupError),
     /// Commands.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -185,6 +190,9 @@ pub async fn start(
         path: data.clone(),
         source,
     })?;
+    if backup::is_half_restored(data) {
+        return Err(BackupError::Half(data.clone()).into());
+    }
     let socket = control::listen(data).await?;
 
     let folder = settings.dialplans.folder.clone();
@@ -316,6 +324,7 @@ pub async fn start(
         health: health.clone(),
     };
     let keeper = Keeper::start(kept, news)?;
+    let backups = Backups::start(settings, clock, &health)?;
     let (published, counts) = watch::channel(Counts::default());
     let shell = Shell {
         switch,
@@ -353,6 +362,7 @@ pub async fn start(
         shell.drive(receiver, orders).await;
         tokio::time::sleep(LINGER).await;
         tls.stop();
+        drop(backups);
         journal.flush();
         control_task.abort();
         let _ = std::fs::remove_file(path);

@@ -21,6 +21,8 @@ pub enum Part {
     Redis,
     /// The files of certificates.
     Certificates,
+    /// The last backup.
+    Backup,
     /// The live dialplan breaks the promise of its guard in the coming year.
     Guard,
 }
@@ -36,6 +38,7 @@ impl Part {
             Self::Database => "database-unwritten",
             Self::Redis => "redis-away",
             Self::Certificates => "certificate",
+            Self::Backup => "backup-missed",
             Self::Guard => "dialplan-guard",
         }
     }

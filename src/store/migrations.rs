@@ -179,6 +179,14 @@ pub(crate) fn check(sql: &mut Sql) -> Result<(), DatabaseError> {
     checked.map_err(|trouble| sql.fault(trouble))
 }
 
+/// The version of the tables; 0: there are none.
+///
+/// # Errors
+/// The database cannot be read.
+pub(crate) fn found(sql: &mut Sql) -> Result<usize, DatabaseError> {
+    Ok(version(sql)?.version)
+}
+
 /// What the tables say of themselves.
 struct Version {
     /// 0: there are none.

@@ -6,6 +6,7 @@
 
 #[allow(dead_code, reason = "the import reads it")]
 pub mod activities;
+pub mod backup;
 pub mod bans;
 pub mod bindings;
 pub mod calls;

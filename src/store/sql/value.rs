@@ -133,6 +133,11 @@ impl Row {
         self.0.iter_mut().enumerate()
     }
 
+    /// All values, to be written as they are.
+    pub(crate) fn values(&self) -> &[Value] {
+        &self.0
+    }
+
     /// The value of a column, from 0.
     ///
     /// # Errors
