@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Wall;
+
 /// One telephone call: what gets exactly one record.
 ///
 /// 41 bits of milliseconds since 2020-01-01 UTC, then 22 random bits, so that identities sort by
@@ -11,6 +13,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct CallId(pub u64);
+
+/// 2020-01-01 UTC, in milliseconds since 1970.
+const EPOCH_MS: i64 = 1_577_836_800_000;
+
+impl CallId {
+    /// A new one: time first, so that ids sort by arrival, then the upper bits of `random`.
+    pub fn made(now: Wall, random: u32) -> Self {
+        let ms = (now.0 / 1_000 - EPOCH_MS).max(0).unsigned_abs() & ((1 << 41) - 1);
+        Self((ms << 22) | u64::from(random >> 10))
+    }
+}
 
 /// Crockford's base 32: no letter that is read as a digit.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

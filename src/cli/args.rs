@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub mod contacts;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -57,6 +59,19 @@ pub enum Command {
     /// Callers with an open case, and who looks after them.
     #[command(subcommand)]
     Case(Case),
+    /// Contacts: what operators write down of a call, a chat, a visit.
+    #[command(subcommand)]
+    Contact(contacts::Contact),
+    /// Meetings, works of rehabilitation, events.
+    #[command(subcommand)]
+    Activity(contacts::Activity),
+    /// Topics, issues, services and age bands, in versions.
+    #[command(subcommand)]
+    Taxonomy(contacts::Taxonomy),
+    /// Take in contacts or activities from a file. An id that is there already is compared: the same file again
+    /// changes nothing. Exits with 1 where a row was refused.
+    #[command(subcommand)]
+    Import(contacts::Import),
     /// Messages that callers left.
     #[command(subcommand)]
     Voicemail(Voicemail),

@@ -25,16 +25,11 @@ pub(super) fn run(
     match asked {
         Command::Open { call, operator } => {
             Operators::open(&settings.storage.database)?.known(operator)?;
-            let case = Case {
-                caller: caller_of(*call, settings)?,
-                owner: operator.clone(),
-                opened: now,
-            };
-            if !cases.put(&case)? {
+            let (caller, owner) = (caller_of(*call, settings)?, operator);
+            if !cases.put(&caller, owner, now)? {
                 let text = "too many cases are open; `qaynar case close` closes one";
                 return Err(CliError::Arguments(text.to_owned()));
             }
-            let Case { caller, owner, .. } = case;
             Ok(writeln!(
                 out,
                 "{caller} is looked after by {owner}, who is rung first for this caller, if free"
@@ -50,6 +45,7 @@ pub(super) fn run(
                 writeln!(out, "no case is open")?;
             }
             for Case {
+                id,
                 caller,
                 owner,
                 opened,
@@ -57,7 +53,10 @@ pub(super) fn run(
             {
                 let since = jiff::Timestamp::from_microsecond(opened.0).unwrap_or_default();
                 let since = since.strftime("%Y-%m-%d %H:%M UTC");
-                writeln!(out, "{caller}  looked after by {owner} since {since}")?;
+                writeln!(
+                    out,
+                    "case {id}: {caller}  looked after by {owner} since {since}"
+                )?;
             }
             Ok(())
         }

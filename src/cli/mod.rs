@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0: done; 1: it could not be done, or the check found mistakes; 2: the arguments are wrong.
 
+mod activity;
 pub mod args;
 pub mod backup;
 mod bans;
@@ -9,12 +10,15 @@ mod block;
 mod callbacks;
 pub mod calls;
 mod case;
+mod contact;
 pub mod demo;
 pub mod dialplan;
 mod estimates;
+mod import;
 pub mod operator;
 mod recordings;
 pub mod serve;
+mod taxonomy;
 mod timeline;
 mod trace;
 mod trunk;
@@ -33,6 +37,7 @@ use crate::server::run::StartError;
 use crate::store::backup::BackupError;
 use crate::store::calls::CallsError;
 use crate::store::database::DatabaseError;
+use crate::store::import::ImportError;
 use crate::store::operators::OperatorError;
 use crate::store::plans::PlansError;
 use args::{Arguments, Command};
@@ -58,6 +63,9 @@ pub enum CliError {
     /// A backup that was not made or not carried away.
     #[error(transparent)]
     BackupMissed(#[from] BackupMissed),
+    /// A file that is imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// Dialplans.
     #[error(transparent)]
     Dialplans(#[from] PlansError),
@@ -113,6 +121,10 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Trunk(asked) => return trunk::run(asked, &settings()?, out),
         Command::Block(asked) => block::run(asked, &settings()?, out)?,
         Command::Case(asked) => case::run(asked, &settings()?, out)?,
+        Command::Contact(asked) => return contact::run(asked, &settings()?, out),
+        Command::Activity(asked) => activity::run(asked, &settings()?, out)?,
+        Command::Taxonomy(asked) => taxonomy::run(asked, &settings()?, out)?,
+        Command::Import(asked) => return import::run(asked, &settings()?, out),
         Command::Voicemail(asked) => return recordings::voicemail(asked, &settings()?, out),
         Command::Recordings(asked) => return recordings::recordings(asked, &settings()?, out),
         Command::Bans(asked) => return bans::run(asked, &settings()?, out),

@@ -1,12 +1,15 @@
 //! What is kept of a call.
 
+pub mod activity;
 pub mod build;
+pub mod columns;
 pub mod contact;
 pub mod durations;
 pub mod fields;
 pub mod pseudonym;
 pub mod quality;
 pub mod segments;
+pub mod shape;
 pub mod taxonomy;
 
 pub use build::{Applied, Builder};

@@ -54,15 +54,13 @@ impl Activities {
         insert(&mut self.sql, activity)
     }
 
-    /// Several changes as one; see [`Sql::transaction`].
+    /// Removes one; `false`: there is none of this id.
     ///
     /// # Errors
-    /// As `with`.
-    pub(crate) fn together<T, E: From<DatabaseError>>(
-        &mut self,
-        with: impl FnOnce(&mut Sql) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.sql.transaction(with)
+    /// The database.
+    pub fn remove(&mut self, id: &str) -> Result<bool, DatabaseError> {
+        let text = "DELETE FROM activities WHERE id = ?1";
+        Ok(self.sql.execute(text, values![id])? > 0)
     }
 }
 

@@ -225,23 +225,77 @@ impl Contacts {
     /// # Errors
     /// The database.
     pub fn history(&mut self, id: &ContactId) -> Result<Vec<Version>, DatabaseError> {
-        let sql = "SELECT body, changed, changed_how, changed_by FROM contact_versions WHERE contact = ?1 \
-                   ORDER BY version";
-        let mut all = self.sql.rows(sql, values![id.0.as_str()], former_of)?;
-        all.extend(self.current(id)?);
-        Ok(all)
+        history(&mut self.sql, id)
     }
 
-    /// Several changes as one; see [`Sql::transaction`].
+    /// Those that are wanted, by their beginning; where they are more than the limit, the latest.
     ///
     /// # Errors
-    /// As `with`.
-    pub(crate) fn together<T, E: From<DatabaseError>>(
-        &mut self,
-        with: impl FnOnce(&mut Sql) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.sql.transaction(with)
+    /// The database.
+    pub fn list(&mut self, wanted: &Wanted) -> Result<Vec<Contact>, DatabaseError> {
+        let mut values = values![
+            wanted.from.unwrap_or(Wall(i64::MIN)),
+            wanted.to.unwrap_or(Wall(i64::MAX)),
+            wanted.limit,
+        ]
+        .to_vec();
+        let mut conditions = String::new();
+        let mut also = |condition: &str, value: Value| {
+            values.push(value);
+            conditions.push_str(&condition.replace('?', &format!("?{}", values.len())));
+        };
+        if let Some(call) = wanted.call {
+            let of_call = " AND id IN (SELECT contact FROM contact_calls WHERE call = ?)";
+            also(of_call, call.to_string().into());
+        }
+        if let Some(caller) = &wanted.caller {
+            also(" AND caller = ?", caller.as_str().into());
+        }
+        if let Some(case) = wanted.case {
+            also(" AND case_id = ?", case.into());
+        }
+        if wanted.unfilled {
+            conditions.push_str(" AND contact_type IS NULL");
+        }
+        let sql = format!(
+            "SELECT {COLUMNS} FROM contacts WHERE opened >= ?1 AND opened < ?2{conditions} \
+             ORDER BY opened DESC, id DESC LIMIT ?3"
+        );
+        let mut found = self.sql.rows(&sql, &values, contact_of)?;
+        found.reverse();
+        Ok(found)
     }
+}
+
+/// Which contacts a list wants.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// That began at or after this.
+    pub from: Option<Wall>,
+    /// That began before this.
+    pub to: Option<Wall>,
+    /// Of this call.
+    pub call: Option<CallId>,
+    /// Of this caller.
+    pub caller: Option<Pseudonym>,
+    /// Of this case.
+    pub case: Option<i64>,
+    /// Whose contact type nobody filled in.
+    pub unfilled: bool,
+    /// The most.
+    pub limit: usize,
+}
+
+/// An id for a contact or an activity that somebody writes down by hand: `H-`, then as a call's, so that ids sort
+/// by when they were made.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn made_id(now: Wall) -> Result<ContactId, std::io::Error> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(|fault| std::io::Error::other(fault.to_string()))?;
+    let id = CallId::made(now, u32::from_le_bytes(random));
+    Ok(ContactId(format!("H-{id}")))
 }
 
 /// As [`Contacts::current`], within a transaction.
@@ -256,6 +310,15 @@ pub(crate) fn current(sql: &mut Sql, id: &ContactId) -> Result<Option<Version>, 
         })
     };
     Ok(sql.rows(&text, values![id.0.as_str()], read)?.pop())
+}
+
+/// As [`Contacts::history`], within a transaction.
+pub(crate) fn history(sql: &mut Sql, id: &ContactId) -> Result<Vec<Version>, DatabaseError> {
+    let text = "SELECT body, changed, changed_how, changed_by FROM contact_versions WHERE contact = ?1 \
+                ORDER BY version";
+    let mut all = sql.rows(text, values![id.0.as_str()], former_of)?;
+    all.extend(current(sql, id)?);
+    Ok(all)
 }
 
 /// As [`Contacts::insert`], within a transaction.

@@ -3,7 +3,7 @@
 use super::database::{DatabaseError, Trouble};
 use super::sql::{Sql, values};
 use crate::config::Location;
-use crate::records::taxonomy::{Taxonomy, TaxonomyFault, shipped};
+use crate::records::taxonomy::{Taxonomy, TaxonomyFault, newest_shipped, shipped};
 use crate::time::Wall;
 
 /// Why a taxonomy was not added.
@@ -50,16 +50,7 @@ impl Taxonomies {
     /// # Errors
     /// The database.
     pub fn all(&mut self) -> Result<Vec<Taxonomy>, DatabaseError> {
-        let sql = "SELECT body FROM taxonomies ORDER BY version";
-        let read = |row: &super::sql::Row| -> Result<Taxonomy, Trouble> { row.json(0) };
-        let mut all = self.sql.rows(sql, &[], read)?;
-        for one in shipped() {
-            if all.iter().all(|other| other.version != one.version) {
-                all.push(one.clone());
-            }
-        }
-        all.sort_by_key(|one| one.version);
-        Ok(all)
+        all(&mut self.sql)
     }
 
     /// Adds a version, which then never changes.
@@ -80,4 +71,25 @@ impl Taxonomies {
         }
         Ok(())
     }
+}
+
+/// The version that new contacts are written with.
+pub(crate) fn newest(sql: &mut Sql) -> Result<u32, DatabaseError> {
+    let added = "SELECT MAX(version) FROM taxonomies";
+    let added = sql.first(added, &[], |row| row.get::<Option<u32>>(0))?;
+    Ok(added.flatten().unwrap_or_default().max(newest_shipped()))
+}
+
+/// As [`Taxonomies::all`], within a transaction.
+pub(crate) fn all(sql: &mut Sql) -> Result<Vec<Taxonomy>, DatabaseError> {
+    let added = "SELECT body FROM taxonomies ORDER BY version";
+    let read = |row: &super::sql::Row| -> Result<Taxonomy, Trouble> { row.json(0) };
+    let mut all = sql.rows(added, &[], read)?;
+    for one in shipped() {
+        if all.iter().all(|other| other.version != one.version) {
+            all.push(one.clone());
+        }
+    }
+    all.sort_by_key(|one| one.version);
+    Ok(all)
 }

@@ -45,8 +45,6 @@ use crate::time::{Instant, Now, TimerTable};
 
 /// How often the loop of machines that wake each other may turn for one input.
 const MAX_TURNS: usize = 10_000;
-/// 2020-01-01 UTC, from which call ids count.
-const CALL_EPOCH_MS: i64 = 1_577_836_800_000;
 
 /// A call with the types that the switch fills in.
 pub(super) type PlannedCall = Call<Plan, Run, ClaimId>;
@@ -559,8 +557,7 @@ impl Switch {
 
     /// A new call id: time first, so that ids sort by arrival.
     pub(super) fn new_call_id(&mut self, now: Now) -> CallId {
-        let ms = (now.wall.0 / 1_000 - CALL_EPOCH_MS).max(0).unsigned_abs() & ((1 << 41) - 1);
-        CallId((ms << 22) | u64::from(self.random.next_u32() >> 10))
+        CallId::made(now.wall, self.random.next_u32())
     }
 
     /// Random hex: tags, branches, Call-IDs.
