@@ -34,6 +34,9 @@ pub enum HeaderFault {
     Missing(&'static str),
 }
 
+/// A cell under its field.
+type Named<'a> = (&'static str, &'a str);
+
 /// The columns of a file, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
@@ -105,7 +108,7 @@ impl Columns {
     ///
     /// # Errors
     /// The row has more or fewer cells than the header, or no id.
-    fn cells<'a>(&self, row: &[&'a str]) -> Result<(String, Vec<(&'static str, &'a str)>), String> {
+    fn cells<'a>(&self, row: &[&'a str]) -> Result<(String, Vec<Named<'a>>), String> {
         let (count, wanted) = (row.len(), self.fields.len());
         let surplus = row.iter().skip(wanted).any(|cell| !cell.is_empty());
         if count < wanted || surplus {
