@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub mod contacts;
+pub mod export;
 
 use std::path::PathBuf;
 
@@ -72,6 +73,9 @@ pub enum Command {
     /// changes nothing. Exits with 1 where a row was refused.
     #[command(subcommand)]
     Import(contacts::Import),
+    /// Write calls, contacts or activities to a file, or count them for publication.
+    #[command(subcommand)]
+    Export(export::Export),
     /// Messages that callers left.
     #[command(subcommand)]
     Voicemail(Voicemail),

@@ -299,15 +299,19 @@ fn cell(value: &serde_json::Value) -> String {
     }
 }
 
-/// Quotes what needs it. What a spreadsheet would take for a formula is made a text: dialled
-/// numbers come from outside.
-pub(super) fn escaped(text: &str) -> String {
+/// What a spreadsheet would take for a formula is made a text: dialled numbers come from outside.
+pub(super) fn harmless(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
-    let text = if formula {
+    if formula {
         format!("'{text}")
     } else {
         text.to_owned()
-    };
+    }
+}
+
+/// Quotes what needs it, and makes it [`harmless`].
+pub(super) fn escaped(text: &str) -> String {
+    let text = harmless(text);
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

@@ -14,6 +14,7 @@ mod contact;
 pub mod demo;
 pub mod dialplan;
 mod estimates;
+mod export;
 mod import;
 pub mod operator;
 mod recordings;
@@ -124,6 +125,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Contact(asked) => return contact::run(asked, &settings()?, out),
         Command::Activity(asked) => activity::run(asked, &settings()?, out)?,
         Command::Taxonomy(asked) => taxonomy::run(asked, &settings()?, out)?,
+        Command::Export(asked) => export::run(asked, &settings()?, out)?,
         Command::Import(asked) => return import::run(asked, &settings()?, out),
         Command::Voicemail(asked) => return recordings::voicemail(asked, &settings()?, out),
         Command::Recordings(asked) => return recordings::recordings(asked, &settings()?, out),

@@ -52,6 +52,7 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
             &mut settings.privacy.keys,
             table.text("keys").map(|(folder, _)| base.join(folder)),
         );
+        super::publish::publish(table, &mut settings.privacy);
     });
     section(&top, "webhooks", |table| {
         let secrets = table.text("secrets").map(|(file, _)| base.join(file));
@@ -518,6 +519,8 @@ mod tests {
         assert_eq!(settings.media.ports, defaults.media.ports);
         assert_eq!(settings.storage.database, defaults.storage.database);
         assert_eq!(settings.privacy.keys, defaults.privacy.keys);
+        let smallest = defaults.privacy.smallest_cell;
+        assert_eq!(settings.privacy.smallest_cell, smallest);
         assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);
         assert_eq!(settings.dns, defaults.dns);

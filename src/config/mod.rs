@@ -5,6 +5,7 @@ pub mod backup;
 pub mod check;
 pub mod load;
 mod location;
+mod publish;
 mod scanners;
 pub mod settings;
 mod trunks;

@@ -151,6 +151,8 @@ pub struct Cluster {
 pub struct Privacy {
     /// The folder of the keys.
     pub keys: PathBuf,
+    /// The least count that a table for publication shows.
+    pub smallest_cell: u64,
 }
 
 /// How names of trunks are looked up (RFC 3263).
@@ -268,6 +270,7 @@ impl Settings {
             },
             privacy: Privacy {
                 keys: data.join("keys"),
+                smallest_cell: 5,
             },
             webhooks: Webhooks::default(),
             log: Log {

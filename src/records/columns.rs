@@ -7,7 +7,7 @@ use crate::time::Wall;
 /// What a file of contacts must have.
 const CONTACTS_NEED: &[&str] = &["contact_id", "opened_at", "channel"];
 /// What exports write that no import takes: it follows from the rest, or is of this system alone.
-const OF_EXPORTS: &[&str] = &["version", "caller"];
+const OF_EXPORTS: &[&str] = &["version", "caller", "month", "age_band", "child_age_band"];
 /// What a file of activities must have.
 const ACTIVITIES_NEED: &[&str] = &["activity_id", "kind", "held_on"];
 

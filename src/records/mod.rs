@@ -5,6 +5,7 @@ pub mod build;
 pub mod columns;
 pub mod contact;
 pub mod durations;
+pub mod export;
 pub mod fields;
 pub mod pseudonym;
 pub mod quality;

@@ -4,5 +4,6 @@
 
 mod commands;
 mod desk;
+mod exports;
 mod imports;
 mod opening;

@@ -31,6 +31,7 @@ mod browsers;
 mod calls;
 mod carriers;
 mod codes;
+mod contacts;
 mod edge;
 mod extensions;
 mod failover;
