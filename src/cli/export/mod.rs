@@ -15,7 +15,7 @@ use super::args::export::{Export, ExportForm, Exported};
 use super::calls::{between, zone_of};
 use super::contact::day_of;
 use crate::config::Settings;
-use crate::records::export::publish::{Counts, PublishFault};
+use crate::records::export::publish::{Counts, PublishFault, Shown};
 use crate::records::export::{
     Activities, Calls, Cell, Column, Contacts, Context, Kind, Table, Use, chosen,
 };
@@ -179,7 +179,7 @@ fn written(
     columns: &[Column],
     form: ExportForm,
     target: &mut Target<'_>,
-    table: Vec<(Vec<String>, Option<u64>)>,
+    table: Vec<Shown>,
 ) -> Result<u64, CliError> {
     let texts = columns.iter().map(|column| Column {
         kind: Kind::Text,

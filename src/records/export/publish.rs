@@ -33,6 +33,9 @@ pub enum PublishFault {
     Told,
 }
 
+/// The values of a cell, and how many rows have them; `None`: hidden.
+pub type Shown = (Vec<String>, Option<u64>);
+
 /// How many rows have the same values, in the order of the columns.
 #[derive(Debug, Clone, Default)]
 pub struct Counts(BTreeMap<Vec<String>, u64>);
@@ -50,11 +53,11 @@ impl Counts {
         }
     }
 
-    /// The table; `None`: hidden. `smallest` is the least that may be shown.
+    /// The table. `smallest` is the least that may be shown.
     ///
     /// # Errors
     /// See [`PublishFault`].
-    pub fn table(self, smallest: u64) -> Result<Vec<(Vec<String>, Option<u64>)>, PublishFault> {
+    pub fn table(self, smallest: u64) -> Result<Vec<Shown>, PublishFault> {
         let cells: Vec<(Vec<String>, u64)> = self.0.into_iter().collect();
         let columns = cells.first().map_or(1, |(values, _)| values.len());
         if !(1..=MOST_COLUMNS).contains(&columns) {
