@@ -48,6 +48,8 @@ impl Machine {
             fs::write(&path, digit.repeat(32)).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
+        fs::create_dir(machine.path("data/keys/erasable")).unwrap();
+        fs::write(machine.path("data/keys/erasable/numbers"), "c3".repeat(32)).unwrap();
         machine
     }
 
@@ -59,7 +61,8 @@ impl Machine {
     fn calls(&self, numbers: std::ops::RangeInclusive<u64>) {
         let journal = JournalSettings::in_folder(&self.path("data/journal"));
         let (journal, _) = Journal::open(journal, 0, Health::logged()).unwrap();
-        let database = self.path("data/qaynar.db").into();
+        let settings = qaynar::config::load(Some(&self.path("qaynar.toml"))).unwrap();
+        let database = settings.storage.database;
         let writer = Writer::start(&database, &journal, &Health::logged()).unwrap();
         for number in numbers {
             journal.append(&call(number));
@@ -253,12 +256,16 @@ fn what_a_running_server_had_is_there_again_on_an_empty_machine() {
         old.told(&["operator", "list", "--json"]),
     );
     drop(server);
-    for (path, bytes) in files(&old.path("backups"))
-        .into_iter()
-        .chain(files(&made()[0].folder))
-    {
+    let kept = |folder: &str| files(&old.path(folder)).into_iter();
+    for (path, bytes) in kept("backups").chain(kept("apart")) {
+        let of_keys = path.components().any(|part| {
+            let name = part.as_os_str().to_string_lossy();
+            name.starts_with("qaynar-keys-")
+        });
         let secret = has(&bytes, &"a1".repeat(32)) || has(&bytes, &"b2".repeat(32));
-        assert!(!secret, "a key is in {}", path.display());
+        assert!(!secret || of_keys, "a key is in {}", path.display());
+        let erasable = has(&bytes, &"c3".repeat(32));
+        assert!(!erasable, "what is to be dropped is in {}", path.display());
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{} is for this user alone", path.display());
     }

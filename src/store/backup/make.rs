@@ -19,6 +19,8 @@ pub(super) const DIALPLANS: &str = "dialplans";
 pub(super) const SETTINGS: &str = "qaynar.toml";
 /// What they name: patterns of scanners.
 const SCANNERS: &str = "scanners.toml";
+/// The folder of keys that are made to be dropped: a copy of them would undo it.
+const ERASABLE: &str = "erasable";
 /// How often the journal is copied anew when it moves on meanwhile.
 const TRIES: usize = 3;
 
@@ -59,8 +61,10 @@ pub fn keys(settings: &Settings, to: &Path, now: Wall) -> Result<Backup, BackupE
     fs::read_dir(folder).map_err(BackupError::at(folder))?;
     let mut draft = Draft::begin(to, KEYS, Manifest::new(Kind::Keys, now))?;
     let own = to.canonicalize().unwrap_or_else(|_| to.to_owned());
-    let is_backup = |path: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(&own));
-    draft.tree(folder, "keys", &is_backup)?;
+    let apart = |path: &Path| {
+        path.ends_with(ERASABLE) || path.canonicalize().is_ok_and(|path| path.starts_with(&own))
+    };
+    draft.tree(folder, "keys", &apart)?;
     draft.finish()
 }
 
