@@ -95,6 +95,8 @@ pub enum Command {
     Backup(super::backup::Backups),
     /// Put a backup onto an empty machine, or check that it is whole.
     Restore(super::backup::Restore),
+    /// Compare journal, database and the running server: no call is lost, none is there twice.
+    Verify(super::verify::Verify),
     /// Tell how the running server is.
     Status(Status),
 }

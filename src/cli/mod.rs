@@ -23,6 +23,7 @@ mod taxonomy;
 mod timeline;
 mod trace;
 mod trunk;
+mod verify;
 mod words;
 
 use std::io::{self, Write};
@@ -136,6 +137,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Restore(asked) => {
             return backup::restore(asked, arguments.config.as_deref(), out);
         }
+        Command::Verify(asked) => return verify::run(asked, &settings()?, out),
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

@@ -84,6 +84,8 @@ pub struct Shell {
     pub findings: Vec<String>,
     /// The way back for what tasks find out.
     pub inputs: mpsc::Sender<Input>,
+    /// The last entry of the journal before this run.
+    pub began_after: u64,
     /// How long decisions take.
     pub pace: Pace,
     /// Who else wants to hear events, such as the demo.
@@ -596,6 +598,7 @@ impl Shell {
             "findings": self.findings,
             "draining": self.switch.is_draining(),
             "counts": counts,
+            "began_after": self.began_after,
             "operators": operators,
             "bans": bans,
             "unheard": figures,

@@ -346,6 +346,7 @@ pub async fn start(
         asker: Asker::start(secrets, inputs.clone(), clock)?,
         keeper,
         inputs: inputs.clone(),
+        began_after: recovered.last,
         pace: Pace::default(),
         listener,
     };

@@ -39,5 +39,6 @@ pub mod sql;
 pub mod states;
 pub mod taxonomies;
 pub mod trouble;
+pub mod verify;
 mod versioned;
 pub mod writer;

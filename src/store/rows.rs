@@ -122,6 +122,16 @@ pub(crate) fn each_record(
     })
 }
 
+/// Records by call, those behind `after`, so many at most.
+pub(crate) fn page(
+    sql: &mut Sql,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<CallRecord>, DatabaseError> {
+    let statement = format!("SELECT {COLUMNS} FROM calls WHERE call > ?1 ORDER BY call LIMIT ?2");
+    sql.rows(&statement, values![after, limit], record)
+}
+
 /// One record.
 pub(crate) fn one(sql: &mut Sql, call: CallId) -> Result<Option<CallRecord>, DatabaseError> {
     Ok(records(sql, Wanted::One(call))?.pop())

@@ -162,6 +162,7 @@ impl Switch {
             Err(why) if is_carried => return self.turned_away(&trunk, why, now),
             Err(_) => return,
         };
+        self.refusals.taken += 1;
         if let Some(colleague) = colleague {
             let who = (caller, Some(&colleague));
             self.begin(call, leg, (&request, &did), who, trunk, now);

@@ -335,6 +335,9 @@ pub struct Counts {
     pub asking: usize,
     /// Media ports in use.
     pub ports: usize,
+    /// INVITEs of callers that got a dialog since the start.
+    #[serde(default)]
+    pub taken: u64,
     /// Callers who were refused since the start.
     #[serde(default)]
     pub refused: u64,

@@ -593,6 +593,7 @@ impl Switch {
             recording: self.recordings.running.len(),
             asking: self.clients.values().filter(|one| is_ask(one)).count(),
             ports: self.ports.in_use(),
+            taken: self.refusals.taken,
             refused: self.refusals.total,
             on_shift: self.domain.on_shift(),
             free: self.domain.free(),

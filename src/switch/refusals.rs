@@ -28,6 +28,8 @@ pub(super) struct Refusals {
     /// When an alarm of a kind may be told again.
     alarms: BTreeMap<&'static str, Instant>,
     pub(super) total: u64,
+    /// Those of callers who were not refused.
+    pub(super) taken: u64,
 }
 
 impl Switch {
