@@ -2,13 +2,13 @@
 
 use jiff::civil::date;
 use qaynar::config::Location;
-use qaynar::ids::{CallId, Pseudonym};
+use qaynar::ids::{CallId, OperatorId, Pseudonym};
 use qaynar::private::Private;
 use qaynar::records::contact::{Activity, Channel, Contact, ContactId, Party};
 use qaynar::records::taxonomy::shipped;
 use qaynar::store::activities::Activities;
 use qaynar::store::calls;
-use qaynar::store::cases::{Case, Cases};
+use qaynar::store::cases::Cases;
 use qaynar::store::contacts::{Contacts, Hand, UpdateError};
 use qaynar::store::escalations::Escalations;
 use qaynar::store::health::Health;
@@ -82,13 +82,10 @@ fn accounts(at: &Location) {
 fn callers(at: &Location) {
     let caller = || Pseudonym("C-1".into());
     let mut cases = Cases::open(at).unwrap();
-    let case = |owner: &str| Case {
-        caller: caller(),
-        owner: owner.into(),
-        opened: second(1),
-    };
-    assert!(cases.put(&case("101")).unwrap());
-    assert!(cases.put(&case("102")).unwrap());
+    let owner = |id: &str| OperatorId(id.into());
+    let put = cases.put(&caller(), &owner("101"), second(1)).unwrap();
+    let again = cases.put(&caller(), &owner("102"), second(2)).unwrap();
+    assert_eq!(put, again, "it changes hands and stays the same case");
     let open = cases.open_ones().unwrap();
     assert_eq!((open.len(), open[0].owner.as_str()), (1, "102"));
     assert!(cases.close(&caller(), second(2)).unwrap());
