@@ -38,6 +38,7 @@ pub mod config;
 pub mod observe;
 pub mod server;
 pub mod store;
+pub mod web;
 
 #[doc(hidden)]
 pub mod fuzzing;

@@ -9,7 +9,7 @@ mod house;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use house::{CARRIER, House, Peer};
+use house::{CARRIER, House, Peer, RINGS, SDP};
 use qaynar::dialplan::load::moment_of;
 use qaynar::dialplan::plan::{Ends, Plan};
 use qaynar::dialplan::route::{Assumed, route};
@@ -18,7 +18,8 @@ use qaynar::dialplan::{Catalogue, expect, graph, load, safety};
 use qaynar::event::What;
 use qaynar::ids::Language;
 use qaynar::media::Command;
-use qaynar::switch::{Input, Inquiry};
+use qaynar::sip::message::{Method, Name};
+use qaynar::switch::{self, Input, Inquiry, ScreenPop};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Known children go to their own path, others on.
@@ -377,4 +378,31 @@ fn whoever_hangs_up_is_asked_about_no_more() {
     house.wait(SECOND * 60);
     assert_eq!(house.switch.counts().calls, 0);
     assert_eq!(house.switch.violations(house.now()), [""; 0]);
+}
+
+/// RFC 3261 §20.9.
+#[test]
+fn a_phone_is_told_which_page_of_the_house_shows_the_call_that_rings() {
+    let mut house = House::new(RINGS).with_phone();
+    let mut known = house.known.clone();
+    for command in &mut known {
+        if let switch::Command::Operators(accounts) = command {
+            let page = "https://crm.example/{contact}?who={caller}&of={operator}";
+            accounts[0].screen_pop = ScreenPop::parse(page).ok();
+        }
+    }
+    for command in known {
+        house.tell(Input::Command(command));
+    }
+    house.standing_call("");
+    let invite = house.request(Method::Invite);
+    let info = invite.headers.text(Name::from("Call-Info")).unwrap();
+    let page = info.strip_prefix('<').unwrap();
+    let page = page.strip_suffix(">;purpose=info").unwrap();
+    assert!(page.starts_with("https://crm.example/K-"), "{page}");
+    assert!(page.ends_with("&of=101"), "{page}");
+    let desks = house.switch.desks();
+    assert_eq!(desks[0].screen_pop.as_deref(), Some(page));
+    let caller = desks[0].caller.as_ref().unwrap().as_str();
+    assert!(page.contains(&format!("?who={caller}&")), "{page}");
 }

@@ -27,6 +27,8 @@ wrap_up = "0s"
 "#;
 /// As many media ports as there can be: each rests for ten seconds after its call.
 const CONFIG: &str = r#"
+[web]
+listen = []
 [sip]
 listen = ["udp://127.0.0.1:0"]
 max_calls = 20000

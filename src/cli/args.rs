@@ -39,7 +39,7 @@ pub enum Command {
     Route(Route),
     /// Make the checked dialplans live.
     Apply(Apply),
-    /// Print the JSON Schema of dialplans, which editors complete and check by.
+    /// Print the JSON Schema of dialplans, which editors complete and check by, or the document of the API.
     Schema(Schema),
     /// Versions of the dialplans that were live.
     #[command(subcommand)]
@@ -47,6 +47,15 @@ pub enum Command {
     /// Operators' accounts.
     #[command(subcommand)]
     Operator(Operator),
+    /// People who look after the helpline: their roles, and what they may do.
+    #[command(subcommand)]
+    User(super::user::Command),
+    /// Keys of programs to the API.
+    #[command(subcommand)]
+    Token(super::user::TokenCommand),
+    /// Servers outside that are told what happens, and what they have not taken yet.
+    #[command(subcommand)]
+    Webhooks(super::webhooks::Command),
     /// Print call records, by arrival.
     Calls(Calls),
     /// Draw the ladder of a call: its SIP messages, and between them the decisions.
@@ -184,6 +193,9 @@ pub struct Schema {
     /// The schema of safety.toml.
     #[arg(long)]
     pub guard: bool,
+    /// The API, as OpenAPI; a running server tells it at /api/openapi.json.
+    #[arg(long, conflicts_with = "guard")]
+    pub api: bool,
 }
 
 /// `qaynar dialplan …`
@@ -244,6 +256,15 @@ pub enum Operator {
     Remove {
         /// Whose.
         id: String,
+    },
+    /// Set the page that the operator is shown of each call that rings.
+    Set {
+        /// Whose.
+        id: String,
+        /// The page's address, in which {call}, {caller}, {contact}, {operator}, {dialled}, {queue} and
+        /// {language} stand for those of the call: "https://crm.example/?contact={contact}". Empty: none.
+        #[arg(long, value_name = "URL")]
+        screen_pop: String,
     },
     /// Set another password.
     Password {

@@ -9,16 +9,14 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use serde::Serialize;
 
 use super::args::{Calls, Form};
 use super::{CliError, timeline};
 use crate::config::Settings;
-use crate::event::CallRecord;
-use crate::ids::{OperatorId, QueueName};
-use crate::media::Quality;
 use crate::store::calls::calls;
 use crate::time::Wall;
+use crate::web::shown::Call as Line;
+pub(super) use crate::web::shown::rfc3339;
 
 /// The zone of dialplans that name none.
 const ZONE: &str = "Asia/Baku";
@@ -49,7 +47,7 @@ pub fn run(arguments: &Calls, settings: &Settings, out: &mut dyn Write) -> Resul
         records.retain(|record| record.operator.as_ref() == Some(operator));
         records.drain(..records.len().saturating_sub(arguments.limit));
     }
-    let rows: Vec<Line<'_>> = records
+    let rows: Vec<Line> = records
         .iter()
         .map(|record| Line::new(record, &zone))
         .collect();
@@ -127,123 +125,14 @@ fn moment(text: &str, zone: &TimeZone, end: bool) -> Option<Wall> {
     ))
 }
 
-/// One record as it is printed. The names are stable: programs read them.
-#[derive(Serialize)]
-struct Line<'a> {
-    call: String,
-    caller: Option<&'a str>,
-    dialled: &'a str,
-    trunk: &'a str,
-    queue: Option<&'a str>,
-    operator: Option<&'a str>,
-    language: &'static str,
-    /// Moments: RFC 3339 in the dialplan's time zone.
-    arrived: String,
-    answered: Option<String>,
-    queued: Option<String>,
-    rung: Option<String>,
-    connected: Option<String>,
-    ended: Option<String>,
-    ended_by: Option<String>,
-    cause: Option<String>,
-    /// Seconds.
-    waited: Option<f64>,
-    talked: Option<f64>,
-    lasted: Option<f64>,
-    plan: &'a str,
-    /// `in`, or `out`: `caller` is whom the operator called, `dialled` the class of the number.
-    direction: String,
-    caller_quality: Option<Figures>,
-    operator_quality: Option<Figures>,
-}
-
-/// What a leg's streams were like. Times in milliseconds.
-#[derive(Serialize)]
-struct Figures {
-    received: u64,
-    sent: u64,
-    lost_per_10k: u32,
-    remote_lost_per_10k: Option<u32>,
-    jitter_ms: f64,
-    round_trip_ms: Option<f64>,
-    absent_ms: f64,
-}
-
-impl Figures {
-    fn new(quality: &Quality) -> Self {
-        Self {
-            received: quality.received,
-            sent: quality.sent,
-            lost_per_10k: quality.lost_per_10k,
-            remote_lost_per_10k: quality.remote_lost_per_10k,
-            jitter_ms: milliseconds(quality.jitter),
-            round_trip_ms: quality.round_trip.map(milliseconds),
-            absent_ms: milliseconds(quality.absent),
-        }
-    }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
-}
-
-impl<'a> Line<'a> {
-    fn new(record: &'a CallRecord, zone: &TimeZone) -> Self {
-        let moment = |moment: Option<Wall>| moment.map(|moment| rfc3339(moment, zone));
-        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-        Self {
-            call: record.call.to_string(),
-            caller: record.caller.as_ref().map(|caller| caller.as_str()),
-            dialled: &record.dialled,
-            trunk: record.trunk.as_str(),
-            queue: record.queue.as_ref().map(QueueName::as_str),
-            operator: record.operator.as_ref().map(OperatorId::as_str),
-            language: record.language.code(),
-            arrived: rfc3339(record.arrived, zone),
-            answered: moment(record.answered),
-            queued: moment(record.queued),
-            rung: moment(record.rung),
-            connected: moment(record.connected),
-            ended: moment(record.ended),
-            ended_by: record.ended_by.map(word),
-            cause: record.cause.map(word),
-            waited: seconds(record.waited()),
-            talked: seconds(record.talked()),
-            lasted: seconds(record.lasted()),
-            plan: &record.plan,
-            direction: word(record.direction),
-            caller_quality: record.caller_quality.as_ref().map(Figures::new),
-            operator_quality: record.operator_quality.as_ref().map(Figures::new),
-        }
-    }
-}
-
-/// The word that serde writes: `hung_up`.
-fn word<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
-
-pub(super) fn rfc3339(moment: Wall, zone: &TimeZone) -> String {
-    let Ok(stamp) = Timestamp::from_microsecond(moment.0) else {
-        return String::new();
-    };
-    stamp
-        .to_zoned_datetime(zone.clone())
-        .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
-        .to_string()
-}
-
-fn json(out: &mut dyn Write, rows: &[Line<'_>]) -> io::Result<()> {
+fn json(out: &mut dyn Write, rows: &[Line]) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, rows)?;
     writeln!(out)
 }
 
 /// RFC 4180, but with plain line ends. The columns are the keys of the JSON form; figures of media are spread
 /// over columns of their own.
-fn csv(out: &mut dyn Write, rows: &[Line<'_>]) -> io::Result<()> {
+fn csv(out: &mut dyn Write, rows: &[Line]) -> io::Result<()> {
     const COLUMNS: [&str; 20] = [
         "call",
         "caller",
@@ -324,7 +213,7 @@ fn is_number(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-fn table(out: &mut dyn Write, rows: &[Line<'_>], zone: &TimeZone) -> io::Result<()> {
+fn table(out: &mut dyn Write, rows: &[Line], zone: &TimeZone) -> io::Result<()> {
     if rows.is_empty() {
         return writeln!(out, "no calls");
     }
@@ -341,13 +230,13 @@ fn table(out: &mut dyn Write, rows: &[Line<'_>], zone: &TimeZone) -> io::Result<
         lines.push([
             row.arrived.get(..19).unwrap_or_default().replace('T', " "),
             row.call.clone(),
-            text(row.caller),
+            text(row.caller.as_deref()),
             match row.direction.as_str() {
                 "out" => format!("→ {}", row.dialled),
                 _ => row.dialled.to_owned(),
             },
-            text(row.queue),
-            text(row.operator),
+            text(row.queue.as_deref()),
+            text(row.operator.as_deref()),
             clock(row.waited),
             clock(row.talked),
             end,

@@ -331,6 +331,9 @@ pub fn status(
 /// # Errors
 /// The terminal.
 pub fn schema(asked: &Schema, out: &mut dyn Write) -> Result<(), CliError> {
+    if asked.api {
+        return Ok(writeln!(out, "{}", crate::web::openapi::document())?);
+    }
     let schema = match asked.guard {
         true => schema::of_guard(),
         false => schema::of_dialplan(),

@@ -24,6 +24,8 @@ mod timeline;
 mod trace;
 mod trunk;
 mod verify;
+pub mod user;
+pub mod webhooks;
 mod words;
 
 use std::io::{self, Write};
@@ -42,6 +44,8 @@ use crate::store::database::DatabaseError;
 use crate::store::import::ImportError;
 use crate::store::operators::OperatorError;
 use crate::store::plans::PlansError;
+use crate::store::tokens::TokenError;
+use crate::store::users::UserError;
 use args::{Arguments, Command};
 
 /// Why a command could not do what it was asked for.
@@ -53,6 +57,12 @@ pub enum CliError {
     /// Accounts.
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    /// Users.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// Tokens.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// Records.
     #[error(transparent)]
     Calls(#[from] CallsError),
@@ -111,6 +121,9 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
     let settings = || config::load(arguments.config.as_deref());
     match &arguments.command {
         Command::Operator(command) => operator::run(command, &settings()?, out)?,
+        Command::User(command) => user::user(command, &settings()?, out)?,
+        Command::Token(command) => user::token(command, &settings()?, out)?,
+        Command::Webhooks(command) => webhooks::run(command, &settings()?, out)?,
         Command::Calls(arguments) => calls::run(arguments, &settings()?, out)?,
         Command::Serve(_) => serve::serve(&settings()?, out)?,
         Command::Demo(asked) => demo::demo(asked, &settings()?, out)?,

@@ -63,6 +63,14 @@ pub fn run(command: &Command, settings: &Settings, out: &mut dyn Write) -> Resul
                 *json,
             )
         }
+        Command::Set { id, screen_pop } => {
+            operators.set_screen_pop(id, screen_pop)?;
+            let text = match screen_pop.is_empty() {
+                true => format!("operator {id} is shown no page of calls"),
+                false => format!("operator {id} is shown {screen_pop} of each call that rings"),
+            };
+            Ok(writeln!(out, "{text}")?)
+        }
         Command::Remove { id } => {
             operators.remove(id)?;
             Ok(writeln!(
@@ -142,7 +150,7 @@ fn list(out: &mut dyn Write, operators: &[Operator], realm: &str) -> Result<(), 
 }
 
 /// The password and whether it was made here.
-fn password(from_stdin: bool) -> Result<(Private<String>, bool), CliError> {
+pub(super) fn password(from_stdin: bool) -> Result<(Private<String>, bool), CliError> {
     if !from_stdin {
         return Ok((generate_password()?, true));
     }

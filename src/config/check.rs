@@ -54,9 +54,11 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
         );
         super::publish::publish(table, &mut settings.privacy);
     });
+    section(&top, "web", |table| {
+        super::web::web(table, &mut settings.web)
+    });
     section(&top, "webhooks", |table| {
-        let secrets = table.text("secrets").map(|(file, _)| base.join(file));
-        settings.webhooks.secrets = secrets;
+        super::web::webhooks(table, base, &mut settings.webhooks)
     });
     section(&top, "log", |table| log(table, &mut settings));
     section(&top, "dns", |table| dns(table, &mut settings.dns));
@@ -524,6 +526,8 @@ mod tests {
         assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);
         assert_eq!(settings.dns, defaults.dns);
+        assert_eq!(settings.web, defaults.web);
+        assert_eq!(settings.webhooks, defaults.webhooks);
         assert_eq!(settings.abuse.rates, defaults.abuse.rates);
         assert_eq!(settings.abuse.bans, defaults.abuse.bans);
         assert_eq!(settings.abuse.log_sources, defaults.abuse.log_sources);
@@ -544,6 +548,7 @@ mod tests {
             .collect();
         let settings = checked(&open.join("\n")).unwrap();
         assert_eq!(settings.trunks.len(), 1);
+        assert_eq!(settings.webhooks.to.len(), 1);
         assert!(settings.trunks[0].peer.is_some() && settings.trunks[0].credentials.is_some());
         assert!(settings.cluster.redis.is_some() && settings.sip.advertise.len() == 1);
     }
@@ -562,7 +567,7 @@ redis = \"http://:secret@host\"
 [[trunks]]
 sources = [\"203.0.113.0/33\"]
 user = \"us\"
-[web]
+[nowhere]
 ";
         let faults = checked(text).unwrap_err();
         let lines: Vec<&str> = faults

@@ -9,9 +9,10 @@ mod publish;
 mod scanners;
 pub mod settings;
 mod trunks;
+mod web;
 pub mod webhooks;
 
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, FILE, load};
 pub use location::{Address, Location};
-pub use settings::{Abuse, Apply, LogFormat, Rates, Settings, Tls};
+pub use settings::{Abuse, Apply, Destination, LogFormat, Rates, Settings, Tls};

@@ -1,5 +1,6 @@
 //! What the server is told, and what it does where nothing is said.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 
 use super::backup::Backups;
 use super::location::Location;
+use crate::dialplan::webhook::Url;
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
@@ -37,6 +39,8 @@ pub struct Settings {
     pub cluster: Cluster,
     /// `[privacy]`
     pub privacy: Privacy,
+    /// `[web]`
+    pub web: Web,
     /// `[webhooks]`
     pub webhooks: Webhooks,
     /// `[log]`
@@ -201,11 +205,35 @@ impl Default for Rates {
     }
 }
 
-/// Servers that are asked where calls go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Web {
+    /// Where it is heard; none: nowhere.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// Servers that are asked where calls go, and servers that are told what happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhooks {
-    /// The file of what they want to see before they answer.
+    /// The file of what those who are asked want to see before they answer.
     pub secrets: Option<PathBuf>,
+    /// So long what was not taken is sent again.
+    pub give_up: Duration,
+    /// `[[webhooks.to]]`
+    pub to: Vec<Destination>,
+}
+
+/// A server that is told what happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// For people, and in lists.
+    pub name: String,
+    /// Whom.
+    pub url: Url,
+    /// Of what; see [`crate::records::told::EVENTS`].
+    pub events: BTreeSet<String>,
+    /// The file of the secret that signs.
+    pub secret: PathBuf,
 }
 
 /// Logs.
@@ -272,7 +300,14 @@ impl Settings {
                 keys: data.join("keys"),
                 smallest_cell: 5,
             },
-            webhooks: Webhooks::default(),
+            web: Web {
+                listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            },
+            webhooks: Webhooks {
+                secrets: None,
+                give_up: Duration::from_secs(3 * 24 * 3_600),
+                to: Vec::new(),
+            },
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".into(),

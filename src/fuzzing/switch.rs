@@ -77,6 +77,7 @@ impl Exchange {
             operator: id.into(),
             ha1_md5: Private::new(ha1(Algorithm::Md5, id, "qaynar", "gizli")),
             ha1_sha256: Private::new(ha1(Algorithm::Sha256, id, "qaynar", "gizli")),
+            screen_pop: None,
         };
         let accounts = Command::Operators(vec![account("101"), account("102")]);
         switch.handle(Input::Command(accounts), now);

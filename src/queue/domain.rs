@@ -518,6 +518,23 @@ impl Domain {
         operators.map(|(id, operator)| (id, operator.state()))
     }
 
+    /// All operators with their states and, where a call rings or is talked in, that call and its queue, by id.
+    pub fn desks(
+        &self,
+    ) -> impl Iterator<
+        Item = (
+            &OperatorId,
+            OperatorState,
+            Option<(CallId, Option<&QueueName>)>,
+        ),
+    > {
+        self.roster.operators().map(|(id, operator)| {
+            let claim = operator.claim.as_ref();
+            let claim = claim.map(|claim| (claim.call, claim.queue.as_ref()));
+            (id, operator.state(), claim)
+        })
+    }
+
     /// Whether a claim is still held.
     pub fn holds(&self, claim: ClaimId) -> bool {
         self.claim_of(claim).is_some()

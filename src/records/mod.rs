@@ -12,6 +12,7 @@ pub mod quality;
 pub mod segments;
 pub mod shape;
 pub mod taxonomy;
+pub mod told;
 
 pub use build::{Applied, Builder};
 pub use pseudonym::pseudonym;

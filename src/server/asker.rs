@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use ureq::Agent;
 
+use super::agent::agent;
 use super::clock::Clock;
 use crate::dialplan::webhook::{LONGEST_ANSWER, NoAnswer};
 use crate::ids::{CallId, Language, Pseudonym, TrunkName};
@@ -103,21 +104,6 @@ fn informed(job: &Job, answer: Result<String, NoAnswer>) -> Input {
         number: job.inquiry.number,
         answer,
     }
-}
-
-fn agent() -> Agent {
-    let config = Agent::config_builder()
-        // Whom the plan names is asked, and nobody to whom that one points.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        // A proxy of the environment would be one more who reads it.
-        .proxy(None)
-        .max_response_header_size(16 << 10)
-        .user_agent("qaynar")
-        .accept("application/json")
-        .build();
-    config.into()
 }
 
 struct Worker {

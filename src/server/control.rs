@@ -53,6 +53,8 @@ pub enum Question {
         /// Which.
         call: CallId,
     },
+    /// What are operators doing, and for which calls?
+    Operators,
     /// Check the dialplans' folder and make it live.
     Apply,
     /// Make the version with this hash live.

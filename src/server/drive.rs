@@ -23,7 +23,6 @@ use crate::ids::{CallId, OperatorId, RecordingId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::source::Source;
 use crate::store::bindings::BindingRow;
 use crate::store::health::Health;
 use crate::store::journal::Journal;
@@ -169,7 +168,7 @@ impl Shell {
         self.perform();
     }
 
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
         let now = self.clock.now();
         self.switch.handle(input, now);
         self.pace.took(self.clock.now().at.since(now.at));
@@ -415,6 +414,10 @@ impl Shell {
                 let _ = answer.send(self.callbacks());
                 return;
             }
+            Question::Operators => {
+                let _ = answer.send(self.desks());
+                return;
+            }
             Question::CancelCallback { call } => {
                 let _ = answer.send(self.cancel_callback(call));
                 return;
@@ -452,85 +455,6 @@ impl Shell {
             done,
             text,
             data: serde_json::json!({ "recording": recording }),
-        }
-    }
-
-    fn callbacks(&self) -> Answer {
-        let callbacks = self.switch.callbacks();
-        let now = self.clock.now().wall;
-        let mut text = format!("{} callbacks", callbacks.len());
-        for one in &callbacks {
-            let who = one
-                .caller
-                .as_ref()
-                .map_or("hidden", |caller| caller.as_str());
-            let waits = one
-                .joined
-                .map_or(0, |joined| now.since(joined).as_secs() / 60);
-            let due = one.due.map(|due| due.since(now).as_secs() / 60);
-            let due = due.map_or(String::new(), |minutes| format!(", in {minutes} min"));
-            let (call, queue, state, attempts) = (one.call, &one.queue, one.state, one.attempts);
-            text.push_str(&format!(
-                "\n{call}  {who}  queue {queue}  {state}{due}; waits for {waits} min, {attempts} attempts"
-            ));
-        }
-        Answer {
-            done: true,
-            text,
-            data: serde_json::json!(callbacks),
-        }
-    }
-
-    fn cancel_callback(&mut self, call: CallId) -> Answer {
-        let is_one = |one: &crate::switch::Listed| one.call == call && one.is_pending();
-        let done = self.switch.callbacks().iter().any(is_one);
-        if done {
-            self.handle(Input::Command(Command::CancelCallback(call)));
-        }
-        Answer {
-            done,
-            text: match done {
-                true => format!("{call} is not called back"),
-                false => {
-                    format!("nobody waits to be called back as {call}; see: qaynar callbacks list")
-                }
-            },
-            data: serde_json::Value::Null,
-        }
-    }
-
-    fn bans(&self) -> Answer {
-        let now = self.clock.now();
-        let bans = self.switch.bans(now);
-        let mut text = format!("{} bans", bans.len());
-        for ban in &bans {
-            // A name is as its sender wrote it.
-            let user = ban.user.as_deref().map(str::escape_debug);
-            let user = user.map_or("any name".to_owned(), |user| format!("as {user}"));
-            let left = ban.until.since(now.wall).as_secs();
-            let (source, why) = (ban.source, &ban.why);
-            text.push_str(&format!("\n{source}  {user}  {why}; for {left} s more"));
-        }
-        Answer {
-            done: true,
-            text,
-            data: serde_json::json!(bans),
-        }
-    }
-
-    fn lift_bans(&mut self, source: Source, user: Option<String>) -> Answer {
-        let now = self.clock.now();
-        let before = self.switch.bans(now).len();
-        self.handle(Input::Command(Command::LiftBans { source, user }));
-        let lifted = before.saturating_sub(self.switch.bans(now).len());
-        let text = match lifted {
-            0 => format!("no ban of {source} holds; `qaynar bans` lists those that do"),
-            count => format!("{count} bans of {source} lifted"),
-        };
-        Answer {
-            done: lifted > 0,
-            text,
-            data: serde_json::json!({ "lifted": lifted }),
         }
     }
 

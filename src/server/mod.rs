@@ -1,5 +1,7 @@
 //! The shell around the switch: sockets, threads, clocks.
 
+pub mod agent;
+mod answers;
 mod asker;
 pub mod backups;
 pub mod buckets;

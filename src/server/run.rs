@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::asker::Asker;
 use super::backups::Backups;
 use super::clock::Clock;
-use super::control::{self, ControlError};
+use super::control::{self, Asked, ControlError};
 use super::dialplans::Dialplans;
 use super::drive::{Orders, Pace, Shell, short};
 use super::guard::Guard;
@@ -139,17 +139,25 @@ pub struct Running {
     pub stop: mpsc::Sender<()>,
     /// Commands as inputs.
     pub inputs: mpsc::Sender<Input>,
+    /// Questions as commands ask them.
+    pub questions: mpsc::Sender<Asked>,
+    /// What is wrong with the stores, and whom to tell.
+    pub health: Health,
     /// How it is going.
     pub counts: watch::Receiver<Counts>,
     /// Ends when the server has stopped.
     pub done: tokio::task::JoinHandle<()>,
 }
 
-/// Runs the server until a signal stops it.
+/// Runs the server until a signal stops it, and what `beside` starts with it.
 ///
 /// # Errors
 /// It cannot start.
-pub async fn serve(settings: &Settings, mut tell: impl FnMut(&str)) -> Result<(), StartError> {
+pub async fn serve<T>(
+    settings: &Settings,
+    beside: impl FnOnce(&Running, &mut dyn FnMut(&str)) -> T,
+    mut tell: impl FnMut(&str),
+) -> Result<(), StartError> {
     super::files::raise();
     let mut running = start(settings, None).await?;
     for (transport, address) in &running.listeners {
@@ -158,6 +166,7 @@ pub async fn serve(settings: &Settings, mut tell: impl FnMut(&str)) -> Result<()
     if settings.trunks.is_empty() {
         tell("no [[trunks]] are configured: calls from loopback alone are taken");
     }
+    let _beside = beside(&running, &mut tell);
     tell(&format!("dialplan {} is live; ready", short(&running.plan)));
     let (mut term, mut interrupt) = (
         signal(SignalKind::terminate())?,
@@ -311,7 +320,7 @@ pub async fn start(
         accept(&streams, &tls, listener, (local, transport));
     }
     let (ask, asked) = mpsc::channel(16);
-    let control_task = tokio::spawn(control::serve(socket, ask));
+    let control_task = tokio::spawn(control::serve(socket, ask.clone()));
     let (stop, stopped) = mpsc::channel(4);
     let (news, found) = mpsc::channel(NEWS);
     let kept = Kept {
@@ -331,7 +340,7 @@ pub async fn start(
         clock,
         journal: journal.clone(),
         sealer,
-        health,
+        health: health.clone(),
         writer,
         shared,
         udp: sockets,
@@ -373,6 +382,8 @@ pub async fn start(
         plan: loaded.plan.hash.clone(),
         stop,
         inputs,
+        questions: ask,
+        health,
         counts,
         done,
     })

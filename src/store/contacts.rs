@@ -2,6 +2,7 @@
 //! seen: a change names the version that it was made from, and former versions stay.
 
 use super::database::{DatabaseError, Trouble};
+use super::deliveries;
 use super::sql::{Row, Sql, Value, values};
 use crate::config::Location;
 use crate::ids::{CallId, OperatorId, Pseudonym};
@@ -10,7 +11,7 @@ use crate::records::fields::{Difference, differences};
 use crate::time::Wall;
 
 /// The columns of a contact, in the order of [`row_of`].
-const COLUMNS: &str = "id, version, opened, channel, dialled, language, party, about, gender, age, child_age, \
+pub(super) const COLUMNS: &str = "id, version, opened, channel, dialled, language, party, about, gender, age, child_age, \
      child_gender, topic, taxonomy, issues, contact_type, first_time, anonymous, risk, may_call_back, may_refer, \
      safe_time, safe_words, case_id, service_tags, region, heard_from, referral, notes, calls, caller, operator";
 
@@ -115,7 +116,7 @@ pub enum UpdateError {
 /// The table of contacts.
 #[derive(Debug)]
 pub struct Contacts {
-    sql: Sql,
+    pub(super) sql: Sql,
 }
 
 impl Contacts {
@@ -337,6 +338,7 @@ pub(crate) fn insert(
     let added = sql.execute(&text, &row_of(contact, hand, now))? > 0;
     if added {
         link(sql, contact)?;
+        deliveries::note_contact(sql, contact, hand, now)?;
     }
     Ok(added)
 }
@@ -395,6 +397,7 @@ pub(crate) fn update(
         ],
     )?;
     link(sql, &changed)?;
+    deliveries::note_contact(sql, &changed, hand, now)?;
     Ok(changed.version)
 }
 
@@ -440,7 +443,7 @@ fn former_of(row: &Row) -> Result<Version, Trouble> {
     })
 }
 
-fn contact_of(row: &Row) -> Result<Contact, Trouble> {
+pub(super) fn contact_of(row: &Row) -> Result<Contact, Trouble> {
     Ok(Contact {
         id: ContactId(row.get(0)?),
         version: row.get(1)?,

@@ -25,6 +25,10 @@ pub enum Part {
     Backup,
     /// The live dialplan breaks the promise of its guard in the coming year.
     Guard,
+    /// The API.
+    Web,
+    /// Webhooks.
+    Webhooks,
 }
 
 impl Part {
@@ -40,6 +44,8 @@ impl Part {
             Self::Certificates => "certificate",
             Self::Backup => "backup-missed",
             Self::Guard => "dialplan-guard",
+            Self::Web => "api-unheard",
+            Self::Webhooks => "webhook-not-taken",
         }
     }
 }

@@ -130,6 +130,31 @@ const STEPS: &[&str] = &[
 
     CREATE TABLE taxonomies (version BIGINT PRIMARY KEY, body TEXT NOT NULL, added BIGINT NOT NULL);
     ",
+    // 11: users, and keys of programs to the API; the page that an operator is shown of a call.
+    "
+    ALTER TABLE operators ADD COLUMN screen_pop TEXT;
+
+    CREATE TABLE users (
+        name TEXT PRIMARY KEY, role TEXT NOT NULL, permissions TEXT NOT NULL, operator TEXT,
+        password TEXT NOT NULL, created BIGINT NOT NULL
+    );
+    CREATE TABLE tokens (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, scopes TEXT NOT NULL,
+        created BIGINT NOT NULL, expires BIGINT, used BIGINT
+    );
+    ",
+    // 12: changes of contacts that are to be told, and what servers have not taken yet.
+    "
+    CREATE TABLE contact_changes (
+        number INTEGER PRIMARY KEY, contact TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE deliveries (
+        id TEXT NOT NULL, destination TEXT NOT NULL, event TEXT NOT NULL, at BIGINT NOT NULL, body TEXT NOT NULL,
+        tries BIGINT NOT NULL, begun BIGINT NOT NULL, due BIGINT NOT NULL, fault TEXT, dead BIGINT,
+        PRIMARY KEY (destination, id)
+    );
+    CREATE INDEX deliveries_by_moment ON deliveries (destination, at, id) WHERE dead IS NULL;
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

@@ -11,6 +11,7 @@ use crate::ids::OperatorId;
 use crate::private::Private;
 use crate::sip::digest::{Algorithm, ha1};
 use crate::switch::settings::Account;
+use crate::switch::{ScreenPop, ScreenPopFault};
 use crate::time::Wall;
 
 /// Letters and digits of an id; also the user part of a SIP URI, so nothing that needs escaping.
@@ -35,6 +36,9 @@ pub struct Operator {
     pub realm: String,
     /// When the account was made.
     pub created: Wall,
+    /// The page that is shown of each call that rings, as a template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub screen_pop: Option<String>,
 }
 
 /// Why an account cannot be made or changed.
@@ -62,6 +66,9 @@ pub enum OperatorError {
         /// Who there is.
         known: Vec<OperatorId>,
     },
+    /// The page of calls is none.
+    #[error(transparent)]
+    BadScreenPop(#[from] ScreenPopFault),
     /// The system gives no randomness.
     #[error("the system gives no random bytes for a password: {0}; give one with --password-stdin")]
     NoRandomness(getrandom::Error),
@@ -176,6 +183,28 @@ impl Operators {
         }
     }
 
+    /// Sets the page that an operator is shown of each call that rings; empty: none.
+    ///
+    /// # Errors
+    /// See [`OperatorError`].
+    pub fn set_screen_pop(&mut self, id: &str, template: &str) -> Result<(), OperatorError> {
+        let id = checked_id(id)?;
+        let template = match template {
+            "" => None,
+            text => Some(ScreenPop::parse(text)?),
+        };
+        let changed = self.0.change(|sql| {
+            sql.execute(
+                "UPDATE operators SET screen_pop = ?2 WHERE id = ?1",
+                values![id.as_str(), template.as_ref().map(ScreenPop::as_str)],
+            )
+        })?;
+        match changed {
+            true => Ok(()),
+            false => Err(self.unknown(id)?),
+        }
+    }
+
     /// Removes an account and the contacts of its phones; its calls stay on record.
     ///
     /// # Errors
@@ -199,13 +228,14 @@ impl Operators {
     /// # Errors
     /// The database cannot be read.
     pub fn list(&mut self) -> Result<Vec<Operator>, DatabaseError> {
-        let all = "SELECT id, name, realm, created FROM operators ORDER BY id";
+        let all = "SELECT id, name, realm, created, screen_pop FROM operators ORDER BY id";
         self.0.rows(all, &[], |row| {
             Ok(Operator {
                 id: row.word(0)?,
                 name: row.get(1)?,
                 realm: row.get(2)?,
                 created: row.get(3)?,
+                screen_pop: row.get(4)?,
             })
         })
     }
@@ -215,12 +245,16 @@ impl Operators {
     /// # Errors
     /// The database cannot be read.
     pub fn accounts(&mut self, realm: &str) -> Result<Vec<Account>, DatabaseError> {
-        let sql = "SELECT id, ha1_md5, ha1_sha256 FROM operators WHERE realm = ?1 ORDER BY id";
+        let sql = "SELECT id, ha1_md5, ha1_sha256, screen_pop FROM operators WHERE realm = ?1 ORDER BY id";
         self.0.rows(sql, values![realm], |row| {
             Ok(Account {
                 operator: row.word(0)?,
                 ha1_md5: Private::new(row.get(1)?),
                 ha1_sha256: Private::new(row.get(2)?),
+                // One that a later version wrote and this one cannot read is shown to nobody.
+                screen_pop: row
+                    .get::<Option<String>>(3)?
+                    .and_then(|text| ScreenPop::parse(&text).ok()),
             })
         })
     }
@@ -243,7 +277,7 @@ impl Operators {
     }
 }
 
-fn checked_id(text: &str) -> Result<OperatorId, OperatorError> {
+pub(super) fn checked_id(text: &str) -> Result<OperatorId, OperatorError> {
     let allowed = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter);
     let fits = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(allowed);
     if fits {
@@ -346,6 +380,8 @@ mod tests {
                 .to_string()
                 .contains("operator 101 exists")
         );
+        let page = operators.set_screen_pop("101", "crm.example/{call}");
+        assert!(matches!(page, Err(OperatorError::BadScreenPop(_))));
         let unknown = operators.remove("102").unwrap_err().to_string();
         assert!(unknown.contains("operators are 101"), "{unknown}");
         assert!(matches!(

@@ -10,7 +10,7 @@ use crate::event::{CallRecord, Event};
 use crate::ids::{CallId, OperatorId, Pseudonym, QueueName};
 use crate::time::Wall;
 
-const COLUMNS: &str = "call, caller, dialled, trunk, queue, operator, language, plan, arrived, answered, queued, \
+pub(super) const COLUMNS: &str = "call, caller, dialled, trunk, queue, operator, language, plan, arrived, answered, queued, \
      rung, connected, ended, ended_by, cause, caller_quality, operator_quality, direction, held";
 
 /// How many events one statement writes.
@@ -137,7 +137,7 @@ pub(crate) fn one(sql: &mut Sql, call: CallId) -> Result<Option<CallRecord>, Dat
     Ok(records(sql, Wanted::One(call))?.pop())
 }
 
-fn record(row: &Row) -> Result<CallRecord, Trouble> {
+pub(super) fn record(row: &Row) -> Result<CallRecord, Trouble> {
     Ok(CallRecord {
         call: row.word(0)?,
         caller: row.optional_word(1)?,

@@ -292,6 +292,7 @@ mod tests {
             operator: "201".into(),
             ha1_md5: hash(Algorithm::Md5),
             ha1_sha256: hash(Algorithm::Sha256),
+            screen_pop: None,
         };
         let accounts = Command::Operators(vec![account]);
         switch.handle(Input::Command(accounts), now);

@@ -254,6 +254,10 @@ impl Switch {
         headers.push(Name::Supported, SUPPORTED);
         headers.push(Name::SessionExpires, session_expires(&proposal.header()));
         headers.push(Name::MinSe, proposal.minimum().as_secs().to_string());
+        let operator = to.operator.as_ref();
+        if let Some(info) = operator.and_then(|operator| self.call_info(call, operator)) {
+            headers.push(Name::Other("Call-Info".into()), info);
+        }
         headers.push(Name::ContentType, SDP);
         headers
     }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 pub use super::bans::BanSettings;
 pub use super::codes::FeatureCodes;
 pub use super::keying::SrtpSettings;
+pub use super::screen::ScreenPop;
 pub use super::trunks::settings::{DidFrom, Limits, NumberFormat, Trunk};
 use crate::ids::{OperatorId, TrunkName};
 use crate::private::Private;
@@ -132,6 +133,8 @@ pub struct Account {
     pub ha1_md5: Private<String>,
     /// The same by SHA-256.
     pub ha1_sha256: Private<String>,
+    /// The page that is shown of each call that rings.
+    pub screen_pop: Option<ScreenPop>,
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ impl Desk {
             operator: id.into(),
             ha1_md5: Private::new(ha1(Algorithm::Md5, id, "qaynar", PASSWORD)),
             ha1_sha256: Private::new(ha1(Algorithm::Sha256, id, "qaynar", PASSWORD)),
+            screen_pop: None,
         };
         let accounts = vec![account("101"), account("102")];
         desk.input(Input::Command(Command::Operators(accounts)));

@@ -49,7 +49,13 @@ impl House {
         let listeners: Vec<String> = listeners
             .map(|transport| format!("\"{transport}://127.0.0.1:0\""))
             .collect();
-        let config = format!("[sip]\nlisten = [{}]\n{extra}\n", listeners.join(", "));
+        // Many houses stand on one machine: the API has a port where a test asks for it.
+        let web = match extra.contains("[web]") {
+            true => "",
+            false => "[web]\nlisten = []\n",
+        };
+        let listen = listeners.join(", ");
+        let config = format!("[sip]\nlisten = [{listen}]\n{extra}\n{web}");
         fs::write(base.join("qaynar.toml"), config).unwrap();
         Self { folder }
     }
@@ -106,6 +112,9 @@ impl House {
             let place = place.and_then(|place| place.split_once(' '));
             if let Some((transport, address)) = place {
                 places.push((transport.to_owned(), address.parse().unwrap()));
+            }
+            if let Some(address) = line.strip_prefix("API on http://") {
+                places.push(("api".to_owned(), address.parse().unwrap()));
             }
             if line.contains("ready") {
                 break;
@@ -188,12 +197,23 @@ impl Server {
 
     /// A connection to where it hears by this transport.
     pub(crate) fn connect_by(&self, transport: &str) -> TcpStream {
-        let mut places = self.places.iter();
-        let place = places.find(|(name, _)| name == transport);
-        let stream = TcpStream::connect(place.expect("it hears there").1).unwrap();
+        let stream = TcpStream::connect(self.place(transport)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream
+    }
+
+    /// Where it hears by this transport.
+    pub(crate) fn place(&self, transport: &str) -> SocketAddr {
+        let mut places = self.places.iter();
+        let place = places.find(|(name, _)| name == transport);
+        place.expect("it hears there").1
+    }
+
+    /// The process ends as by a power cut.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Whether the process still runs.

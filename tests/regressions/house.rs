@@ -208,6 +208,7 @@ impl House {
             operator: OperatorId::from(*id),
             ha1_md5: hash(id, Algorithm::Md5),
             ha1_sha256: hash(id, Algorithm::Sha256),
+            screen_pop: None,
         };
         let binding = |(id, flow): &(&str, Flow)| Binding {
             contact: format!("sip:{id}@{}", flow.remote),

@@ -214,6 +214,7 @@ pub(crate) fn account(operator: &str) -> Account {
         operator: operator.into(),
         ha1_md5: Private::new(ha1(Algorithm::Md5, operator, REALM, PASSWORD)),
         ha1_sha256: Private::new(ha1(Algorithm::Sha256, operator, REALM, PASSWORD)),
+        screen_pop: None,
     }
 }
 

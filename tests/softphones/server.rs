@@ -320,8 +320,13 @@ pub(crate) struct Place {
 impl Place {
     fn write_config(&self) {
         let (low, high) = self.ports;
+        // Many servers run at once: the API has no place where a test does not ask for one.
+        let web = match self.config.contains("[web]") {
+            true => "",
+            false => "[web]\nlisten = []\n",
+        };
         let text = format!(
-            "[log]\nfilter = \"debug\"\n[media]\nports = \"{low}-{high}\"\n{}[sip]\nlisten = [{}]\n{}",
+            "{web}[log]\nfilter = \"debug\"\n[media]\nports = \"{low}-{high}\"\n{}[sip]\nlisten = [{}]\n{}",
             self.media, self.listen, self.config
         );
         std::fs::write(self.config_file(), text).unwrap();
