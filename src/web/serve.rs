@@ -40,7 +40,9 @@ pub struct Serving {
 
 impl Serving {
     pub(super) fn start(places: &[SocketAddr], api: &Api, health: &Health) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("api")
             .enable_all()
             .max_blocking_threads(BLOCKING)
             .build()?;

@@ -10,4 +10,6 @@ mod contacts;
 mod operators;
 mod receiver;
 mod refusals;
+
+mod users;
 mod webhooks;

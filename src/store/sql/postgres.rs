@@ -60,7 +60,8 @@ impl fmt::Debug for Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        block_in_place(|| self.client.take());
+        // Within: to end a connection is to wait for it.
+        block_in_place(|| drop(self.client.take()));
     }
 }
 
