@@ -9,7 +9,7 @@ mod house;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use house::{CARRIER, House, Peer, RINGS, SDP};
+use house::{CARRIER, House, Peer, RINGS};
 use qaynar::dialplan::load::moment_of;
 use qaynar::dialplan::plan::{Ends, Plan};
 use qaynar::dialplan::route::{Assumed, route};

@@ -1,6 +1,6 @@
 //! Text to settings. Every mistake becomes a fault with its line and remedy; none hides another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::ids::OperatorId;
 use crate::private::Private;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
-use crate::switch::settings::{FeatureCodes, Srtp, SrtpSettings};
+use crate::switch::settings::{Srtp, SrtpSettings};
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
@@ -65,7 +65,9 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     section(&top, "abuse", |table| {
         super::abuse::abuse(table, base, &mut settings.abuse)
     });
-    section(&top, "codes", |table| codes(table, &mut settings.codes));
+    section(&top, "codes", |table| {
+        super::codes::codes(table, &mut settings.codes)
+    });
     settings.trunks = super::trunks::trunks(&top);
     top.finish();
     let faults = source.into_faults();
@@ -83,7 +85,7 @@ fn section<'s, 'a>(top: &Table<'s, 'a>, key: &'static str, read: impl FnOnce(&Ta
     }
 }
 
-fn set<T>(setting: &mut T, value: Option<T>) {
+pub(super) fn set<T>(setting: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *setting = value;
     }
@@ -431,73 +433,6 @@ fn dns(table: &Table<'_, '_>, dns: &mut Dns) {
     let servers = each(table, "servers", "DNS server", remedy, read);
     set(&mut dns.servers, servers);
     set(&mut dns.timeout, table.duration("timeout", false));
-}
-
-fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
-    set(&mut codes.extend_by, table.duration("extend_by", false));
-    set(&mut codes.pause_reasons, pause_reasons(table));
-    let keys: [(&'static str, &mut String); 13] = [
-        ("status", &mut codes.status),
-        ("log_in", &mut codes.log_in),
-        ("log_out", &mut codes.log_out),
-        ("pause", &mut codes.pause),
-        ("resume", &mut codes.resume),
-        ("messages", &mut codes.messages),
-        ("pause_recording", &mut codes.pause_recording),
-        ("extend", &mut codes.extend),
-        ("bring", &mut codes.bring),
-        ("help", &mut codes.help),
-        ("listen", &mut codes.listen),
-        ("whisper", &mut codes.whisper),
-        ("barge", &mut codes.barge),
-    ];
-    let mut taken: Vec<String> = Vec::new();
-    for (key, code) in keys {
-        let remedy = "write '*' and digits, as operators dial it: \"*11\"";
-        set(
-            code,
-            one(table, key, "feature code", remedy, |text| {
-                let fits = |text: &&str| *text == "*" && key == "help";
-                feature_code(text)
-                    .or(Some(text).filter(fits))
-                    .map(str::to_owned)
-            }),
-        );
-        if taken.contains(code) {
-            table.fault(
-                format!("[codes] {key}: {code:?} is another code already"),
-                "give each its own",
-            );
-        }
-        taken.push(code.clone());
-    }
-}
-
-/// A digit each, after the code of the pause.
-fn pause_reasons(table: &Table<'_, '_>) -> Option<BTreeMap<char, String>> {
-    let reasons = table.table("pause_reasons")?;
-    let mut found = BTreeMap::new();
-    for (digit, span, value) in reasons.entries() {
-        let mut digits = digit.chars();
-        match (digits.next(), digits.next(), value.get_ref().as_str()) {
-            (Some(digit @ '0'..='9'), None, Some(why)) if !why.trim().is_empty() => {
-                found.insert(digit, why.trim().to_owned());
-            }
-            _ => reasons.source.fault(
-                span,
-                format!("[codes] pause_reasons: {digit} is no digit with its reason"),
-                "write digits and words: { 1 = \"break\", 2 = \"lunch\" }",
-            ),
-        }
-    }
-    Some(found)
-}
-
-fn feature_code(text: &str) -> Option<&str> {
-    let digits = text.strip_prefix('*')?;
-    let fits =
-        (1..=6).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
-    fits.then_some(text)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod abuse;
 pub mod backup;
 pub mod check;
+mod codes;
 pub mod load;
 mod location;
 mod publish;
