@@ -23,8 +23,8 @@ mod taxonomy;
 mod timeline;
 mod trace;
 mod trunk;
-mod verify;
 pub mod user;
+mod verify;
 pub mod webhooks;
 mod words;
 

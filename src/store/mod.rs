@@ -42,7 +42,7 @@ pub mod states;
 pub mod taxonomies;
 pub mod tokens;
 pub mod trouble;
-pub mod verify;
 pub mod users;
+pub mod verify;
 mod versioned;
 pub mod writer;
