@@ -106,6 +106,8 @@ pub enum Command {
     Restore(super::backup::Restore),
     /// Compare journal, database and the running server: no call is lost, none is there twice.
     Verify(super::verify::Verify),
+    /// Print what is published of a month or another period: contacts, topics, activities, with comparisons.
+    Report(super::report::Arguments),
     /// Tell how the running server is.
     Status(Status),
 }

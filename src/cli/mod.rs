@@ -18,6 +18,7 @@ mod export;
 mod import;
 pub mod operator;
 mod recordings;
+mod report;
 pub mod serve;
 mod taxonomy;
 mod timeline;
@@ -151,6 +152,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
             return backup::restore(asked, arguments.config.as_deref(), out);
         }
         Command::Verify(asked) => return verify::run(asked, &settings()?, out),
+        Command::Report(asked) => report::run(asked, &settings()?, out)?,
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ mod codes;
 pub mod load;
 mod location;
 mod publish;
+mod report;
 mod scanners;
 pub mod settings;
 mod trunks;

@@ -13,6 +13,8 @@ use super::backup::Backups;
 use super::location::Location;
 use crate::dialplan::webhook::Url;
 use crate::private::Private;
+use crate::records::contact::ContactType;
+use crate::report::tally::Rules;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub web: Web,
     /// `[webhooks]`
     pub webhooks: Webhooks,
+    /// `[report]`
+    pub report: Report,
     /// `[log]`
     pub log: Log,
     /// `[dns]`
@@ -236,6 +240,21 @@ pub struct Destination {
     pub secret: PathBuf,
 }
 
+/// What is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The types of contacts that count toward the published total; the others are shown beside it.
+    pub counts: BTreeSet<ContactType>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            counts: Rules::usual_counts(),
+        }
+    }
+}
+
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -308,6 +327,7 @@ impl Settings {
                 give_up: Duration::from_secs(3 * 24 * 3_600),
                 to: Vec::new(),
             },
+            report: Report::default(),
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".into(),

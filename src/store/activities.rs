@@ -31,11 +31,7 @@ impl Activities {
     /// # Errors
     /// The database.
     pub fn between(&mut self, from: Date, to: Date) -> Result<Vec<Activity>, DatabaseError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM activities WHERE held_on >= ?1 AND held_on <= ?2 ORDER BY held_on, id"
-        );
-        let values = values![from.to_string(), to.to_string()];
-        self.sql.rows(&sql, values, activity_of)
+        between(&mut self.sql, from, to)
     }
 
     /// One of them.
@@ -62,6 +58,15 @@ impl Activities {
         let text = "DELETE FROM activities WHERE id = ?1";
         Ok(self.sql.execute(text, values![id])? > 0)
     }
+}
+
+/// As [`Activities::between`], within a transaction.
+pub(crate) fn between(sql: &mut Sql, from: Date, to: Date) -> Result<Vec<Activity>, DatabaseError> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM activities WHERE held_on >= ?1 AND held_on <= ?2 ORDER BY held_on, id"
+    );
+    let values = values![from.to_string(), to.to_string()];
+    sql.rows(&text, values, activity_of)
 }
 
 /// As [`Activities::get`], within a transaction.

@@ -138,15 +138,9 @@ impl Contacts {
         &mut self,
         from: Wall,
         to: Wall,
-        mut with: impl FnMut(Contact),
+        with: impl FnMut(Contact),
     ) -> Result<(), DatabaseError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM contacts WHERE opened >= ?1 AND opened < ?2 ORDER BY opened, id"
-        );
-        self.sql.each(&sql, values![from, to], |row| {
-            with(contact_of(row)?);
-            Ok(())
-        })
+        each(&mut self.sql, from, to, with)
     }
 
     /// One contact.
@@ -297,6 +291,22 @@ pub fn made_id(now: Wall) -> Result<ContactId, std::io::Error> {
     getrandom::fill(&mut random).map_err(|fault| std::io::Error::other(fault.to_string()))?;
     let id = CallId::made(now, u32::from_le_bytes(random));
     Ok(ContactId(format!("H-{id}")))
+}
+
+/// As [`Contacts::each`], within a transaction.
+pub(crate) fn each(
+    sql: &mut Sql,
+    from: Wall,
+    to: Wall,
+    mut with: impl FnMut(Contact),
+) -> Result<(), DatabaseError> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM contacts WHERE opened >= ?1 AND opened < ?2 ORDER BY opened, id"
+    );
+    sql.each(&text, values![from, to], |row| {
+        with(contact_of(row)?);
+        Ok(())
+    })
 }
 
 /// As [`Contacts::current`], within a transaction.

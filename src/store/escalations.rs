@@ -101,11 +101,19 @@ impl Escalations {
     /// # Errors
     /// The database.
     pub fn missing(&mut self, from: Wall, to: Wall) -> Result<Vec<ContactId>, DatabaseError> {
-        let sql = "SELECT id FROM contacts WHERE risk = 'high' AND opened >= ?1 AND opened < ?2 \
-                   AND NOT EXISTS (SELECT 1 FROM escalations WHERE contact = contacts.id) ORDER BY opened, id";
-        self.sql
-            .rows(sql, values![from, to], |row| Ok(ContactId(row.get(0)?)))
+        missing(&mut self.sql, from, to)
     }
+}
+
+/// As [`Escalations::missing`], within a transaction.
+pub(crate) fn missing(
+    sql: &mut Sql,
+    from: Wall,
+    to: Wall,
+) -> Result<Vec<ContactId>, DatabaseError> {
+    let text = "SELECT id FROM contacts WHERE risk = 'high' AND opened >= ?1 AND opened < ?2 \
+                AND NOT EXISTS (SELECT 1 FROM escalations WHERE contact = contacts.id) ORDER BY opened, id";
+    sql.rows(text, values![from, to], |row| Ok(ContactId(row.get(0)?)))
 }
 
 fn escalation_of(row: &Row) -> Result<Escalation, Trouble> {

@@ -33,6 +33,7 @@ pub mod pages;
 pub mod plans;
 pub mod recordings;
 pub mod recover;
+pub mod report;
 mod rows;
 pub mod seal;
 pub mod shared;
