@@ -147,6 +147,17 @@ fn a_file_is_written_in_the_form_that_its_name_says() {
     let file = path.to_str().unwrap();
     printed(house, &["report", "--from", "2021-06", "--output", file]);
     assert!(std::fs::read_to_string(&path).unwrap().starts_with('{'));
+    for (name, begins) in [
+        ("june.pdf", "%PDF"),
+        ("june.xlsx", "PK"),
+        ("june.html", "<!"),
+    ] {
+        let path = house.path(name);
+        let output = path.to_str().unwrap();
+        printed(house, &["report", "--from", "2021-06", "--output", output]);
+        let made = std::fs::read(&path).unwrap();
+        assert!(made.starts_with(begins.as_bytes()), "{name}");
+    }
     let told = refused(
         house,
         &["report", "--from", "2021-06", "--output", "june.doc"],

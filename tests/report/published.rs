@@ -57,10 +57,10 @@ const PUBLISHED: &[(&str, &str, u64, u64)] = &[
         11,
         105,
     ),
-    ("tag.health access", "səhiyyə hüququ", 3, 13),
+    ("tag.health access", "Səhiyyə hüququ", 3, 13),
     (
         "tag.disability allowance",
-        "əlillik dərəcəsi və müavinət",
+        "Əlillik dərəcəsi və müavinət",
         0,
         12,
     ),
