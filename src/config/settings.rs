@@ -227,6 +227,16 @@ pub struct Webhooks {
     pub to: Vec<Destination>,
 }
 
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            secrets: None,
+            give_up: Duration::from_secs(3 * 24 * 3_600),
+            to: Vec::new(),
+        }
+    }
+}
+
 /// A server that is told what happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
@@ -322,11 +332,7 @@ impl Settings {
             web: Web {
                 listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             },
-            webhooks: Webhooks {
-                secrets: None,
-                give_up: Duration::from_secs(3 * 24 * 3_600),
-                to: Vec::new(),
-            },
+            webhooks: Webhooks::default(),
             report: Report::default(),
             log: Log {
                 format: LogFormat::Text,
