@@ -445,6 +445,44 @@ fn a_table_of_many_pages_has_its_heads_on_each_and_loses_no_row() {
 }
 
 #[test]
+fn a_narrow_table_of_many_rows_stands_in_stacks_and_loses_no_row() {
+    let mut document = document(0);
+    let days = |rows: u64| Table {
+        key: "days".into(),
+        caption: "Gün üzrə zənglər".into(),
+        columns: vec![
+            column("day", "Gün", Kind::Date),
+            column("count", "Say", Kind::Count),
+        ],
+        rows: (1..=rows)
+            .map(|day| {
+                let name = cell(Value::Date(date(2021, 6, 1)), format!("gün-{day}-"));
+                row(vec![name, count(day)])
+            })
+            .collect(),
+    };
+    for (rows, most) in [(30, 1), (120, 1), (400, 3)] {
+        document.sections = vec![Section {
+            key: "days".into(),
+            heading: "Günlər".into(),
+            parts: vec![Part::Table(days(rows))],
+        }];
+        let pdf = pdf::render(&document).unwrap();
+        leave(&format!("days-{rows}.pdf"), &pdf);
+        let text = pdftotext(&pdf, &["-layout"]);
+        let pages = text.trim_end_matches('\u{c}').split('\u{c}').count();
+        assert!(pages <= most, "{rows} rows on {pages} pages");
+        for day in 1..=rows {
+            let name = format!("gün-{day}-");
+            assert_eq!(text.matches(&name).count(), 1, "{name} in {text}");
+        }
+        let html = String::from_utf8(html::render(&document).unwrap()).unwrap();
+        leave(&format!("days-{rows}.html"), html.as_bytes());
+        assert!(html.contains("class=\"table long\""));
+    }
+}
+
+#[test]
 fn whatever_a_report_is_made_of_can_be_drawn() {
     let long = "söz".repeat(3_000);
     let many = |columns: usize| Table {

@@ -14,6 +14,8 @@ use super::picture;
 const WIDTH: f32 = 470.0;
 /// And one that stands beside its table.
 const HALF: f32 = 330.0;
+/// A narrow table of more rows than these stands in several columns.
+const LONG: usize = 12;
 /// The most columns of a table that has room beside its chart.
 const NARROW: usize = 4;
 
@@ -71,6 +73,16 @@ impl Page<'_> {
     fn cells<'a>(&self, table: &'a Table, row: &'a Row) -> Vec<(&'a Cell, &'a Kind)> {
         let kinds = table.columns.iter().map(|column| &column.kind);
         row.cells.iter().zip(kinds).collect()
+    }
+
+    /// Words stand on the left, and so does a day that is the name of its row.
+    fn words(&self, column: &usize, kind: &Kind) -> bool {
+        *kind == Kind::Text || (*column == 0 && *kind == Kind::Date)
+    }
+
+    /// Whether a table is so narrow and long that it stands in columns, as those of a newspaper.
+    fn is_long(&self, table: &Table) -> bool {
+        table.columns.len() <= 2 && table.rows.len() > LONG
     }
 
     /// The name of a row is a heading too.

@@ -70,8 +70,8 @@ struct Style {
 }
 
 const TITLE: Style = Style {
-    size: 21.0,
-    leading: 25.0,
+    size: 18.0,
+    leading: 23.0,
     weight: Weight::Strong,
     color: Color::BLUE,
     after: 3.0,

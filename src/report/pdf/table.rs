@@ -21,17 +21,25 @@ const SHARE: f32 = 0.55;
 /// The most lines of a row; a longer one goes on in another.
 const LINES: usize = 40;
 
+/// A narrow table of more rows than these stands in several stacks, as columns of a newspaper do.
+const LONG: usize = 12;
+/// The most stacks, and the room between them.
+const STACKS: usize = 4;
+const BETWEEN: f32 = 22.0;
+
 /// Some columns of a table, as they stand beside each other.
 struct Grid<'a> {
     table: &'a Table,
     /// Which columns, and how wide each is.
     columns: Vec<(usize, f32)>,
     size: f32,
+    /// How far to the right of the margin it stands.
+    left: f32,
 }
 
 /// Puts a table on the pages; one that is too wide is parted, with the names of the rows again.
 pub(super) fn put(layout: &mut Layout<'_>, table: &Table) {
-    for grid in grids(layout.letters, table) {
+    for mut grid in grids(layout.letters, table) {
         grid.put(layout);
         layout.y += 12.0;
     }
@@ -73,6 +81,7 @@ fn even<'a>(table: &'a Table, columns: &[usize], size: f32) -> Grid<'a> {
         table,
         columns: columns.iter().map(|column| (*column, width)).collect(),
         size,
+        left: 0.0,
     }
 }
 
@@ -126,6 +135,7 @@ fn grid<'a>(letters: &Letters, table: &'a Table, columns: &[usize], size: f32) -
         table,
         columns: widths,
         size,
+        left: 0.0,
     })
 }
 
@@ -163,41 +173,94 @@ impl Grid<'_> {
         self.columns.iter().map(|(_, width)| width).sum()
     }
 
-    fn put(&self, layout: &mut Layout<'_>) {
+    fn put(&mut self, layout: &mut Layout<'_>) {
         let table = layout.role(Role::Table, None);
         let head = layout.role(Role::Head, Some(table));
         let head = layout.role(Role::Row, Some(head));
-        let names = self
-            .columns
-            .iter()
-            .map(|_| layout.role(Role::ColumnName, Some(head)));
-        let names: Vec<usize> = names.collect();
+        let columns = self.columns.iter();
+        let names = columns.map(|_| layout.role(Role::ColumnName, Some(head)));
+        let mut names: Option<Vec<usize>> = Some(names.collect());
         let body = layout.role(Role::Body, Some(table));
         let lines = self.head(layout.letters);
         let high = self.height(&lines);
         layout.need(high + 3.0 * self.size * (LEADING + 2.0 * ROOM));
-        self.heads(layout, &lines, Some(&names));
-        for row in &self.table.rows {
-            let mut rest = self.lines(layout.letters, row);
-            let role = layout.role(Role::Row, Some(body));
-            let cells = self.columns.iter().map(|(column, _)| {
-                let name = *column == 0 && self.table.columns[*column].kind == Kind::Text;
-                let kind = if name { Role::RowName } else { Role::Cell };
-                layout.role(kind, Some(role))
-            });
-            let cells: Vec<usize> = cells.collect();
-            while rest.iter().any(|lines| !lines.is_empty()) {
-                let piece: Vec<Vec<String>> = rest
-                    .iter_mut()
-                    .map(|lines| lines.drain(..lines.len().min(LINES)).collect())
-                    .collect();
-                if !layout.has_room(self.height(&piece)) && layout.y > TOP + high + 1.0 {
-                    layout.turn();
-                    // Whoever hears the table has heard its heads already.
-                    self.heads(layout, &lines, None);
-                }
-                self.row(layout, row, &piece, &cells);
+        let rows = &self.table.rows;
+        let stacks = self.stacks(layout.letters);
+        if stacks == 1 {
+            self.heads(layout, &lines, names.as_deref());
+            return rows
+                .iter()
+                .for_each(|row| self.whole(layout, row, body, &lines));
+        }
+        // Pages are turned between rows of stacks, never within one.
+        let row = self.size * (LEADING + 2.0 * ROOM);
+        let mut rest = rows.as_slice();
+        while !rest.is_empty() {
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "rows of a page"
+            )]
+            let room = (((BOTTOM - layout.y - high) / row) as usize).max(1);
+            let each = rest.len().div_ceil(stacks).min(room);
+            let (top, mut lowest) = (layout.y, layout.y);
+            for stack in rest.chunks(each).take(stacks) {
+                layout.y = top;
+                self.heads(layout, &lines, names.take().as_deref());
+                stack
+                    .iter()
+                    .for_each(|row| self.whole(layout, row, body, &lines));
+                lowest = lowest.max(layout.y);
+                self.left += self.width() + BETWEEN;
             }
+            self.left = 0.0;
+            layout.y = lowest;
+            rest = &rest[rest.len().min(each * stacks)..];
+            if !rest.is_empty() {
+                layout.turn();
+            }
+        }
+    }
+
+    /// How many stacks its rows stand in: of those that are a line high, as many as have room.
+    fn stacks(&self, letters: &Letters) -> usize {
+        let fits = (1..=STACKS).take_while(|count| {
+            #[allow(clippy::cast_precision_loss, reason = "at most four")]
+            let count = *count as f32;
+            count * self.width() + (count - 1.0) * BETWEEN <= WIDTH
+        });
+        let rows = &self.table.rows;
+        let plain = || {
+            rows.iter()
+                .all(|row| !self.lines(letters, row).iter().any(|lines| lines.len() > 1))
+        };
+        match rows.len() > LONG && plain() {
+            true => fits.last().unwrap_or(1),
+            false => 1,
+        }
+    }
+
+    /// A row, on as many pages as it needs.
+    fn whole(&self, layout: &mut Layout<'_>, row: &Row, body: usize, heads: &[Vec<String>]) {
+        let mut rest = self.lines(layout.letters, row);
+        let role = layout.role(Role::Row, Some(body));
+        let cells = self.columns.iter().map(|(column, _)| {
+            let name = *column == 0 && self.table.columns[*column].kind == Kind::Text;
+            let kind = if name { Role::RowName } else { Role::Cell };
+            layout.role(kind, Some(role))
+        });
+        let cells: Vec<usize> = cells.collect();
+        while rest.iter().any(|lines| !lines.is_empty()) {
+            let piece: Vec<Vec<String>> = rest
+                .iter_mut()
+                .map(|lines| lines.drain(..lines.len().min(LINES)).collect())
+                .collect();
+            if !layout.has_room(self.height(&piece)) && layout.y > TOP + self.height(heads) + 1.0 {
+                layout.turn();
+                // Whoever hears the table has heard its heads already.
+                self.heads(layout, heads, None);
+            }
+            self.row(layout, row, &piece, &cells);
         }
     }
 
@@ -268,8 +331,8 @@ impl Grid<'_> {
         let before: f32 = self.columns[..number].iter().map(|(_, width)| width).sum();
         let (column, width) = self.columns[number];
         let (x, anchor) = match self.table.columns[column].kind {
-            // The first column begins where all else on the page does.
-            Kind::Text if number == 0 => (before + indent, Anchor::Start),
+            // The first column begins where all else on the page does; a day in it is the name of its row.
+            Kind::Text | Kind::Date if number == 0 => (before + indent, Anchor::Start),
             Kind::Text => (before + indent + PADDING * self.size, Anchor::Start),
             _ => (before + width - PADDING * self.size, Anchor::End),
         };
@@ -278,7 +341,7 @@ impl Grid<'_> {
             // Words of two lines are two words when they are copied.
             let goes_on = at + 1 < lines.len() && anchor == Anchor::Start;
             let mark = Mark::Text {
-                x: MARGIN + x,
+                x: MARGIN + self.left + x,
                 y,
                 size: self.size,
                 weight,
@@ -296,7 +359,8 @@ impl Grid<'_> {
     }
 
     fn rule(&self, layout: &mut Layout<'_>, thickness: f32, color: Color) {
-        let points = vec![(MARGIN, layout.y), (MARGIN + self.width(), layout.y)];
+        let left = MARGIN + self.left;
+        let points = vec![(left, layout.y), (left + self.width(), layout.y)];
         layout.put(
             None,
             Mark::Line {
