@@ -19,6 +19,11 @@ use qaynar::store::writer::Writer;
 use qaynar::time::Wall;
 use rusqlite::Connection;
 
+use self::postgres::Postgres;
+
+#[path = "database/postgres.rs"]
+mod postgres;
+
 /// A machine: a folder with settings, dialplans and data.
 struct Machine {
     folder: tempfile::TempDir,
@@ -484,4 +489,55 @@ fn backups_are_carried_away_and_the_oldest_go() {
         fs::write(house.path("qaynar.toml"), format!("[backup]\n{text}\n")).unwrap();
         assert_refused(&house.run(&["backup"]), remedy);
     }
+}
+
+#[test]
+fn the_tables_of_postgresql_go_into_a_backup_and_back_into_either_database() {
+    let (first, second) = (Postgres::start(), Postgres::start());
+    let kept_by = |server: &Postgres| format!("[storage]\nurl = \"{}\"", server.url());
+    let old = Machine::with_calls(&kept_by(&first));
+    assert_done(&old.run(&[
+        "case",
+        "open",
+        "--call",
+        &CallId(1).to_string(),
+        "--operator",
+        "201",
+    ]));
+    let asked: [&[&str]; 3] = [
+        &["calls", "--json"],
+        &["operator", "list", "--json"],
+        &["case", "list", "--json"],
+    ];
+    let all = |machine: &Machine| asked.map(|arguments| machine.told(arguments));
+    let was = all(&old);
+    let backup = |machine: &Machine| {
+        let to = machine.path("backups");
+        machine.told(&["backup", &to.display().to_string()]);
+        to
+    };
+    let from = backup(&old);
+    let file = Machine::empty();
+    fs::write(file.path("qaynar.toml"), "").unwrap();
+    assert_done(&file.restore(&from, &["--without-keys"]));
+    assert_eq!(all(&file), was);
+    let from = backup(&file);
+    let new = Machine::empty();
+    fs::write(new.path("qaynar.toml"), kept_by(&second)).unwrap();
+    assert_done(&new.restore(&from, &["--without-keys"]));
+    assert_eq!(all(&new), was);
+    // Numbers that count up go on above those that came along.
+    assert_done(&new.run(&["case", "close", "C-A1"]));
+    assert_done(&new.run(&[
+        "case",
+        "open",
+        "--call",
+        &CallId(2).to_string(),
+        "--operator",
+        "201",
+    ]));
+    let taken = Machine::empty();
+    fs::write(taken.path("qaynar.toml"), kept_by(&first)).unwrap();
+    assert_refused(&taken.restore(&from, &["--without-keys"]), "empty machine");
+    assert_eq!(all(&old), was);
 }
