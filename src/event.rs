@@ -79,6 +79,9 @@ pub enum What {
         path: PathName,
         /// What and why, for people.
         reason: String,
+        /// That nobody could be reached, where this decision was asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shut: Option<Shut>,
     },
     /// The caller chose a language.
     Language {
@@ -496,6 +499,16 @@ pub enum Side {
     Server,
 }
 
+/// Why a caller was led past the queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shut {
+    /// The helpline is closed: by its hours, or for a time.
+    Closed,
+    /// It is open, and nobody is on shift.
+    NobodyOnShift,
+}
+
 /// Why a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -579,6 +592,10 @@ pub struct CallRecord {
     /// How long operators had the caller on hold.
     #[serde(default)]
     pub held: Duration,
+    /// What the dialplan found that leads past the queues; closed tells more than nobody. Of a call that was
+    /// queued all the same it means nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shut: Option<Shut>,
     /// Who hung up.
     pub ended_by: Option<Side>,
     /// Why.

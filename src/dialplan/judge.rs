@@ -5,6 +5,7 @@ use super::facts::{Caller, Facts};
 use super::holidays;
 use super::hours::{Span, clock, local, minute_of};
 use super::plan::Plan;
+use crate::event::Shut;
 use crate::ids::{HoursName, Language};
 
 /// Of whom and of when one asks.
@@ -49,6 +50,20 @@ impl Asked<'_> {
             hours.is_some_and(|hours| !hours.judge(now).0)
         });
         shut.cloned()
+    }
+
+    /// Whether these conditions, of which all hold or not, lead a caller past the queues: because the helpline is
+    /// closed now, or because nobody is on shift.
+    pub(super) fn shut_out(&self, conditions: &[Condition], hold: bool) -> Option<Shut> {
+        let by_calendar = |one: &Condition| {
+            matches!(one.test, Test::Holiday | Test::Between { .. } | Test::On(_))
+        };
+        if self.shut(conditions).is_some() || (hold && conditions.iter().any(by_calendar)) {
+            return Some(Shut::Closed);
+        }
+        let on_shift = |one: &Condition| matches!(one.test, Test::OnShift(_));
+        let nobody = self.facts.on_shift == 0 && conditions.iter().any(on_shift);
+        nobody.then_some(Shut::NobodyOnShift)
     }
 
     /// What nobody can tell holds neither way: a step that asks for it is passed by.

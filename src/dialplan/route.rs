@@ -268,6 +268,7 @@ impl Way<'_> {
             path: self.run.path().clone(),
             place: last.unwrap_or_default(),
             reason,
+            shut: None,
         });
     }
 
@@ -320,6 +321,7 @@ impl Way<'_> {
                 path: self.run.path().clone(),
                 place: place.clone(),
                 reason,
+                shut: None,
             });
         }
     }
@@ -355,6 +357,7 @@ pub fn route_of_operator(plan: &Plan, dialled: &str, assumed: &Assumed) -> Route
             path,
             place,
             reason,
+            shut: None,
         }],
         ends,
         language: plan.first_language(),

@@ -8,6 +8,7 @@ use super::menu::{Kept, Spoken};
 use super::number::Number;
 use super::plan::{Action, Closed, Plan, Step, Target, Wants};
 use super::webhook::{NoAnswer, Url};
+use crate::event::Shut;
 use crate::ids::{Language, MailboxName, PathName, PromptName, QueueName, TrunkName};
 
 /// Steps that may follow each other without the caller hearing anything, before the way is given up.
@@ -81,6 +82,9 @@ pub struct Note {
     pub place: String,
     /// What and why.
     pub reason: String,
+    /// That nobody can be reached, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shut: Option<Shut>,
 }
 
 /// Where a call is in its plan. Plain data: it can be written down and read back.
@@ -147,6 +151,7 @@ impl Run {
             path: path.clone(),
             place,
             reason,
+            shut: closed.map(|_| Shut::Closed),
         };
         (run, note)
     }
@@ -199,13 +204,19 @@ impl Run {
             let shut = asked.shut(&step.conditions);
             let judged = asked.all(&step.conditions);
             self.kept.shut = shut.or(self.kept.shut.take());
-            match judged {
-                Some((false, reason)) => {
-                    self.note(&mut notes, place, format!("passed by: {reason}"));
+            if let Some((holds, reason)) = judged {
+                let shut = asked.shut_out(&step.conditions, holds);
+                let reason = match holds {
+                    true => reason,
+                    false => format!("passed by: {reason}"),
+                };
+                self.note(&mut notes, place, reason);
+                if let Some(note) = notes.last_mut() {
+                    note.shut = shut;
+                }
+                if !holds {
                     continue;
                 }
-                Some((true, reason)) => self.note(&mut notes, place.clone(), reason),
-                None => {}
             }
             if let Some(instruction) = self.take(step, plan, facts, &mut notes) {
                 return (instruction, notes);
@@ -299,6 +310,7 @@ impl Run {
             path: self.path.clone(),
             place: step.place.to_string(),
             reason: format!("key {key}: go to {path}"),
+            shut: None,
         };
         self.go(path);
         Some(note)
@@ -314,6 +326,7 @@ impl Run {
             path: self.path.clone(),
             place: step.place.to_string(),
             reason: format!("no key within {} s", menu.wait.as_secs()),
+            shut: None,
         };
         self.kept.tries += 1;
         match self.kept.tries < menu.tries {
@@ -347,6 +360,7 @@ impl Run {
             path: self.path.clone(),
             place: step.place.to_string(),
             reason,
+            shut: None,
         };
         if let Some(path) = path {
             self.go(path);
@@ -441,6 +455,7 @@ impl Run {
             path: self.path.clone(),
             place,
             reason,
+            shut: None,
         });
     }
 }

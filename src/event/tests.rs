@@ -38,6 +38,7 @@ fn of_a_call() -> Vec<What> {
         What::Step {
             path: "welcome".into(),
             reason: reason(),
+            shut: Some(Shut::Closed),
         },
         What::Language {
             language: Language::Ru,

@@ -134,6 +134,7 @@ fn begun(call: CallId, event: &Event) -> Option<CallRecord> {
         connected: None,
         ended: None,
         held: std::time::Duration::ZERO,
+        shut: None,
         ended_by: None,
         cause: None,
         caller_quality: None,
@@ -146,6 +147,11 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
     match what {
         What::Answered => first(&mut record.answered, at),
         What::Language { language } => last(&mut record.language, *language),
+        // Nobody is expected on shift while the helpline is closed: that tells more.
+        What::Step { shut, .. } => {
+            let first = record.shut.into_iter().chain(*shut).min();
+            last(&mut record.shut, first)
+        }
         What::Queued { queue } => {
             let moment = first(&mut record.queued, at);
             last(&mut record.queue, Some(queue.clone())) || moment
@@ -171,7 +177,6 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         }
         What::Media { .. } => after_end(record, what),
         What::Arrived { .. }
-        | What::Step { .. }
         | What::Waits { .. }
         | What::Returned { .. }
         | What::LeftQueue { .. }
@@ -356,7 +361,7 @@ pub(crate) mod samples {
 mod tests {
     use super::samples::{arrived, call, connected_call, event, folded};
     use super::*;
-    use crate::event::Cause;
+    use crate::event::{Cause, Shut};
     use crate::ids::Language;
     use crate::media::Quality;
     use proptest::prelude::*;
@@ -378,6 +383,23 @@ mod tests {
             (record.ended_by, record.cause),
             (Some(Side::Caller), Some(Cause::HungUp))
         );
+    }
+
+    #[test]
+    fn why_a_call_was_led_past_the_queues_stands_on_its_record() {
+        let step = |shut| {
+            let (path, reason) = ("nobody".into(), "nobody on shift".into());
+            event(1, 7, What::Step { path, reason, shut })
+        };
+        let shut = |found: &[Option<Shut>]| {
+            let steps = found.iter().map(|found| step(*found));
+            let all: Vec<_> = [event(0, 7, arrived())].into_iter().chain(steps).collect();
+            folded(&all).shut
+        };
+        let (closed, nobody) = (Some(Shut::Closed), Some(Shut::NobodyOnShift));
+        assert_eq!(shut(&[None]), None);
+        assert_eq!(shut(&[nobody, None]), nobody);
+        assert_eq!(shut(&[nobody, closed, nobody]), closed);
     }
 
     #[test]

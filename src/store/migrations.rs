@@ -155,6 +155,8 @@ const STEPS: &[&str] = &[
     );
     CREATE INDEX deliveries_by_moment ON deliveries (destination, at, id) WHERE dead IS NULL;
     ",
+    // 13: calls that were led past the queues, and why.
+    "ALTER TABLE calls ADD COLUMN shut TEXT;",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

@@ -11,7 +11,7 @@ use crate::ids::{CallId, OperatorId, Pseudonym, QueueName};
 use crate::time::Wall;
 
 pub(super) const COLUMNS: &str = "call, caller, dialled, trunk, queue, operator, language, plan, arrived, answered, queued, \
-     rung, connected, ended, ended_by, cause, caller_quality, operator_quality, direction, held";
+     rung, connected, ended, ended_by, cause, caller_quality, operator_quality, direction, held, shut";
 
 /// How many events one statement writes.
 const TOGETHER: usize = 50;
@@ -60,6 +60,7 @@ fn values_of(record: &CallRecord) -> Result<Vec<Value>, Trouble> {
         i64::try_from(record.held.as_micros())
             .unwrap_or(i64::MAX)
             .into(),
+        record.shut.as_ref().map(word).transpose()?.into(),
     ])
 }
 
@@ -159,6 +160,7 @@ pub(super) fn record(row: &Row) -> Result<CallRecord, Trouble> {
         operator_quality: row.optional_json(17)?,
         direction: row.word(18)?,
         held: Duration::from_micros(row.get(19)?),
+        shut: row.optional_word(20)?,
     })
 }
 

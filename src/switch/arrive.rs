@@ -228,8 +228,7 @@ impl Switch {
             self.alarm(Some(call), "unknown-number", text, now);
         }
         if colleague.is_none() {
-            let (path, reason) = (note.path, note.reason);
-            self.emit(Some(call), What::Step { path, reason }, now);
+            self.tell_step(call, note, now);
         }
         let hops = request.headers.max_forwards().unwrap_or(None);
         let (ids, hops) = ((call, leg), hops.unwrap_or(MAX_FORWARDS));

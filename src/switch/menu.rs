@@ -22,8 +22,10 @@ pub(super) fn said(spoken: Spoken) -> Said {
 impl Switch {
     /// Journals a decision of the dialplan.
     pub(super) fn tell_step(&mut self, id: CallId, note: Note, now: Now) {
-        let (path, reason) = (note.path, note.reason);
-        self.emit(Some(id), What::Step { path, reason }, now);
+        let Note {
+            path, reason, shut, ..
+        } = note;
+        self.emit(Some(id), What::Step { path, reason, shut }, now);
     }
 
     /// A menu is heard; its keys work from now on.

@@ -175,8 +175,7 @@ impl Switch {
                     one.stage = Stage::Arriving;
                     let plan = one.plan.clone();
                     let note = one.run.begin_again(&plan, &number, &facts);
-                    let (path, reason) = (note.path, note.reason);
-                    self.emit(Some(call), What::Step { path, reason }, now);
+                    self.tell_step(call, note, now);
                 }
                 self.transferred(call, now);
                 self.advance(call, now);

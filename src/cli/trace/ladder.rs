@@ -239,7 +239,7 @@ fn note(what: &What) -> Option<String> {
     Some(match what {
         What::Arrived { .. } | What::Messages { .. } | What::Answered => return None,
         What::Waits { reason } => format!("nobody rings: {reason}"),
-        What::Step { path, reason } => format!("{path}: {reason}"),
+        What::Step { path, reason, .. } => format!("{path}: {reason}"),
         What::AudioReturned { .. } => "is heard again".into(),
         What::Transfer { operator, to } => format!("{operator} hands the caller on to {to}"),
         What::TransferFailed { operator, status } => {
