@@ -3,16 +3,23 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
-use qaynar::event::{CallRecord, Cause, Direction, OperatorState, Shut};
+use qaynar::event::{CallRecord, Cause, Direction, Entry, Event, OperatorState, Shut, Side, What};
 use qaynar::ids::{CallId, Language, OperatorId};
 use qaynar::report::figures::{
     Basis, Calendar, CallFigures, Key, Listing, Rules, Shifts, Tally, Value, definitions,
 };
+use qaynar::store::health::Health;
+use qaynar::store::journal::{Journal, Settings as JournalSettings};
+use qaynar::store::signal::Signal;
+use qaynar::store::writer::Writer;
 use qaynar::time::Wall;
 
 const SECOND: i64 = 1_000_000;
@@ -269,6 +276,236 @@ fn a_figure_that_is_none_is_told_with_those_that_are() {
         );
     }
 }
+
+// ── As a user asks ───────────────────────────────────────────────────────────────────────────────
+
+/// A folder with a configuration and a journal of some calls, one an hour from Monday 2021-06-07 in Baku.
+fn house(calls: u64) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("qaynar.toml"),
+        "[storage]\ndata = \"data\"\n",
+    )
+    .unwrap();
+    let journal = journal(folder.path());
+    for call in 1..=calls {
+        let begin = later_by(
+            at("2021-06-06T20:00:00Z"),
+            i64::try_from(call).unwrap() * 3_600,
+        );
+        journal.append(&happened(call, begin));
+    }
+    journal.flush();
+    folder
+}
+
+fn journal(folder: &Path) -> Journal {
+    let settings = JournalSettings {
+        reserve: 0,
+        ..JournalSettings::in_folder(&folder.join("data/journal"))
+    };
+    Journal::open(settings, 0, Health::logged()).unwrap().0
+}
+
+/// A call that is answered after 30 s and lasts five minutes; each fourth gives up after 40 s.
+fn happened(call: u64, begin: Wall) -> Vec<Entry> {
+    let arrived = What::Arrived {
+        caller: Some(format!("C-{}", call % 7).as_str().into()),
+        dialled: "116111".into(),
+        trunk: "azercell".into(),
+        plan: "p1".into(),
+        language: Language::Az,
+        direction: Direction::In,
+        operator: None,
+    };
+    let queued = What::Queued {
+        queue: "children".into(),
+    };
+    let mut all = vec![(0, arrived), (0, What::Answered), (1, queued)];
+    let ended = |cause| What::Ended {
+        by: Side::Caller,
+        cause,
+    };
+    match call % 4 {
+        0 => all.push((41, ended(Cause::Abandoned))),
+        _ => {
+            let operator = "201".into();
+            all.push((31, What::Connected { operator }));
+            all.push((331, ended(Cause::HungUp)));
+        }
+    }
+    let event = |(after, what)| {
+        Entry::Event(Event {
+            at: later_by(begin, after),
+            call: Some(CallId(call << 22)),
+            what,
+        })
+    };
+    all.into_iter().map(event).collect()
+}
+
+fn asks(folder: &tempfile::TempDir, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_qaynar"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
+    let told = if output.status.success() {
+        output.stdout
+    } else {
+        output.stderr
+    };
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+fn the_journal_alone_and_the_database_give_the_same_figures() {
+    let folder = house(48);
+    let asked = [
+        "figures",
+        "--from",
+        "2021-06-07",
+        "--to",
+        "2021-06-08",
+        "--json",
+    ];
+    let (done, from_journal) = asks(&folder, &asked);
+    assert!(done, "{from_journal}");
+    let found: serde_json::Value = serde_json::from_str(&from_journal).unwrap();
+    assert_eq!(found["figures"]["offered"], 47, "the last is of Wednesday");
+    assert_eq!(found["figures"]["abandoned"], 11);
+    assert_eq!(found["figures"]["asa"], 30.0);
+    assert_eq!(found["figures"]["service_level"], 0.0);
+    assert_eq!(found["queues"]["children"]["answered"], 36);
+    assert_eq!(found["hours"]["offered"][0][1], 1);
+    let note = found["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|note| note["key"] == "service_level");
+    assert!(
+        note.unwrap()["formula"]
+            .as_str()
+            .unwrap()
+            .contains("the usual form")
+    );
+
+    let journal = journal(folder.path());
+    let database = folder.path().join("data/qaynar.db").into();
+    let writer = Writer::start(&database, &journal, &Health::logged()).unwrap();
+    let bell = Signal::default();
+    while writer.applied() < journal.last() {
+        bell.wait(Duration::from_millis(5));
+    }
+    drop(writer);
+    drop(journal);
+    fs::remove_dir_all(folder.path().join("data/journal")).unwrap();
+    fs::create_dir(folder.path().join("data/journal")).unwrap();
+    let (done, from_database) = asks(&folder, &asked);
+    assert!(done, "{from_database}");
+    assert_eq!(from_database, from_journal);
+}
+
+#[test]
+fn figures_are_told_with_their_definitions_and_their_calls() {
+    let folder = house(8);
+    let (done, told) = asks(&folder, &["figures"]);
+    assert!(done, "{told}");
+    for wanted in [
+        "service level 80/20",
+        "before 10 s",
+        "Queue",
+        "children",
+        "Mon",
+        "the strict form",
+    ] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    let (done, told) = asks(&folder, &["figures", "--ids", "abandoned"]);
+    assert!(done, "{told}");
+    let wanted = [4_u64 << 22, 8 << 22].map(|call| CallId(call).to_string());
+    assert_eq!(told.lines().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn what_cannot_be_asked_is_told_with_the_way_out() {
+    let folder = house(1);
+    for (asked, wanted) in [
+        (
+            ["figures", "--from", "2021-06-08", "--to", "2021-06-07"],
+            "--to is not after --from",
+        ),
+        (
+            ["figures", "--from", "2021-02-29", "--to", "2021-03-01"],
+            "is no moment",
+        ),
+        (
+            ["figures", "--ids", "sold", "--from", "2021-06-07"],
+            "service_level_strict",
+        ),
+        (
+            ["forecast", "--from", "2001-01-01", "--to", "2002-01-01"],
+            "no call came in this time",
+        ),
+        (
+            ["forecast", "--target", "101/20", "--from", "2021-06-07"],
+            "80/20",
+        ),
+    ] {
+        let (done, told) = asks(&folder, &asked);
+        assert!(!done && told.contains(wanted), "{wanted}: {told}");
+    }
+}
+
+#[test]
+fn a_forecast_says_how_sure_it_is() {
+    let folder = house(24 * 14);
+    let (done, told) = asks(
+        &folder,
+        &[
+            "forecast",
+            "--to",
+            "2021-06-20",
+            "--target",
+            "80/20",
+            "--json",
+        ],
+    );
+    assert!(done, "{told}");
+    let found: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(found["calls"], 335);
+    assert_eq!(found["is_little_data"], true);
+    assert_eq!(found["handling"], 300.0);
+    // One call an hour of 300 s: a twelfth of an erlang, of which one operator answers 92 % in time.
+    let monday = &found["hours"][9];
+    assert_eq!(
+        (&monday["weekday"], &monday["hour"]),
+        (&1.into(), &9.into())
+    );
+    assert_eq!(monday["per_hour"]["mean"], 1.0);
+    assert_eq!(monday["erlang_c"]["mean"], 1);
+    let high = monday["per_hour"]["high"].as_f64().unwrap();
+    assert!(
+        (high - 7.2247 / 2.0).abs() < 1e-3,
+        "two were counted in two hours: {high}"
+    );
+    assert_eq!(monday["erlang_c"]["high"], 2);
+    assert_eq!(found["what_if"][1]["operators"], 2);
+    let (done, told) = asks(&folder, &["forecast", "--on-shift", "1"]);
+    assert!(done, "{told}");
+    for wanted in [
+        "This is little data",
+        "By Erlang C",
+        "By Erlang A",
+        "If 1 is on shift all week",
+        "1 (1–2)",
+    ] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+}
+
+// ── Whatever calls there are ─────────────────────────────────────────────────────────────────────
 
 /// Any call, within two weeks.
 fn any_call() -> impl Strategy<Value = CallRecord> {

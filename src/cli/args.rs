@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::figures::arguments::{Figures, Forecast};
 use crate::config::EXAMPLE;
 use crate::ids::{CallId, OperatorId, RecordingId};
 
@@ -108,6 +109,11 @@ pub enum Command {
     Verify(super::verify::Verify),
     /// Print what is published of a month or another period: contacts, topics, activities, with comparisons.
     Report(super::report::Arguments),
+    /// Tell what the calls of a time came to: service level, waits, abandonment, handling, occupancy, each with its
+    /// definition.
+    Figures(Figures),
+    /// Tell how many operators the calls to come need, hour by hour of the week, by those that came.
+    Forecast(Forecast),
     /// Tell how the running server is.
     Status(Status),
 }

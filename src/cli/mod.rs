@@ -16,6 +16,7 @@ pub mod dialplan;
 mod estimates;
 mod export;
 mod import;
+pub mod figures;
 pub mod operator;
 mod recordings;
 mod report;
@@ -153,6 +154,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         }
         Command::Verify(asked) => return verify::run(asked, &settings()?, out),
         Command::Report(asked) => report::run(asked, &settings()?, out)?,
+        Command::Figures(asked) => figures::run(asked, &settings()?, out)?,
+        Command::Forecast(asked) => figures::forecast(asked, &settings()?, out)?,
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

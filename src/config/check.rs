@@ -61,7 +61,7 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
         super::web::webhooks(table, base, &mut settings.webhooks)
     });
     section(&top, "report", |table| {
-        super::report::report(table, &mut settings.report)
+        super::report::report(table, &mut settings.report);
     });
     section(&top, "log", |table| log(table, &mut settings));
     section(&top, "dns", |table| dns(table, &mut settings.dns));
@@ -461,8 +461,8 @@ mod tests {
         assert_eq!(settings.privacy.keys, defaults.privacy.keys);
         let smallest = defaults.privacy.smallest_cell;
         assert_eq!(settings.privacy.smallest_cell, smallest);
-        assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.report, defaults.report);
+        assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);
         assert_eq!(settings.dns, defaults.dns);
         assert_eq!(settings.web, defaults.web);

@@ -1,6 +1,6 @@
-//! `[report]`: what is published.
+//! `[report]`: what is published, and what figures of calls are judged by.
 
-use super::check::each;
+use super::check::{each, one};
 use super::settings::Report;
 use crate::dialplan::read::Table;
 use crate::records::contact::ContactType;
@@ -18,5 +18,13 @@ pub(super) fn report(table: &Table<'_, '_>, report: &mut Report) {
             );
         }
         report.counts = counts.into_iter().collect();
+    }
+    if let Some(time) = table.duration("short_abandon", true) {
+        report.figures.short_abandon = time;
+    }
+    let remedy = "write percent and seconds: \"80/20\"";
+    let read = |text: &str| text.parse().ok();
+    if let Some(target) = one(table, "service_level", "service level", remedy, read) {
+        report.figures.target = target;
     }
 }

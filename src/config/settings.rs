@@ -14,7 +14,7 @@ use super::location::Location;
 use crate::dialplan::webhook::Url;
 use crate::private::Private;
 use crate::records::contact::ContactType;
-use crate::report::tally::Rules;
+use crate::report::{figures, tally};
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::switch;
@@ -218,6 +218,8 @@ pub struct Web {
 
 /// Servers that are asked where calls go, and servers that are told what happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
+/// Servers that are asked where calls go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Webhooks {
     /// The file of what those who are asked want to see before they answer.
     pub secrets: Option<PathBuf>,
@@ -255,12 +257,15 @@ pub struct Destination {
 pub struct Report {
     /// The types of contacts that count toward the published total; the others are shown beside it.
     pub counts: BTreeSet<ContactType>,
+    /// What figures of calls are judged by.
+    pub figures: figures::Rules,
 }
 
 impl Default for Report {
     fn default() -> Self {
         Self {
-            counts: Rules::usual_counts(),
+            counts: tally::Rules::usual_counts(),
+            figures: figures::Rules::default(),
         }
     }
 }

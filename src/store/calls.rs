@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::cursor::{Cursor, Found};
 use super::database::{DatabaseError, Reader};
 use super::line::Numbered;
+use super::rows::Whole;
 use super::states::StateRow;
 use super::trouble::Trouble;
 use super::writer;
@@ -73,6 +74,30 @@ pub fn each(
     journal: &Path,
     from: Option<Wall>,
     to: Option<Wall>,
+    tell: impl FnMut(CallRecord),
+) -> Result<(), CallsError> {
+    each_as(database, journal, (from, to), Whole::Yes, tell)
+}
+
+/// As [`each`]; the figures of media may be left out, and it is faster.
+///
+/// # Errors
+/// See [`CallsError`].
+pub fn each_without_media(
+    database: &Location,
+    journal: &Path,
+    from: Option<Wall>,
+    to: Option<Wall>,
+    tell: impl FnMut(CallRecord),
+) -> Result<(), CallsError> {
+    each_as(database, journal, (from, to), Whole::WithoutMedia, tell)
+}
+
+fn each_as(
+    database: &Location,
+    journal: &Path,
+    (from, to): (Option<Wall>, Option<Wall>),
+    whole: Whole,
     mut tell: impl FnMut(CallRecord),
 ) -> Result<(), CallsError> {
     frozen(database, journal, |mut reader, applied| {
@@ -83,13 +108,17 @@ pub fn each(
         later.sort_by_key(|record| (record.arrived, record.call));
         let mut later = later.into_iter().peekable();
         if let Some(reader) = reader {
-            reader.each_call(from, to, |row| {
+            let merge = |row: CallRecord| {
                 let key = (row.arrived, row.call);
                 while let Some(one) = later.next_if(|one| (one.arrived, one.call) < key) {
                     tell(one);
                 }
                 tell(later.next_if(|one| one.call == row.call).unwrap_or(row));
-            })?;
+            };
+            match whole {
+                Whole::Yes => reader.each_call(from, to, merge)?,
+                Whole::WithoutMedia => reader.each_call_without_media(from, to, merge)?,
+            }
         }
         later.for_each(tell);
         Ok(())

@@ -5,7 +5,7 @@
 use super::bans::{self, BanRow};
 use super::bindings::{self, BindingRow};
 use super::messages;
-use super::rows::{self, Wanted};
+use super::rows::{self, Wanted, Whole};
 use super::sql::Sql;
 use super::states::{self, StateRow};
 use crate::config::Location;
@@ -135,7 +135,20 @@ impl Reader {
         to: Option<Wall>,
         tell: impl FnMut(CallRecord),
     ) -> Result<(), DatabaseError> {
-        rows::each_record(&mut self.sql, from, to, tell)
+        rows::each_record(&mut self.sql, from, to, Whole::Yes, tell)
+    }
+
+    /// As [`Self::each_call`], without the figures of media: a million calls in a second or two.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn each_call_without_media(
+        &mut self,
+        from: Option<Wall>,
+        to: Option<Wall>,
+        tell: impl FnMut(CallRecord),
+    ) -> Result<(), DatabaseError> {
+        rows::each_record(&mut self.sql, from, to, Whole::WithoutMedia, tell)
     }
 
     /// What operators did at or after `from` and before `to`, in order; before that what each was doing when

@@ -106,15 +106,29 @@ pub(crate) fn records(sql: &mut Sql, wanted: Wanted) -> Result<Vec<CallRecord>, 
 const FIRST: Wall = Wall(i64::MIN);
 const LAST: Wall = Wall(i64::MAX);
 
+/// How much of a record is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whole {
+    /// All of it.
+    Yes,
+    /// Without the figures of media, which take most of the time.
+    WithoutMedia,
+}
+
 /// Hands on all records of a time, by arrival, one after the other.
 pub(crate) fn each_record(
     sql: &mut Sql,
     from: Option<Wall>,
     to: Option<Wall>,
+    whole: Whole,
     mut tell: impl FnMut(CallRecord),
 ) -> Result<(), DatabaseError> {
+    let columns = match whole {
+        Whole::Yes => COLUMNS.to_owned(),
+        Whole::WithoutMedia => COLUMNS.replace("caller_quality, operator_quality", "NULL, NULL"),
+    };
     let statement = format!(
-        "SELECT {COLUMNS} FROM calls WHERE arrived >= ?1 AND arrived < ?2 ORDER BY arrived, call"
+        "SELECT {columns} FROM calls WHERE arrived >= ?1 AND arrived < ?2 ORDER BY arrived, call"
     );
     let values = values![from.unwrap_or(FIRST), to.unwrap_or(LAST)];
     sql.each(&statement, values, |row| {

@@ -85,6 +85,24 @@ impl Calendar {
         self.local(at).div_euclid(SECONDS_A_DAY)
     }
 
+    /// The first moment of the day that a moment is in.
+    pub fn start_of_day(&self, at: Wall) -> Wall {
+        self.begin_of(self.day(at))
+    }
+
+    /// The first moment of the next day.
+    pub fn end_of_day(&self, at: Wall) -> Wall {
+        self.begin_of(self.day(at) + 1)
+    }
+
+    /// When a day begins by the clocks of the zone, where the zone's offset is that of the day's first moment.
+    fn begin_of(&self, day: i64) -> Wall {
+        let as_utc = Wall(day.saturating_mul(SECONDS_A_DAY * MICROSECONDS));
+        let offset = |at: Wall| self.local_microseconds(at) - at.0;
+        let near = Wall(as_utc.0.saturating_sub(offset(as_utc)));
+        Wall(as_utc.0.saturating_sub(offset(near)))
+    }
+
     /// For how many hours each hour of the week was there from one moment to another.
     pub fn hours_between(&self, from: Wall, to: Wall) -> Week<f64> {
         let mut week = Week::<f64>::default();
@@ -154,6 +172,14 @@ mod tests {
         let total: f64 = week.0.iter().flatten().sum();
         assert_eq!(total, 15.0 * 24.0 - 0.5);
         assert_eq!(baku().hours_between(Wall(5), Wall(5)), Week::default());
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_baku() {
+        let (noon, midnight) = (at("2021-06-01T08:00:00Z"), at("2021-05-31T20:00:00Z"));
+        assert_eq!(baku().start_of_day(noon), midnight);
+        assert_eq!(baku().start_of_day(midnight), midnight);
+        assert_eq!(baku().end_of_day(noon), at("2021-06-01T20:00:00Z"));
     }
 
     #[test]

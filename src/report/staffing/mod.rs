@@ -7,6 +7,7 @@ mod interval;
 
 pub use erlang::{Demand, Service, erlang_a, erlang_c, operators_a, operators_c};
 pub use forecast::{
-    Forecast, HourForecast, LITTLE, Needed, NoForecast, Range, WhatIf, forecast, what_if,
+    Busiest, Forecast, HourForecast, LITTLE, Met, Needed, NoForecast, Range, WhatIf, forecast,
+    what_if,
 };
 pub use interval::rate_interval;
