@@ -218,8 +218,6 @@ pub struct Web {
 
 /// Servers that are asked where calls go, and servers that are told what happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-/// Servers that are asked where calls go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Webhooks {
     /// The file of what those who are asked want to see before they answer.
     pub secrets: Option<PathBuf>,

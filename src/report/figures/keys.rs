@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Definition, Hour, Scope, WAIT_BANDS, definitions};
+use super::{Course, Definition, Hour, Scope, WAIT_BANDS, definitions};
 use crate::ids::{OperatorId, QueueName, TrunkName};
 
 /// Which calls.
@@ -16,8 +16,9 @@ pub enum Key {
     Operator(OperatorId),
     /// Offered calls of an hour of the week: `hour.1.14`, Monday from 14:00.
     Hour(Hour),
-    /// Answered and abandoned calls by their wait: `wait.20`, from 20 seconds to the next band.
-    Wait(usize),
+    /// Calls by their wait: `wait.20`, from 20 seconds to the next band; of them `wait.20.answered` or
+    /// `wait.20.gave_up`.
+    Wait(usize, Option<Course>),
 }
 
 /// Among which calls.
@@ -66,10 +67,16 @@ fn read(text: &str) -> Option<Key> {
             let hour = hour.parse().ok()?;
             (weekday < 7 && hour < 24).then_some(Key::Hour(Hour { weekday, hour }))
         }
-        Some(("wait", from)) => {
+        Some(("wait", rest)) => {
+            let (from, course) = match rest.split_once('.') {
+                None => (rest, None),
+                Some((from, "answered")) => (from, Some(Course::Answered)),
+                Some((from, "gave_up")) => (from, Some(Course::Abandoned)),
+                Some(_) => return None,
+            };
             let from: u64 = from.parse().ok()?;
             let band = WAIT_BANDS.iter().position(|band| *band == from)?;
-            Some(Key::Wait(band))
+            Some(Key::Wait(band, course))
         }
         Some(_) => figure(Of::All, text),
     }

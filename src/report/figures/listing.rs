@@ -79,9 +79,10 @@ impl<'a> Listing<'a> {
             Key::Hour(hour) => {
                 seen.course.is_offered() && self.basis.calendar.hour(record.arrived) == *hour
             }
-            Key::Wait(band) => {
+            Key::Wait(band, course) => {
                 let counts = matches!(seen.course, Course::Answered | Course::Abandoned);
-                counts && wait_band(seen.wait) == *band
+                let wanted = course.is_none_or(|course| course == seen.course);
+                counts && wanted && wait_band(seen.wait) == *band
             }
         }
     }
