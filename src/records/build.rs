@@ -147,11 +147,7 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
     match what {
         What::Answered => first(&mut record.answered, at),
         What::Language { language } => last(&mut record.language, *language),
-        // Nobody is expected on shift while the helpline is closed: that tells more.
-        What::Step { shut, .. } => {
-            let first = record.shut.into_iter().chain(*shut).min();
-            last(&mut record.shut, first)
-        }
+        What::Step { shut, .. } => least(&mut record.shut, *shut),
         What::Queued { queue } => {
             let moment = first(&mut record.queued, at);
             last(&mut record.queue, Some(queue.clone())) || moment
@@ -231,6 +227,12 @@ fn first(moment: &mut Option<Wall>, at: Wall) -> bool {
     let unset = moment.is_none();
     moment.get_or_insert(at);
     unset
+}
+
+/// That nobody is on shift is no wonder while the helpline is closed: the first of the two tells more.
+fn least<T: Ord + Copy>(value: &mut Option<T>, new: Option<T>) -> bool {
+    let least = value.iter().copied().chain(new).min();
+    last(value, least)
 }
 
 fn last<T: PartialEq>(value: &mut T, new: T) -> bool {
