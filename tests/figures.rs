@@ -13,9 +13,12 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use qaynar::event::{CallRecord, Cause, Direction, Entry, Event, OperatorState, Shut, Side, What};
 use qaynar::ids::{CallId, Language, OperatorId};
+use qaynar::report::compose::calls::{PREFIX, sections};
+use qaynar::report::document::{Part, Value as CellValue};
 use qaynar::report::figures::{
     Basis, Calendar, CallFigures, Key, Listing, Rules, Shifts, Tally, Value, definitions,
 };
+use qaynar::report::language::Language as ReportLanguage;
 use qaynar::store::health::Health;
 use qaynar::store::journal::{Journal, Settings as JournalSettings};
 use qaynar::store::signal::Signal;
@@ -503,6 +506,63 @@ fn a_forecast_says_how_sure_it_is() {
     ] {
         assert!(told.contains(wanted), "{wanted}: {told}");
     }
+}
+
+#[test]
+fn the_report_tells_of_calls_in_each_language_and_lists_them() {
+    let folder = house(8);
+    let report = |arguments: &[&str]| {
+        let asked = [&["report", "--from", "2021-06"], arguments].concat();
+        let (done, told) = asks(&folder, &asked);
+        assert!(done, "{told}");
+        told
+    };
+    for (language, wanted) in [
+        ("az", "Növbəyə daxil olan"),
+        ("ru", "Поступило в очередь"),
+        ("en", "Entered a queue"),
+    ] {
+        let told = report(&["--lang", language]);
+        assert!(told.contains(wanted) && !told.contains('⟦'), "{told}");
+    }
+    let calls = |which: [u64; 2]| {
+        which
+            .map(|call| format!("{}\n", CallId(call << 22)))
+            .concat()
+    };
+    assert_eq!(report(&["--ids", "call.abandoned"]), calls([4, 8]));
+    assert_eq!(report(&["--ids", "call.wait.30.gave_up"]), calls([4, 8]));
+}
+
+#[test]
+fn every_figure_of_calls_that_a_report_prints_lists_its_calls() {
+    let (basis, calls) = (basis(), day());
+    let found = figures(&basis, &calls);
+    for language in ReportLanguage::ALL {
+        for section in sections(&found, *language) {
+            let tables = section.parts.iter().filter_map(|part| match part {
+                Part::Table(table) => Some(table),
+                _ => None,
+            });
+            for cell in tables
+                .flat_map(|table| &table.rows)
+                .flat_map(|row| &row.cells)
+            {
+                let key = cell
+                    .figure
+                    .as_deref()
+                    .map(|figure| figure.strip_prefix(PREFIX).unwrap());
+                match (key, &cell.value) {
+                    (Some("callers" | "repeat_callers"), _) | (None, _) => {}
+                    (Some(key), CellValue::Count(count)) => {
+                        assert_eq!(ids(&basis, &calls, key).len() as u64, *count, "{key}");
+                    }
+                    (Some(key), _) => assert!(key.parse::<Key>().is_ok(), "{key}"),
+                }
+            }
+        }
+    }
+    assert_eq!(sections(&figures(&basis, &[]), ReportLanguage::Az), []);
 }
 
 // ── Whatever calls there are ─────────────────────────────────────────────────────────────────────

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::CliError;
+use super::figures::{Time, gather};
 use crate::config::Settings;
 use crate::report::account::Report;
 use crate::report::document::Document;
+use crate::report::figures::Key;
 use crate::report::language::Language;
 use crate::report::period::{Period, PeriodError, baku, day_of};
 use crate::report::{compose, csv, html, json, pdf, text, xlsx};
@@ -76,7 +78,9 @@ pub(super) fn run(
             let counts = &settings.report.counts;
             let report = report::report(&settings.storage.database, period, counts, now)?;
             let made = day_of(now, &baku());
-            let document = compose::document(&report, asked.lang, made, Vec::new());
+            let calls = gather(settings, &calls_of(period))?;
+            let calls = compose::calls::sections(&calls, asked.lang);
+            let document = compose::document(&report, asked.lang, made, calls);
             render(&report, &document, format)?
         }
     };
@@ -88,6 +92,16 @@ pub(super) fn run(
                 path.display()
             ))
         }),
+    }
+}
+
+/// Calls that arrived in a period.
+fn calls_of(period: Period) -> Time {
+    let (from, to) = period.bounds();
+    Time {
+        from: Some(from),
+        to: Some(to),
+        zone: baku(),
     }
 }
 
@@ -128,12 +142,19 @@ fn ids(
 ) -> Result<String, CliError> {
     let (at, counts) = (&settings.storage.database, &settings.report.counts);
     let mut found: Vec<String> = Vec::new();
-    report::ids(at, period, counts, now, figure, |id| {
-        found.push(id.to_owned())
-    })?;
-    if found.is_empty() {
-        let report = report::report(at, period, counts, now)?;
-        unknown(figure, &report)?;
+    if let Some(key) = figure.strip_prefix(compose::calls::PREFIX) {
+        let key = key.parse::<Key>();
+        let key = key.map_err(|fault| CliError::Arguments(fault.to_string()))?;
+        let calls = super::figures::ids(settings, &calls_of(period), &key)?;
+        found.extend(calls.iter().map(ToString::to_string));
+    } else {
+        report::ids(at, period, counts, now, figure, |id| {
+            found.push(id.to_owned())
+        })?;
+        if found.is_empty() {
+            let report = report::report(at, period, counts, now)?;
+            unknown(figure, &report)?;
+        }
     }
     Ok(match format {
         Format::Json => serde_json::to_string(&found).unwrap_or_default() + "\n",

@@ -21,9 +21,18 @@ impl std::fmt::Debug for Words {
 /// The source of a language's texts.
 fn source(language: Language) -> &'static str {
     match language {
-        Language::Az => include_str!("words/az.ftl"),
-        Language::Ru => include_str!("words/ru.ftl"),
-        Language::En => include_str!("words/en.ftl"),
+        Language::Az => concat!(
+            include_str!("words/az.ftl"),
+            include_str!("words/calls.az.ftl")
+        ),
+        Language::Ru => concat!(
+            include_str!("words/ru.ftl"),
+            include_str!("words/calls.ru.ftl")
+        ),
+        Language::En => concat!(
+            include_str!("words/en.ftl"),
+            include_str!("words/calls.en.ftl")
+        ),
     }
 }
 
@@ -93,7 +102,12 @@ impl Words {
 
     /// The text of a key that data made, where there is one.
     pub fn maybe(&self, key: &str) -> Option<String> {
-        self.bundle.has_message(key).then(|| self.text(key))
+        self.has(key).then(|| self.text(key))
+    }
+
+    /// Whether there is a text of a key.
+    pub fn has(&self, key: &str) -> bool {
+        self.bundle.has_message(key)
     }
 
     /// A period as a heading names it: "iyun 2021", "I yarımil 2021".

@@ -93,7 +93,11 @@ pub(super) fn gather(settings: &Settings, time: &Time) -> Result<CallFigures, Cl
     Ok(tally.finish(shifts.finish()))
 }
 
-fn ids(settings: &Settings, time: &Time, key: &Key) -> Result<Vec<CallId>, CliError> {
+/// The calls behind a figure, by arrival.
+///
+/// # Errors
+/// They cannot be read.
+pub(super) fn ids(settings: &Settings, time: &Time, key: &Key) -> Result<Vec<CallId>, CliError> {
     let basis = basis(settings, time)?;
     let mut listing = Listing::new(&basis, key);
     each(settings, time, |record| listing.add(record))?;

@@ -1,5 +1,6 @@
 //! From figures to a document: the order of a report, its tables and charts, and its words.
 
+pub mod calls;
 mod narrative;
 mod notes;
 mod rows;
