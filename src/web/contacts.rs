@@ -307,7 +307,7 @@ fn current(desk: &mut Desk, id: &str) -> Result<Version, Problem> {
     found.ok_or_else(|| missing(id))
 }
 
-fn missing(id: &str) -> Problem {
+pub(super) fn missing(id: &str) -> Problem {
     Problem::missing(format!(
         "there is no contact {id:?}; GET /api/contacts lists them"
     ))

@@ -6,6 +6,7 @@ mod activities;
 mod asked;
 mod calls;
 mod contacts;
+mod escalations;
 pub mod openapi;
 mod operators;
 mod problem;

@@ -7,10 +7,10 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, patch};
 
 use super::problem::Problem;
-use super::{Api, LONGEST_BODY, activities, calls, contacts, openapi, operators};
+use super::{Api, LONGEST_BODY, activities, calls, contacts, escalations, openapi, operators};
 
 /// How long a request may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +28,14 @@ pub(super) fn routes(api: Api) -> Router {
             get(contacts::get).patch(contacts::change),
         )
         .route("/api/contacts/{id}/history", get(contacts::history))
+        .route(
+            "/api/contacts/{id}/escalations",
+            get(escalations::list).post(escalations::add),
+        )
+        .route(
+            "/api/contacts/{id}/escalations/{number}",
+            patch(escalations::close),
+        )
         .route("/api/taxonomies", get(contacts::taxonomies))
         .route(
             "/api/activities",

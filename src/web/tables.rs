@@ -11,6 +11,7 @@ use crate::store::activities::Activities;
 use crate::store::cases::Cases;
 use crate::store::contacts::Contacts;
 use crate::store::database::{DatabaseError, Reader};
+use crate::store::escalations::Escalations;
 use crate::store::operators::Operators;
 use crate::store::taxonomies::Taxonomies;
 use crate::store::tokens::Tokens;
@@ -52,6 +53,8 @@ tables! {
     activities: Activities,
     /// Cases.
     cases: Cases,
+    /// Escalations.
+    escalations: Escalations,
     /// Taxonomies.
     taxonomies: Taxonomies,
     /// Operators' accounts.
