@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Api;
@@ -87,9 +89,10 @@ pub(super) async fn add(
     State(api): State<Api>,
     holder: Holder,
     Path(id): Path<String>,
-    Body(New { to }): Body<New>,
+    Body(wanted): Body<Value>,
 ) -> Result<(StatusCode, Json<Escalations>), Problem> {
     holder.may(Scope::ContactsWrite)?;
+    let New { to } = read(wanted)?;
     let (to, by, now) = (text("to", &to)?, holder.hand(), api.clock.now().wall);
     let added = api.tables.with(move |desk| {
         // First: nothing is written down of a contact that is not there.
@@ -114,9 +117,10 @@ pub(super) async fn close(
     State(api): State<Api>,
     holder: Holder,
     Path((id, number)): Path<(String, String)>,
-    Body(Outcome { outcome }): Body<Outcome>,
+    Body(wanted): Body<Value>,
 ) -> Result<Json<Escalations>, Problem> {
     holder.may(Scope::ContactsWrite)?;
+    let Outcome { outcome } = read(wanted)?;
     let (outcome, now) = (text("outcome", &outcome)?, api.clock.now().wall);
     let done = api.tables.with(move |desk| {
         let contact = ContactId(id.clone());
@@ -155,6 +159,11 @@ fn shown(one: escalations::Escalation) -> Escalation {
         outcome: one.outcome,
         closed_at: one.closed.map(|at| rfc3339(at, &TimeZone::UTC)),
     }
+}
+
+/// Read once it is clear that the token may be used for it.
+fn read<T: DeserializeOwned>(wanted: Value) -> Result<T, Problem> {
+    serde_json::from_value(wanted).map_err(|fault| Problem::unfit(fault.to_string()))
 }
 
 fn text(name: &str, text: &str) -> Result<String, Problem> {
