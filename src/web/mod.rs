@@ -10,18 +10,21 @@ mod escalations;
 pub mod openapi;
 mod operators;
 mod problem;
+mod reports;
 mod routes;
 mod serve;
 pub mod shown;
 mod tables;
 mod webhooks;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::config::Settings;
+use crate::config::{Location, Settings};
+use crate::records::contact::ContactType;
 use crate::server::clock::Clock;
 use crate::server::control::Asked;
 use crate::server::run::Running;
@@ -38,6 +41,9 @@ pub(crate) struct Api(Arc<Parts>);
 
 pub(crate) struct Parts {
     tables: tables::Tables,
+    database: Location,
+    /// Which contacts a report counts.
+    counts: BTreeSet<ContactType>,
     /// Moments are told in it.
     zone: TimeZone,
     clock: Clock,
@@ -67,6 +73,8 @@ pub fn start(settings: &Settings, running: &Running, zone: TimeZone) -> Web {
     let clock = Clock::start();
     let api = Api(Arc::new(Parts {
         tables: tables::Tables::new(&settings.storage.database),
+        database: settings.storage.database.clone(),
+        counts: settings.report.counts.clone(),
         zone,
         clock,
         questions: running.questions.clone(),

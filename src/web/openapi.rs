@@ -140,6 +140,7 @@ impl Modify for Bearer {
         super::activities::remove,
         super::operators::list,
         super::operators::get,
+        super::reports::get,
     ),
     modifiers(&Bearer)
 )]

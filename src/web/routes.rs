@@ -10,7 +10,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch};
 
 use super::problem::Problem;
-use super::{Api, LONGEST_BODY, activities, calls, contacts, escalations, openapi, operators};
+use super::{
+    Api, LONGEST_BODY, activities, calls, contacts, escalations, openapi, operators, reports,
+};
 
 /// How long a request may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,6 +44,7 @@ pub(super) fn routes(api: Api) -> Router {
             get(activities::list).post(activities::add),
         )
         .route("/api/activities/{id}", delete(activities::remove))
+        .route("/api/report", get(reports::get))
         .route("/api/operators", get(operators::list))
         .route("/api/operators/{operator}", get(operators::get))
         .fallback(nowhere)

@@ -62,24 +62,6 @@ fn a_contact_is_added_changed_by_versions_and_nobody_overwrites_what_they_have_n
     let future = json!({ "opened_at": "2100-01-01T00:00:00Z" });
     client.patch(path, "\"2\"", future).refused(422, "future");
 
-    let up = format!("{path}/escalations");
-    let to = json!({ "to": "the police" });
-    client.post(&up, to).done(201);
-    client
-        .post(&up, json!({ "to": "" }))
-        .refused(422, "to: write");
-    let came = json!({ "outcome": "the child is safe" });
-    let first = format!("{up}/1");
-    let closed = client.patch(&first, "", came.clone()).done(200).body;
-    assert_eq!(closed["items"][0]["to"], "the police");
-    assert_eq!(closed["items"][0]["outcome"], "the child is safe");
-    client
-        .patch(&format!("{up}/2"), "", came)
-        .refused(404, "no escalation");
-    client
-        .get("/api/contacts/W-2/escalations")
-        .refused(404, "no contact");
-
     let history = client.get("/api/contacts/W-1/history").done(200).body;
     let versions = history["versions"].as_array().unwrap();
     assert_eq!(versions.len(), 2);
@@ -150,4 +132,32 @@ fn activities_are_added_listed_and_removed_and_taxonomies_told() {
         .refused(404, "no activity");
     let taxonomies = client.get("/api/taxonomies").done(200).body;
     assert!(taxonomies.as_array().unwrap().len() >= 2, "{taxonomies}");
+}
+
+#[test]
+fn a_contact_is_escalated_and_what_came_of_it_is_written_down() {
+    let house = house("");
+    let text = token(&house, "crm", ALL);
+    let server = house.serve();
+    let client = Client::new(&server, &text);
+    let path = "/api/contacts/W-1";
+    let wanted = json!({ "id": "W-1", "channel": "sms" });
+    client.post("/api/contacts", wanted).done(201);
+    let up = format!("{path}/escalations");
+    let to = json!({ "to": "the police" });
+    client.post(&up, to).done(201);
+    client
+        .post(&up, json!({ "to": "" }))
+        .refused(422, "to: write");
+    let came = json!({ "outcome": "the child is safe" });
+    let first = format!("{up}/1");
+    let closed = client.patch(&first, "", came.clone()).done(200).body;
+    assert_eq!(closed["items"][0]["to"], "the police");
+    assert_eq!(closed["items"][0]["outcome"], "the child is safe");
+    client
+        .patch(&format!("{up}/2"), "", came)
+        .refused(404, "no escalation");
+    client
+        .get("/api/contacts/W-2/escalations")
+        .refused(404, "no contact");
 }

@@ -161,3 +161,16 @@ fn a_call_is_seen_as_it_rings_with_the_page_to_show_and_on_record_when_it_is_ove
         .body;
     assert_eq!(contacts["items"][0]["id"], format!("K-{call}"));
 }
+
+#[test]
+fn the_report_of_a_period_is_told() {
+    let house = house("");
+    let text = token(&house, "crm", ALL);
+    let server = house.serve();
+    let client = Client::new(&server, &text);
+    let report = client.get("/api/report?from=2021-06&lang=en").done(200);
+    assert!(report.body.is_object(), "{}", report.body);
+    client
+        .get("/api/report?from=2021&lang=de")
+        .refused(400, "az, ru or en");
+}
