@@ -564,6 +564,19 @@ impl Server {
             let empty = ["calls", "waiting", "talking", "legs", "ports"];
             empty.iter().all(|name| last[name] == 0).then_some(())
         });
+        self.is_on_record();
+    }
+
+    /// Journal, database and what was counted from SIP tell the same.
+    pub(crate) fn is_on_record(&self) {
+        eventually("a database that holds the journal", SOON, || {
+            let (_, text) = self.run(&["verify", "--json"]);
+            let found: Value = serde_json::from_str(&text).unwrap_or_default();
+            let is_caught_up = found["applied"] == found["journal_to"];
+            // Calls that end while it looks are on their way.
+            let differences = found["differences"].as_array().is_some_and(Vec::is_empty);
+            (is_caught_up && differences).then_some(())
+        });
     }
 
     /// Nothing at all is left, not even a transaction that waits for late repetitions.

@@ -39,6 +39,7 @@ pub(crate) struct Scenario {
     tcp: bool,
     remote: Option<SocketAddr>,
     times: u32,
+    at_once: u32,
 }
 
 impl Scenario {
@@ -58,6 +59,7 @@ impl Scenario {
             tcp: false,
             remote: None,
             times: 1,
+            at_once: 1,
         }
     }
 
@@ -129,6 +131,12 @@ impl Scenario {
         self
     }
 
+    /// So many of the calls at the same time.
+    pub(crate) fn at_once(mut self, count: u32) -> Self {
+        self.at_once = count;
+        self
+    }
+
     /// Over TCP, one connection.
     pub(crate) fn over_tcp(mut self) -> Self {
         self.tcp = true;
@@ -175,7 +183,8 @@ impl Scenario {
         command.current_dir(&folder);
         command.args(remote.map(|remote| remote.to_string()));
         command.args(["-sf", "scenario.xml", "-i", self.address, "-nostdin", "-aa"]);
-        command.args(["-m", &self.times.to_string(), "-l", "1", "-r", "100"]);
+        let (times, at_once) = (self.times.to_string(), self.at_once.to_string());
+        command.args(["-m", &times, "-l", &at_once, "-r", "100"]);
         command.args(["-p", &port_text, "-t", transport, "-cid_str", &call_id]);
         command.args(["-trace_msg", "-message_file", "messages.log", "-trace_err"]);
         command.args(["-error_file", "errors.log"]);
@@ -320,6 +329,11 @@ impl Sipp {
                 })
                 .then_some(())
         });
+    }
+
+    /// Waits until all its calls are over, however they ended.
+    pub(crate) fn is_over(&mut self) {
+        self.process.ends(Duration::from_secs(60));
     }
 
     /// Waits until the scenario has come to its end as written.

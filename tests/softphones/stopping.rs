@@ -1,10 +1,11 @@
 //! The server dies, and is stopped.
 
+use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::time::Duration;
 
 use crate::ear::{Ear, ULAW};
-use crate::moment::throughout;
+use crate::moment::{eventually, throughout};
 use crate::server::{HOLD, SOON, Setup, tone_of};
 use crate::sipp::{Phone, Scenario, audio, register, talk};
 
@@ -154,4 +155,43 @@ fn an_idle_server_stops_at_once() {
     assert!(server.process.ends(SOON).success());
     let (well, told) = server.run(&["status"]);
     assert!(!well && told.contains("no server runs"), "{told}");
+}
+
+#[test]
+fn killed_again_and_again_under_load_it_has_each_answered_call_once() {
+    const KILLS: usize = 15;
+    let mut server = Setup::new().start();
+    let sdp = audio(6_000, &[ULAW]);
+    let load = Scenario::caller_of(&["load.xml"], "0501234567", "116111", &sdp);
+    let mut callers = load.times(600).at_once(12).run(&server);
+    let answered = |callers: &crate::sipp::Sipp| -> BTreeSet<String> {
+        let all = callers.received("SIP/2.0 200").into_iter();
+        let invites = all.filter(|wire| wire.header("CSeq") == Some("1 INVITE"));
+        invites
+            .filter_map(|wire| wire.header("Call-ID").map(str::to_owned))
+            .collect()
+    };
+    for kill in 0..KILLS {
+        // At another point of some call each time.
+        let wanted = answered(&callers).len() + 3 + kill * 7 % 20;
+        eventually("more answered calls", SOON, || {
+            (answered(&callers).len() >= wanted).then_some(())
+        });
+        server = server.crash_and_start();
+    }
+    callers.is_over();
+    server.is_drained();
+    let (well, text) = server.run(&["calls", "--json", "--limit", "5000"]);
+    assert!(well, "{text}");
+    let records: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let on_record = records.iter().filter(|one| one["answered"].is_string());
+    let (on_record, heard) = (on_record.count(), answered(&callers).len());
+    // An answer may be on record that a kill kept from the wire; never the other way round.
+    assert!(
+        on_record >= heard,
+        "{heard} heard an answer, {on_record} are on record"
+    );
+    assert!(on_record <= heard + KILLS * 12, "{heard}, {on_record}");
+    assert!(records.iter().all(|one| one["ended"].is_string()), "{text}");
+    server.tells_nobody(&["501234567"]);
 }
