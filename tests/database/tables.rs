@@ -85,7 +85,7 @@ fn callers(at: &Location) {
     let owner = |id: &str| OperatorId(id.into());
     let put = cases.put(&caller(), &owner("101"), second(1)).unwrap();
     let again = cases.put(&caller(), &owner("102"), second(2)).unwrap();
-    assert_eq!(put, again, "it changes hands and stays the same case");
+    assert!(put && again);
     let open = cases.open_ones().unwrap();
     assert_eq!((open.len(), open[0].owner.as_str()), (1, "102"));
     assert!(cases.close(&caller(), second(2)).unwrap());
