@@ -459,6 +459,28 @@ fn check_data(paths: &[String], list: &str, mistakes: &mut Mistakes) {
 
 // ── The whole house ──────────────────────────────────────────────────────────────────────────────
 
+/// What stands at the top of the house; a new room goes below `src`.
+const TOP: &[&str] = &[
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "benches",
+    "dialplans",
+    "fuzz",
+    "src",
+    "tests",
+];
+
+fn check_top(paths: &[String], mistakes: &mut Mistakes) {
+    for path in paths {
+        let first = path.split('/').next().unwrap_or_default();
+        if !first.starts_with('.') && !TOP.contains(&first) {
+            mistakes.add(path, 1, format!("{first} is no room of the top level"));
+        }
+    }
+}
+
 /// All files of the checkout but what git, builds and runs leave there.
 fn walk(folder: &Path, root: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -516,6 +538,7 @@ fn the_house_is_tidy() {
     }
     let list = fs::read_to_string(root.join("tests/data/SOURCES.md")).unwrap_or_default();
     check_data(&paths, &list, &mut mistakes);
+    check_top(&paths, &mut mistakes);
     let count = mistakes.0.len();
     assert!(count == 0, "{count} mistakes:\n{}", mistakes.0.join("\n"));
 }
