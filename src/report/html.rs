@@ -20,7 +20,7 @@ const LONG: usize = 12;
 const NARROW: usize = 4;
 
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "page.html", config = "src/report/html/askama.toml")]
 struct Page<'a> {
     document: &'a Document,
     letters: Letters,
