@@ -10,6 +10,9 @@ pub const MOST_CELLS: usize = 20_000;
 /// The most cells that may be hidden: a table of which more is hidden tells nothing.
 pub const MOST_HIDDEN: usize = 200;
 
+/// How often bounds close in on each other; most stand still after some.
+const ROUNDS: usize = 100;
+
 /// Why there is no such table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishFault {
@@ -36,6 +39,9 @@ pub enum PublishFault {
 /// The values of a cell, and how many rows have them; `None`: hidden.
 pub type Shown = (Vec<String>, Option<u64>);
 
+/// The values of a cell, and how many rows have them.
+type Cell = (Vec<String>, u64);
+
 /// How many rows have the same values, in the order of the columns.
 #[derive(Debug, Clone, Default)]
 pub struct Counts(BTreeMap<Vec<String>, u64>);
@@ -58,7 +64,7 @@ impl Counts {
     /// # Errors
     /// See [`PublishFault`].
     pub fn table(self, smallest: u64) -> Result<Vec<Shown>, PublishFault> {
-        let cells: Vec<(Vec<String>, u64)> = self.0.into_iter().collect();
+        let cells: Vec<Cell> = self.0.into_iter().collect();
         let columns = cells.first().map_or(1, |(values, _)| values.len());
         if !(1..=MOST_COLUMNS).contains(&columns) {
             return Err(PublishFault::Columns);
@@ -86,7 +92,7 @@ impl Counts {
 }
 
 /// The cells of each total, over each choice of columns: those that are alike in the others.
-fn totals(cells: &[(Vec<String>, u64)], columns: usize) -> Vec<Vec<usize>> {
+fn totals(cells: &[Cell], columns: usize) -> Vec<Vec<usize>> {
     let mut all = Vec::new();
     for choice in 0..(1_u32 << columns) - 1 {
         let mut groups: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
@@ -103,7 +109,7 @@ fn totals(cells: &[(Vec<String>, u64)], columns: usize) -> Vec<Vec<usize>> {
 
 /// A cell that has to be hidden too; `None`: no total gives a small one away.
 fn given_away(
-    cells: &[(Vec<String>, u64)],
+    cells: &[Cell],
     totals: &[Vec<usize>],
     hidden: &BTreeSet<usize>,
     smallest: u64,
@@ -129,11 +135,41 @@ fn given_away(
     let known = |total: &&Vec<usize>| total.iter().map(count).sum::<u64>() >= smallest;
     let totals: Vec<&Vec<usize>> = totals.iter().filter(known).collect();
     let told = solved(&totals, hidden).into_iter();
+    let told = told.chain(bounded(cells, &totals, hidden));
     let told = told.filter(|at| count(at) < smallest).min()?;
     let around = totals.iter().filter(|total| total.contains(&told));
     let more = least_shown(&mut around.flat_map(|total| total.iter().copied()))
         .or_else(|| least_shown(&mut (0..cells.len())));
     Some(more.ok_or(PublishFault::Told))
+}
+
+/// Hidden cells that have no room: no cell of the table is empty, and what the others of a total can be at least
+/// and at most leaves one number for it.
+fn bounded(cells: &[Cell], totals: &[&Vec<usize>], hidden: &BTreeSet<usize>) -> Vec<usize> {
+    let all: u64 = cells.iter().map(|(_, count)| count).sum();
+    let mut bounds: Vec<(u64, u64)> = cells.iter().map(|(_, count)| (*count, *count)).collect();
+    for at in hidden {
+        bounds[*at] = (1, all);
+    }
+    for _ in 0..ROUNDS {
+        let before = bounds.clone();
+        for total in totals {
+            let sum: u64 = total.iter().map(|at| cells[*at].1).sum();
+            let (least, most) = total.iter().fold((0, 0), |(least, most), at| {
+                (least + bounds[*at].0, most + bounds[*at].1)
+            });
+            for at in total.iter() {
+                let (low, high) = bounds[*at];
+                let low = low.max(sum.saturating_sub(most - high));
+                bounds[*at] = (low, high.min(sum - (least - bounds[*at].0)));
+            }
+        }
+        if bounds == before {
+            break;
+        }
+    }
+    let has_no_room = |at: &usize| bounds[*at].0 == bounds[*at].1;
+    hidden.iter().copied().filter(has_no_room).collect()
 }
 
 /// Hidden cells that the totals together determine: some sum of multiples of totals is that cell alone. Computed
