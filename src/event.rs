@@ -93,6 +93,13 @@ pub enum What {
         /// Which.
         queue: QueueName,
     },
+    /// The caller was known under a name of the key before, and is the same one.
+    Renamed {
+        /// By that key.
+        former: Pseudonym,
+        /// By the present one, as in `Arrived`.
+        caller: Pseudonym,
+    },
     /// The caller was cut off some minutes ago and calls back: comes first in the line.
     Returned {
         /// Who talked with the caller then, and is rung first if free.
@@ -278,6 +285,11 @@ pub enum What {
         how: Supervision,
         /// When it began.
         began: Wall,
+    },
+    /// An operator had the caller's number told, in the talk, without a permission. A supervisor reviews it.
+    GlassBroken {
+        /// Who.
+        operator: OperatorId,
     },
     /// A phone holds the talk: the other side hears music.
     Held {
@@ -642,6 +654,17 @@ pub enum Entry {
         call: CallId,
         /// Nonce and ciphertext, base64.
         sealed: String,
+    },
+    /// The number of a call's caller, sealed under a key that is dropped after a while.
+    Number {
+        /// Which call.
+        call: CallId,
+        /// Whose.
+        caller: Pseudonym,
+        /// The name of the key, nonce and ciphertext.
+        sealed: String,
+        /// Until when it may be read.
+        until: Wall,
     },
 }
 

@@ -2,6 +2,7 @@
 
 pub mod contacts;
 pub mod export;
+pub mod privacy;
 
 use std::path::PathBuf;
 
@@ -114,6 +115,18 @@ pub enum Command {
     Figures(Figures),
     /// Tell how many operators the calls to come need, hour by hour of the week, by those that came.
     Forecast(Forecast),
+    /// Read a caller's number, for a rescue or a callback: written down, with who did it and why.
+    Reveal(privacy::Reveal),
+    /// Who read a number, listened to a talk, purged or forgot, when and why.
+    #[command(subcommand)]
+    Audit(privacy::Audit),
+    /// The keys that name callers.
+    #[command(subcommand)]
+    Keys(privacy::Keys),
+    /// Erase what was kept for as long as [privacy] says. A running server does it by itself each hour.
+    Purge(privacy::Purge),
+    /// Forget a caller: calls, contacts and their figures stay, and nothing in them leads to anybody.
+    Forget(privacy::Forget),
     /// Tell how the running server is.
     Status(Status),
 }

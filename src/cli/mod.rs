@@ -18,6 +18,7 @@ mod export;
 pub mod figures;
 mod import;
 pub mod operator;
+mod privacy;
 mod recordings;
 mod report;
 pub mod serve;
@@ -40,12 +41,16 @@ use crate::observe::{self, ObserveError};
 use crate::server::backups::BackupMissed;
 use crate::server::control::ControlError;
 use crate::server::run::StartError;
+use crate::store::audit::AuditError;
 use crate::store::backup::BackupError;
 use crate::store::calls::CallsError;
 use crate::store::database::DatabaseError;
 use crate::store::import::ImportError;
+use crate::store::keys::KeyError;
+use crate::store::numbers::NumberError;
 use crate::store::operators::OperatorError;
 use crate::store::plans::PlansError;
+use crate::store::purge::PurgeError;
 use crate::store::tokens::TokenError;
 use crate::store::users::UserError;
 use args::{Arguments, Command};
@@ -80,6 +85,18 @@ pub enum CliError {
     /// A file that is imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// Callers' numbers.
+    #[error(transparent)]
+    Number(#[from] NumberError),
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// What is to be erased.
+    #[error(transparent)]
+    Purge(#[from] PurgeError),
     /// Dialplans.
     #[error(transparent)]
     Dialplans(#[from] PlansError),
@@ -156,6 +173,11 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, CliError>
         Command::Report(asked) => report::run(asked, &settings()?, out)?,
         Command::Figures(asked) => figures::run(asked, &settings()?, out)?,
         Command::Forecast(asked) => figures::forecast(asked, &settings()?, out)?,
+        Command::Reveal(asked) => privacy::reveal::run(asked, &settings()?, out)?,
+        Command::Audit(asked) => return privacy::audit::run(asked, &settings()?, out),
+        Command::Keys(asked) => privacy::keys::run(asked, &settings()?, out)?,
+        Command::Purge(asked) => privacy::purge::run(asked, &settings()?, out)?,
+        Command::Forget(asked) => privacy::forget::run(asked, &settings()?, out)?,
         Command::Status(asked) => return dialplan::status(asked, &settings()?, out),
     }
     Ok(ExitCode::SUCCESS)

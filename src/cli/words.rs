@@ -54,6 +54,8 @@ pub(super) fn words(what: &What) -> Option<String> {
             Some(operator) => format!("was cut off from {operator} and calls back: comes first"),
             None => "was cut off and calls back: comes first".into(),
         },
+        What::GlassBroken { operator } => format!("{operator} has the caller's number told"),
+        What::Renamed { .. } => "has a new pseudonym: the key was changed".into(),
         What::Waits { reason } => format!("nobody rings: {reason}"),
         What::Language { language } => format!("chose {language}"),
         What::LeftQueue { queue, reason } => format!("leaves queue {queue}: {reason}"),

@@ -48,11 +48,8 @@ pub fn check(file: &str, text: &str, base: &Path) -> Result<Settings, Vec<Fault>
     });
     section(&top, "cluster", |table| cluster(table, &mut settings));
     section(&top, "privacy", |table| {
-        set(
-            &mut settings.privacy.keys,
-            table.text("keys").map(|(folder, _)| base.join(folder)),
-        );
         super::publish::publish(table, &mut settings.privacy);
+        super::privacy::privacy(table, base, &mut settings.privacy);
     });
     section(&top, "web", |table| {
         super::web::web(table, &mut settings.web)
@@ -461,6 +458,10 @@ mod tests {
         assert_eq!(settings.privacy.keys, defaults.privacy.keys);
         let smallest = defaults.privacy.smallest_cell;
         assert_eq!(settings.privacy.smallest_cell, smallest);
+        let kept = &defaults.privacy;
+        assert_eq!(settings.privacy.keep_numbers, kept.keep_numbers);
+        assert_eq!(settings.privacy.retention, kept.retention);
+        assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.report, defaults.report);
         assert_eq!(settings.log, defaults.log);
         assert_eq!(settings.codes, defaults.codes);

@@ -10,7 +10,7 @@ use crate::switch::settings::FeatureCodes;
 pub(super) fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
     set(&mut codes.extend_by, table.duration("extend_by", false));
     set(&mut codes.pause_reasons, pause_reasons(table));
-    let keys: [(&'static str, &mut String); 13] = [
+    let keys: [(&'static str, &mut String); 14] = [
         ("status", &mut codes.status),
         ("log_in", &mut codes.log_in),
         ("log_out", &mut codes.log_out),
@@ -18,6 +18,7 @@ pub(super) fn codes(table: &Table<'_, '_>, codes: &mut FeatureCodes) {
         ("resume", &mut codes.resume),
         ("messages", &mut codes.messages),
         ("pause_recording", &mut codes.pause_recording),
+        ("reveal", &mut codes.reveal),
         ("extend", &mut codes.extend),
         ("bring", &mut codes.bring),
         ("help", &mut codes.help),

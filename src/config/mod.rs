@@ -6,6 +6,7 @@ pub mod check;
 mod codes;
 pub mod load;
 mod location;
+mod privacy;
 mod publish;
 mod report;
 mod scanners;
@@ -17,4 +18,6 @@ pub mod webhooks;
 pub use check::check;
 pub use load::{ConfigError, EXAMPLE, FILE, load};
 pub use location::{Address, Location};
-pub use settings::{Abuse, Apply, Destination, LogFormat, Rates, Settings, Tls};
+pub use settings::{
+    Abuse, Apply, Destination, LogFormat, Privacy, Rates, Retention, Settings, Tls,
+};

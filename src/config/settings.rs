@@ -161,7 +161,45 @@ pub struct Privacy {
     pub keys: PathBuf,
     /// The least count that a table for publication shows.
     pub smallest_cell: u64,
+    /// For how long callers' numbers are kept, sealed; zero: not at all.
+    pub keep_numbers: Duration,
+    /// For how long the rest is kept.
+    pub retention: Retention,
 }
+
+/// For how long each kind of data is kept; `None`: for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Records of calls and their timelines.
+    pub calls: Option<Duration>,
+    /// Contacts with their versions.
+    pub contacts: Option<Duration>,
+    /// Messages and recorded talks, whatever the dialplan says.
+    pub recordings: Option<Duration>,
+    /// SIP messages of calls, without the numbers in them.
+    pub traces: Option<Duration>,
+    /// What was done to callers' data, and by whom.
+    pub audit: Option<Duration>,
+    /// The files of the journal, once the database holds what is in them.
+    pub journal: Option<Duration>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            calls: None,
+            contacts: None,
+            recordings: None,
+            traces: Some(90 * A_DAY),
+            audit: None,
+            journal: Some(30 * A_DAY),
+        }
+    }
+}
+
+/// For how long a number is kept, for a rescue or a callback.
+const KEEP_NUMBERS: Duration = Duration::from_secs(72 * 3_600);
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// How names of trunks are looked up (RFC 3263).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -331,6 +369,8 @@ impl Settings {
             privacy: Privacy {
                 keys: data.join("keys"),
                 smallest_cell: 5,
+                keep_numbers: KEEP_NUMBERS,
+                retention: Retention::default(),
             },
             web: Web {
                 listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
@@ -369,7 +409,7 @@ impl Settings {
     pub fn switch(
         &self,
         listeners: Vec<(Transport, SocketAddr)>,
-        pseudonym_key: Private<[u8; 32]>,
+        (pseudonym_key, former_key): (Private<[u8; 32]>, Option<Private<[u8; 32]>>),
     ) -> switch::settings::Settings {
         switch::settings::Settings {
             domain: self.sip.domain.clone(),
@@ -380,6 +420,7 @@ impl Settings {
             media_shards: self.media.threads.get(),
             listeners,
             pseudonym_key,
+            former_key,
             codes: self.codes.clone(),
             max_calls: self.sip.max_calls,
             srtp: self.media.srtp.clone(),

@@ -194,6 +194,13 @@ fn of_the_way_out() -> Vec<What> {
         What::Returned {
             operator: Some(operator()),
         },
+        What::GlassBroken {
+            operator: operator(),
+        },
+        What::Renamed {
+            former: Pseudonym::from("C-A7F3A"),
+            caller: Pseudonym::from("C-B7F3A"),
+        },
         What::Refused {
             operator: operator(),
             why: reason(),
@@ -309,6 +316,8 @@ fn place(what: &What) -> usize {
         What::Waits { .. } => 28,
         What::Listed { .. } => 29,
         What::Returned { .. } => 66,
+        What::Renamed { .. } => 67,
+        What::GlassBroken { .. } => 68,
         What::Recording { .. } => 59,
         What::Estimated { .. } => 60,
         What::EstimateMet { .. } => 61,

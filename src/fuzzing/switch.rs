@@ -48,6 +48,7 @@ fn settings() -> Settings {
         media_shards: 1,
         listeners: vec![(Transport::Udp, local), (Transport::Tcp, local)],
         pseudonym_key: Private::new([7; 32]),
+        former_key: None,
         digest: vec![Algorithm::Sha256, Algorithm::Md5],
         srtp: SrtpSettings::default(),
         early_strangers: false,

@@ -175,6 +175,8 @@ fn fold(record: &mut CallRecord, at: Wall, what: &What) -> bool {
         What::Arrived { .. }
         | What::Waits { .. }
         | What::Returned { .. }
+        | What::Renamed { .. }
+        | What::GlassBroken { .. }
         | What::LeftQueue { .. }
         | What::Estimated { .. }
         | What::EstimateMet { .. }

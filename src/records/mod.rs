@@ -15,4 +15,4 @@ pub mod taxonomy;
 pub mod told;
 
 pub use build::{Applied, Builder};
-pub use pseudonym::pseudonym;
+pub use pseudonym::{key_letter, pseudonym};

@@ -2,8 +2,10 @@
 
 use super::control::Answer;
 use super::drive::Shell;
-use crate::ids::CallId;
+use crate::event::Change;
+use crate::ids::{CallId, RecordingId};
 use crate::sip::source::Source;
+use crate::store::keys::Keys;
 use crate::switch::{Command, Input};
 
 impl Shell {
@@ -94,5 +96,55 @@ impl Shell {
             text,
             data: serde_json::json!({ "lifted": lifted }),
         }
+    }
+
+    pub(super) fn change_recording(&mut self, recording: RecordingId, change: Change) -> Answer {
+        let before = self.switch.recording(recording).cloned();
+        let done = Command::ChangeRecording { recording, change };
+        self.handle(Input::Command(done));
+        let after = self.switch.recording(recording);
+        let (done, text) = match &before {
+            None => (
+                false,
+                format!(
+                    "there is no {recording}; `qaynar voicemail list` and `qaynar recordings list` name them"
+                ),
+            ),
+            Some(one) if one.ended.is_none() => (
+                false,
+                format!("{recording} is being recorded; wait for its end"),
+            ),
+            Some(one) if after == Some(one) => (
+                false,
+                format!("{recording} is no message that waits to be handled"),
+            ),
+            Some(_) if after.is_some() => (true, format!("{recording} is handled")),
+            Some(_) => (true, format!("{recording} is erased")),
+        };
+        Answer {
+            done,
+            text,
+            data: serde_json::json!({ "recording": recording }),
+        }
+    }
+
+    /// Callers are named by the keys as they are on the disk now.
+    pub(super) fn read_keys(&mut self) -> Answer {
+        let read = Keys::load_or_make(&self.keys);
+        let (done, text) = match read {
+            Ok(keys) => {
+                self.handle(Input::Command(Command::PseudonymKeys {
+                    key: keys.pseudonym,
+                    former: keys.former,
+                }));
+                (
+                    true,
+                    "callers are named by the keys as they are now".to_owned(),
+                )
+            }
+            Err(error) => (false, error.to_string()),
+        };
+        let data = serde_json::Value::Null;
+        Answer { done, text, data }
     }
 }

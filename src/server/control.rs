@@ -55,6 +55,24 @@ pub enum Question {
     },
     /// What are operators doing, and for which calls?
     Operators,
+    /// Read the keys of pseudonyms anew.
+    Keys,
+    /// Erase what was kept for long enough.
+    Purge {
+        /// Who says so.
+        who: String,
+        /// Tell what would go.
+        dry_run: bool,
+    },
+    /// Forget a caller.
+    Forget {
+        /// A call or a pseudonym.
+        whom: String,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
     /// Check the dialplans' folder and make it live.
     Apply,
     /// Make the version with this hash live.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
@@ -15,11 +16,13 @@ use super::guard::Guard;
 use super::keeper::{Keeper, News, Order};
 use super::known::Known;
 use super::media::Threads;
+use super::purger::{self, Purger};
 use super::resolve::Resolver;
 use super::scribe::{Scribe, Told};
 use super::stream::Streams;
+use super::vault::Vault;
 use crate::event::{Change, Entry, Event, What};
-use crate::ids::{CallId, OperatorId, RecordingId};
+use crate::ids::{CallId, OperatorId};
 use crate::media;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Transport};
@@ -52,7 +55,9 @@ pub struct Shell {
     /// Written before packets go out.
     pub journal: Journal,
     /// Seals snapshots.
-    pub sealer: Sealer,
+    pub sealer: Arc<Sealer>,
+    /// Keeps callers' numbers for a while.
+    pub vault: Vault,
     /// What the stores complain of.
     pub health: Health,
     /// Follows the journal into the database.
@@ -75,6 +80,10 @@ pub struct Shell {
     pub resolver: Resolver,
     /// Asks servers of the house.
     pub asker: Asker,
+    /// Erases what was kept for long enough.
+    pub purger: Purger,
+    /// Where the keys are.
+    pub keys: PathBuf,
     /// Reads accounts and dialplans.
     pub keeper: Keeper,
     /// The hash of the dialplans' folder, as the keeper saw it last.
@@ -209,6 +218,13 @@ impl Shell {
                     if let Some(listener) = &self.listener {
                         let _ = listener.send(event.clone());
                     }
+                    if let What::GlassBroken { operator } = &event.what {
+                        self.purger.order(purger::Order::GlassBroken {
+                            at: event.at,
+                            operator: operator.clone(),
+                            call: event.call,
+                        });
+                    }
                     entries.push(Entry::Event(event));
                 }
                 Output::Snapshot {
@@ -234,6 +250,11 @@ impl Shell {
                     playback,
                     recording,
                 } => self.scribe.pen().read(recording, leg, playback),
+                Output::Number {
+                    call,
+                    caller,
+                    number,
+                } => self.vault.keep(call, caller, number),
                 Output::Erase {
                     recording,
                     voicemail,
@@ -422,40 +443,29 @@ impl Shell {
                 let _ = answer.send(self.cancel_callback(call));
                 return;
             }
+            Question::Keys => {
+                let _ = answer.send(self.read_keys());
+                return;
+            }
+            Question::Purge { who, dry_run } => {
+                return self.purger.order(purger::Order::Purge {
+                    who,
+                    dry_run,
+                    answer,
+                });
+            }
+            Question::Forget { whom, who, reason } => {
+                return self.purger.order(purger::Order::Forget {
+                    whom,
+                    who,
+                    reason,
+                    answer,
+                });
+            }
             Question::Apply => Order::Apply(answer),
             Question::UseVersion { hash } => Order::UseVersion(hash, answer),
         };
         self.keeper.order(order);
-    }
-
-    fn change_recording(&mut self, recording: RecordingId, change: Change) -> Answer {
-        let before = self.switch.recording(recording).cloned();
-        let done = Command::ChangeRecording { recording, change };
-        self.handle(Input::Command(done));
-        let after = self.switch.recording(recording);
-        let (done, text) = match &before {
-            None => (
-                false,
-                format!(
-                    "there is no {recording}; `qaynar voicemail list` and `qaynar recordings list` name them"
-                ),
-            ),
-            Some(one) if one.ended.is_none() => (
-                false,
-                format!("{recording} is being recorded; wait for its end"),
-            ),
-            Some(one) if after == Some(one) => (
-                false,
-                format!("{recording} is no message that waits to be handled"),
-            ),
-            Some(_) if after.is_some() => (true, format!("{recording} is handled")),
-            Some(_) => (true, format!("{recording} is erased")),
-        };
-        Answer {
-            done,
-            text,
-            data: serde_json::json!({ "recording": recording }),
-        }
     }
 
     /// What whoever looks after the dialplan should know.

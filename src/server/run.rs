@@ -22,12 +22,14 @@ use super::guard::Guard;
 use super::keeper::{Keeper, Kept};
 use super::known::Known;
 use super::media::Threads;
+use super::purger::{Purger, Tools};
 use super::resolve::Resolver;
 use super::scribe::Scribe;
 use super::stream::Streams;
 use super::tls::{Tls, TlsStartError};
 use super::today;
 use super::udp;
+use super::vault::{Vault, VaultError};
 use crate::config::Settings;
 use crate::config::webhooks::{SecretsError, secrets};
 use crate::event::{Entry, Event, Recording};
@@ -39,12 +41,13 @@ use crate::store::bindings::BindingRow;
 use crate::store::database::{DatabaseError, Reader};
 use crate::store::health::Health;
 use crate::store::journal::{self, Journal, JournalError, private_folder};
+use crate::store::keys::{KeyError, Keys};
 use crate::store::messages::recordings;
 use crate::store::operators::Operators;
 use crate::store::plans::{PlansError, Versions};
 use crate::store::recordings::{Shelf, path as recording_path};
 use crate::store::recover::{PartedCall, Recovered};
-use crate::store::seal::{KeyError, Keys, Sealer};
+use crate::store::seal::Sealer;
 use crate::store::shared::{Shared, SharedError};
 use crate::store::writer::Writer;
 use crate::switch::{Ban, CallSnapshot, Command, Counts, Input, Switch};
@@ -113,6 +116,9 @@ pub enum StartError {
     /// A restore that was interrupted.
     #[error(transparent)]
     Restore(#[from] BackupError),
+    /// Callers' numbers.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Commands.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -247,7 +253,10 @@ pub async fn start(
 
     let (listeners, sockets, tcp) = listen(&settings.sip.listen).await?;
     let first = now.wall.0.unsigned_abs();
-    let switch_settings = settings.switch(listeners.clone(), keys.pseudonym.clone());
+    let switch_settings = settings.switch(
+        listeners.clone(),
+        (keys.pseudonym.clone(), keys.former.clone()),
+    );
     let trunks = switch_settings.clone();
     let named = settings.trunks.iter();
     let named = named.filter_map(|trunk| trunk.tls_identity.clone());
@@ -308,7 +317,9 @@ pub async fn start(
         log_sources: settings.abuse.log_sources,
     };
     restore_bans(settings, &guard, &mut switch, now);
-    let sealer = Sealer::new(&keys.snapshot)?;
+    let privacy = &settings.privacy;
+    let sealer = Sealer::new(&keys, &privacy.keys, privacy.keep_numbers, now.wall)?;
+    let sealer = Arc::new(sealer);
     interrupt_former(&recovered, &sealer, &journal, &mut switch, clock);
 
     for socket in sockets.values() {
@@ -322,6 +333,7 @@ pub async fn start(
     let (ask, asked) = mpsc::channel(16);
     let control_task = tokio::spawn(control::serve(socket, ask.clone()));
     let (stop, stopped) = mpsc::channel(4);
+    let vault = Vault::start(privacy, &journal, &health, clock)?;
     let (news, found) = mpsc::channel(NEWS);
     let kept = Kept {
         dialplans,
@@ -334,6 +346,15 @@ pub async fn start(
     };
     let keeper = Keeper::start(kept, news)?;
     let backups = Backups::start(settings, clock, &health)?;
+    let purger = Purger::start(Tools {
+        settings: settings.clone(),
+        journal: journal.clone(),
+        writer: writer.clone(),
+        sealer: sealer.clone(),
+        health: health.clone(),
+        clock,
+        inputs: inputs.clone(),
+    })?;
     let (published, counts) = watch::channel(Counts::default());
     let shell = Shell {
         switch,
@@ -341,6 +362,9 @@ pub async fn start(
         journal: journal.clone(),
         sealer,
         health: health.clone(),
+        vault,
+        purger,
+        keys: settings.privacy.keys.clone(),
         writer,
         shared,
         udp: sockets,

@@ -23,6 +23,12 @@ pub enum Part {
     Certificates,
     /// The last backup.
     Backup,
+    /// Keeping callers' numbers for a while.
+    Vault,
+    /// Somebody broke the glass, and nobody reviewed it.
+    Review,
+    /// Erasing what was kept for long enough.
+    Purge,
     /// The live dialplan breaks the promise of its guard in the coming year.
     Guard,
     /// The API.
@@ -43,6 +49,9 @@ impl Part {
             Self::Redis => "redis-away",
             Self::Certificates => "certificate",
             Self::Backup => "backup-missed",
+            Self::Vault => "numbers-not-kept",
+            Self::Review => "glass-broken",
+            Self::Purge => "not-purged",
             Self::Guard => "dialplan-guard",
             Self::Web => "api-unheard",
             Self::Webhooks => "webhook-not-taken",

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub mod prune;
+
 use super::cursor::{self, Cursor, Damage, Tail};
 use super::disk::{Disk, Files, Segment};
 use super::health::{Health, Part};
@@ -488,7 +490,7 @@ impl Writer {
             self.track(sequence, entry);
             let most = match entry {
                 Entry::Event(_) => MAX_BACKLOG,
-                Entry::Snapshot { .. } => MAX_BACKLOG / 2,
+                Entry::Snapshot { .. } | Entry::Number { .. } => MAX_BACKLOG / 2,
             };
             if waiting && self.backlog.bytes.len() >= most {
                 lost += 1;

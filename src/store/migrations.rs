@@ -157,6 +157,23 @@ const STEPS: &[&str] = &[
     ",
     // 13: calls that were led past the queues, and why.
     "ALTER TABLE calls ADD COLUMN shut TEXT;",
+    // 14: callers' numbers under keys that are dropped; names of keys before; what was done to callers' data.
+    "
+    CREATE TABLE numbers (
+        call TEXT PRIMARY KEY, caller TEXT NOT NULL, sealed TEXT NOT NULL, until BIGINT NOT NULL
+    );
+    CREATE INDEX numbers_by_end ON numbers (until);
+    CREATE INDEX numbers_by_caller ON numbers (caller);
+    CREATE INDEX calls_by_caller ON calls (caller, arrived) WHERE caller IS NOT NULL;
+
+    CREATE TABLE renamed (former TEXT PRIMARY KEY, caller TEXT NOT NULL);
+    CREATE INDEX renamed_by_caller ON renamed (caller);
+
+    CREATE TABLE audit (
+        number BIGINT PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, deed TEXT NOT NULL, call TEXT,
+        about BIGINT, reason TEXT NOT NULL, mac TEXT NOT NULL
+    );
+    ",
 ];
 
 /// Brings the tables to the version of this program, in one transaction.

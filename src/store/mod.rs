@@ -6,6 +6,7 @@
 
 #[allow(dead_code, reason = "the import reads it")]
 pub mod activities;
+pub mod audit;
 pub mod backup;
 pub mod bans;
 pub mod bindings;
@@ -20,20 +21,26 @@ pub mod deliveries;
 pub mod disk;
 pub mod escalations;
 pub mod folder;
+pub mod forget;
 pub mod health;
 pub mod import;
 pub mod journal;
+pub mod keys;
 pub mod line;
 pub mod lists;
 pub mod messages;
 mod migrations;
+pub mod numbers;
 mod opening;
 pub mod operators;
 pub mod pages;
 pub mod plans;
+pub mod purge;
 pub mod recordings;
 pub mod recover;
+mod renamed;
 pub mod report;
+pub mod ring;
 mod rows;
 pub mod seal;
 pub mod shared;

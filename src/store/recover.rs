@@ -108,6 +108,7 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Recovered> {
                 ..
             }) => (call, None),
             Entry::Snapshot { call, sealed } => (call, Some(sealed)),
+            Entry::Number { .. } => continue,
             Entry::Event(event) => {
                 if let Some(row) = StateRow::of(&event) {
                     operators.insert(row.operator.clone(), row);

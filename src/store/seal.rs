@@ -1,152 +1,84 @@
-//! Keys, and what is sealed with them.
+//! Sealing: what only who holds a key can read.
 //!
 //! Snapshots hold what is needed to speak to the peers again, callers' numbers among it, so they are
 //! encrypted before they reach the journal: XChaCha20-Poly1305 (RFC 8439 with the longer nonce), bound to
-//! their call. The keys lie in a folder of their own, so that they can be kept apart from the data.
+//! their call. Their keys are those of [`super::ring`], a new one each day: a snapshot that has become old cannot be
+//! opened by anybody, wherever a copy of it lies.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
+use super::keys::{KeyError, Keys};
+use super::ring::{Erasable, Ring};
 use crate::ids::CallId;
 use crate::private::Private;
+use crate::time::Wall;
 
-/// The nonce of XChaCha20.
+/// The nonce of XChaCha20: so long that random ones never meet.
 const NONCE: usize = 24;
-
-/// Why a key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file or its folder.
-    #[error("{}: {source}; keys need a folder that this user alone may read and write", path.display())]
-    Disk {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others may read it.
-    #[error("{}: others may read this key; run: chmod 600 {}", .0.display(), .0.display())]
-    Exposed(PathBuf),
-    /// Not what this program writes.
-    #[error("{}: a key is 64 hexadecimal digits; restore it from a backup, or move it away to begin with a new one \
-             (callers then get new pseudonyms, and snapshots sealed with the old key cannot be opened)", .0.display())]
-    Malformed(PathBuf),
-    /// The system gives no randomness.
-    #[error("the system gives no random bytes: {0}")]
-    NoRandomness(getrandom::Error),
-}
-
-/// Both keys of an installation.
-#[derive(Debug, Clone)]
-pub struct Keys {
-    /// Seals snapshots.
-    pub snapshot: Private<[u8; 32]>,
-    /// Names callers.
-    pub pseudonym: Private<[u8; 32]>,
-}
-
-impl Keys {
-    /// Reads `snapshot.key` and `pseudonym.key` of the folder; the first start makes them.
-    ///
-    /// # Errors
-    /// See [`KeyError`].
-    pub fn load_or_make(folder: &Path) -> Result<Self, KeyError> {
-        let made = fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder);
-        made.map_err(|source| KeyError::Disk {
-            path: folder.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            snapshot: key(&folder.join("snapshot.key"))?,
-            pseudonym: key(&folder.join("pseudonym.key"))?,
-        })
-    }
-}
-
-/// Reads a key; makes it where the file is missing.
-fn key(path: &Path) -> Result<Private<[u8; 32]>, KeyError> {
-    let fault = |source| KeyError::Disk {
-        path: path.to_owned(),
-        source,
-    };
-    match fs::metadata(path) {
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
-            return Err(KeyError::Exposed(path.to_owned()));
-        }
-        Ok(_) => {}
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => make(path)?,
-        Err(other) => return Err(fault(other)),
-    }
-    let text = fs::read_to_string(path).map_err(fault)?;
-    parse(text.trim())
-        .map(Private::new)
-        .ok_or_else(|| KeyError::Malformed(path.to_owned()))
-}
-
-fn parse(text: &str) -> Option<[u8; 32]> {
-    let mut key = [0; 32];
-    let digits = text.as_bytes();
-    if digits.len() != 2 * key.len() || !digits.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(key)
-}
-
-/// Makes a key that is whole or not there: written beside, synced, then given its name. Where another
-/// process was quicker, its key stays.
-fn make(path: &Path) -> Result<(), KeyError> {
-    let fault = |source| KeyError::Disk {
-        path: path.to_owned(),
-        source,
-    };
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(KeyError::NoRandomness)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)
-        .map_err(fault)?;
-    for byte in key {
-        write!(file, "{byte:02x}").map_err(fault)?;
-    }
-    writeln!(file).map_err(fault)?;
-    file.as_file().sync_all().map_err(fault)?;
-    match file.persist_noclobber(path) {
-        Ok(_) => fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(fault),
-        Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(other) => Err(fault(other.error)),
-    }
-}
+/// Whose the keys of snapshots are.
+const OWNER: &str = "snapshots";
+/// For so long snapshots can be opened at least, whatever is said of numbers: a night without power is shorter.
+const LEAST: Duration = Duration::from_secs(12 * 3_600);
+/// Into so many parts the life of a key falls: it seals in the first of them.
+const PARTS: u32 = 3;
 
 /// A sealed text cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the snapshot cannot be opened: it is damaged, of another call, or sealed with another key than keys/snapshot.key"
-)]
+#[error("it cannot be opened: it is damaged, of another call, or its key was dropped")]
 pub struct CannotOpen;
+
+/// Seals for a call: base64 of nonce and ciphertext, after the name of the key where it has one.
+pub(super) fn seal(
+    key: &Private<[u8; 32]>,
+    name: &str,
+    bound_to: &[u8],
+    plain: &[u8],
+) -> Result<String, CannotOpen> {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).map_err(|_| CannotOpen)?;
+    let payload = Payload {
+        msg: plain,
+        aad: bound_to,
+    };
+    let cipher = XChaCha20Poly1305::new(key.reveal().into());
+    let sealed = cipher.encrypt(XNonce::from_slice(&nonce), payload);
+    let sealed = sealed.map_err(|_| CannotOpen)?;
+    let text = STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
+    Ok(format!("{name}:{text}"))
+}
+
+/// Opens what [`seal`] made; `text` is without the key's name.
+pub(super) fn open(
+    key: &Private<[u8; 32]>,
+    bound_to: &[u8],
+    text: &str,
+) -> Result<Vec<u8>, CannotOpen> {
+    let bytes = STANDARD_NO_PAD.decode(text).map_err(|_| CannotOpen)?;
+    let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or(CannotOpen)?;
+    let payload = Payload {
+        msg: sealed,
+        aad: bound_to,
+    };
+    let cipher = XChaCha20Poly1305::new(key.reveal().into());
+    let opened = cipher.decrypt(XNonce::from_slice(nonce), payload);
+    opened.map_err(|_| CannotOpen)
+}
 
 /// Seals and opens snapshots.
 pub struct Sealer {
-    cipher: XChaCha20Poly1305,
-    /// Random at each start; with the counter it makes a nonce that never comes twice.
-    prefix: [u8; 16],
-    count: AtomicU64,
+    /// The key of before there were keys by the day.
+    first: Private<[u8; 32]>,
+    ring: Mutex<Ring>,
+    present: RwLock<Erasable>,
+    /// For how long snapshots can be opened.
+    keep: Duration,
 }
 
 impl std::fmt::Debug for Sealer {
@@ -156,39 +88,43 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// A sealer with this key.
+    /// A sealer with the keys of this folder, whose snapshots can be opened for `keep` at most.
     ///
     /// # Errors
-    /// The system gives no random bytes.
-    pub fn new(key: &Private<[u8; 32]>) -> Result<Self, KeyError> {
-        let mut prefix = [0; 16];
-        getrandom::fill(&mut prefix).map_err(KeyError::NoRandomness)?;
-        let cipher = XChaCha20Poly1305::new(key.reveal().into());
+    /// The file of its keys, or the system gives no random bytes.
+    pub fn new(keys: &Keys, folder: &Path, keep: Duration, now: Wall) -> Result<Self, KeyError> {
+        let keep = keep.max(LEAST);
+        let mut ring = Ring::of_snapshots(folder)?;
+        let present = present(&mut ring, keep, now)?;
         Ok(Self {
-            cipher,
-            prefix,
-            count: AtomicU64::new(0),
+            first: keys.snapshot.clone(),
+            ring: Mutex::new(ring),
+            present: RwLock::new(present),
+            keep,
         })
     }
 
-    /// Seals the snapshot of a call: base64 of nonce and ciphertext.
+    /// Takes a new key where the present one has sealed for long enough; `true`: all that is to be opened later has to
+    /// be sealed again, since the former key is dropped soon.
     ///
     /// # Errors
-    /// The snapshot is longer than the cipher allows (256 GiB).
+    /// The file of its keys, or the system gives no random bytes.
+    pub fn renew(&self, now: Wall) -> Result<bool, KeyError> {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = present(&mut ring, self.keep, now)?;
+        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = present.id != new.id;
+        *present = new;
+        Ok(changed)
+    }
+
+    /// Seals the snapshot of a call.
+    ///
+    /// # Errors
+    /// The snapshot is longer than the cipher allows (256 GiB), or the system gives no random bytes.
     pub fn seal(&self, call: CallId, snapshot: &[u8]) -> Result<String, CannotOpen> {
-        let mut nonce = [0; NONCE];
-        let (prefix, count) = nonce.split_at_mut(self.prefix.len());
-        prefix.copy_from_slice(&self.prefix);
-        count.copy_from_slice(&self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        let payload = Payload {
-            msg: snapshot,
-            aad: &call.0.to_be_bytes(),
-        };
-        let sealed = self
-            .cipher
-            .encrypt(XNonce::from_slice(&nonce), payload)
-            .map_err(|_| CannotOpen)?;
-        Ok(STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+        seal(&present.key, &present.id, &call.0.to_be_bytes(), snapshot)
     }
 
     /// Opens what [`Sealer::seal`] made for this call.
@@ -196,68 +132,86 @@ impl Sealer {
     /// # Errors
     /// See [`CannotOpen`].
     pub fn open(&self, call: CallId, sealed: &str) -> Result<Vec<u8>, CannotOpen> {
-        let bytes = STANDARD_NO_PAD.decode(sealed).map_err(|_| CannotOpen)?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or(CannotOpen)?;
-        let payload = Payload {
-            msg: sealed,
-            aad: &call.0.to_be_bytes(),
+        let bound_to = call.0.to_be_bytes();
+        let Some((name, text)) = sealed.split_once(':') else {
+            return open(&self.first, &bound_to, sealed);
         };
-        self.cipher
-            .decrypt(XNonce::from_slice(nonce), payload)
-            .map_err(|_| CannotOpen)
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = ring.named(name).ok().flatten().ok_or(CannotOpen)?;
+        open(&key.key, &bound_to, text)
     }
+}
+
+/// The key that seals now. What it seals last is to be opened until its end, so it seals in the first part of its life
+/// alone.
+fn present(ring: &mut Ring, keep: Duration, now: Wall) -> Result<Erasable, KeyError> {
+    let part = keep / PARTS;
+    // A ring of snapshots holds a handful of keys, never too many.
+    let key = ring.seal_for(OWNER, now, part, keep)?;
+    key.ok_or(KeyError::Full)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KEEP: Duration = Duration::from_secs(72 * 3_600);
+
+    fn sealer(folder: &tempfile::TempDir, now: Wall) -> Sealer {
+        let keys = Keys::load_or_make(folder.path()).unwrap();
+        Sealer::new(&keys, folder.path(), KEEP, now).unwrap()
+    }
+
     #[test]
     fn a_snapshot_opens_with_its_key_and_for_its_call_only() {
-        let sealer = Sealer::new(&Private::new([1; 32])).unwrap();
-        let sealed = sealer.seal(CallId(7), b"+994501234567").unwrap();
-        assert_eq!(sealer.open(CallId(7), &sealed).unwrap(), b"+994501234567");
-        assert_eq!(sealer.open(CallId(8), &sealed), Err(CannotOpen));
-        let other = Sealer::new(&Private::new([2; 32])).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let one = sealer(&folder, Wall(0));
+        let sealed = one.seal(CallId(7), b"+994501234567").unwrap();
+        assert_eq!(one.open(CallId(7), &sealed).unwrap(), b"+994501234567");
+        assert_eq!(one.open(CallId(8), &sealed), Err(CannotOpen));
+        let other = tempfile::tempdir().unwrap();
+        let other = sealer(&other, Wall(0));
         assert_eq!(other.open(CallId(7), &sealed), Err(CannotOpen));
-        assert_eq!(sealer.open(CallId(7), "not base64!"), Err(CannotOpen));
-        assert_eq!(sealer.open(CallId(7), "AAAA"), Err(CannotOpen));
+        for text in ["not base64!", "AAAA", "x:AAAA", ":"] {
+            assert_eq!(one.open(CallId(7), text), Err(CannotOpen));
+        }
+        let again = sealer(&folder, Wall(0));
+        assert!(again.open(CallId(7), &sealed).is_ok(), "after a restart");
     }
 
     #[test]
     fn one_snapshot_sealed_twice_looks_different() {
-        let sealer = Sealer::new(&Private::new([1; 32])).unwrap();
-        assert_ne!(
-            sealer.seal(CallId(7), b"x").unwrap(),
-            sealer.seal(CallId(7), b"x").unwrap()
+        let folder = tempfile::tempdir().unwrap();
+        let one = sealer(&folder, Wall(0));
+        let seal = || one.seal(CallId(7), b"x").unwrap();
+        assert_ne!(seal(), seal());
+    }
+
+    #[test]
+    fn what_the_first_version_sealed_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::load_or_make(folder.path()).unwrap();
+        let text = seal(&keys.snapshot, "", &7_u64.to_be_bytes(), b"x").unwrap();
+        let text = text.trim_start_matches(':');
+        assert_eq!(
+            sealer(&folder, Wall(0)).open(CallId(7), text).unwrap(),
+            b"x"
         );
     }
 
     #[test]
-    fn keys_are_made_once_for_this_user_alone_and_stay() {
+    fn an_old_snapshot_is_opened_by_nobody() {
         let folder = tempfile::tempdir().unwrap();
-        let keys = folder.path().join("keys");
-        let made = Keys::load_or_make(&keys).unwrap();
-        assert_ne!(made.snapshot, made.pseudonym);
-        let mode = fs::metadata(keys.join("snapshot.key"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(Keys::load_or_make(&keys).unwrap().pseudonym, made.pseudonym);
-    }
-
-    #[test]
-    fn a_key_that_others_may_read_or_that_is_damaged_is_refused_with_the_way_out() {
-        let folder = tempfile::tempdir().unwrap();
-        Keys::load_or_make(folder.path()).unwrap();
-        let path = folder.path().join("snapshot.key");
-        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let told = Keys::load_or_make(folder.path()).unwrap_err().to_string();
-        assert!(told.contains("chmod 600"), "{told}");
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        fs::write(&path, "short").unwrap();
-        let told = Keys::load_or_make(folder.path()).unwrap_err().to_string();
-        assert!(told.contains("64 hexadecimal digits"), "{told}");
+        let (start, day) = (Wall(0), Duration::from_secs(24 * 3_600));
+        let one = sealer(&folder, start);
+        let sealed = one.seal(CallId(7), b"+994501234567").unwrap();
+        assert!(!one.renew(start + day / 2).unwrap());
+        assert!(one.renew(start + day).unwrap(), "each day a new key");
+        assert!(one.open(CallId(7), &sealed).is_ok());
+        let end = start + KEEP;
+        let mut ring = Ring::of_snapshots(folder.path()).unwrap();
+        assert_eq!(ring.erase(|key| key.until <= end).unwrap(), 1);
+        assert_eq!(one.open(CallId(7), &sealed), Err(CannotOpen));
+        assert!(one.seal(CallId(7), b"x").is_ok());
     }
 }

@@ -223,6 +223,29 @@ impl Sql {
         now.ok_or_else(|| self.fault(Trouble::Unreadable { column: 0 }))
     }
 
+    /// What is deleted by this connection is written over.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn erase_for_good(&mut self) -> Result<(), DatabaseError> {
+        match self.ready()? {
+            Backend::Sqlite(_) => self.control("PRAGMA secure_delete = ON"),
+            // Its pages are its own: autovacuum writes them over in time.
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Brings all that was written into its place, so that no log of it is left.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn settle(&mut self) -> Result<(), DatabaseError> {
+        match self.ready()? {
+            Backend::Sqlite(_) => self.control("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Statements without parameters, of this backend's own words.
     pub(super) fn control(&mut self, sql: &str) -> Result<(), DatabaseError> {
         let done = match &mut self.backend {

@@ -19,7 +19,9 @@ use super::health::{Health, Part};
 use super::journal::Journal;
 use super::line::Numbered;
 use super::messages;
+use super::numbers;
 use super::opening;
+use super::renamed;
 use super::rows;
 use super::signal::Signal;
 use super::sql::Sql;
@@ -327,9 +329,20 @@ impl Work {
         sql.transaction(|sql| {
             let mut changed: BTreeMap<CallId, CallRecord> = BTreeMap::new();
             rows::insert_events(sql, events.iter().copied())?;
+            for numbered in batch {
+                numbers::note(sql, &numbered.entry)?;
+            }
             for (sequence, event) in events {
                 states::note(sql, sequence, event)?;
                 messages::note(sql, event)?;
+                if let What::Renamed { .. } = event.what {
+                    // What is held by the former name is stored first, and read again by the new one.
+                    for record in std::mem::take(&mut changed).values() {
+                        rows::upsert(sql, record)?;
+                    }
+                    renamed::note(sql, event)?;
+                    builder.clear();
+                }
                 let stored = |call| match changed.get(&call) {
                     Some(record) => Ok(Some(record.clone())),
                     None => rows::one(sql, call),
@@ -362,7 +375,7 @@ impl Work {
 fn event(numbered: &Numbered) -> Option<(u64, &Event)> {
     match &numbered.entry {
         Entry::Event(event) => Some((numbered.sequence, event)),
-        Entry::Snapshot { .. } => None,
+        Entry::Snapshot { .. } | Entry::Number { .. } => None,
     }
 }
 

@@ -2,17 +2,18 @@
 
 use rand_chacha::rand_core::RngCore;
 
+use super::input::Output;
 use super::legs::asked;
 use super::pbx::{PlannedCall, Switch};
+use super::renamed::Named;
 use super::trunks::dialled_uri;
 use crate::call::{Owner, Progress};
 use crate::dialplan::number::is_anonymous;
 use crate::dialplan::run::Arrival;
 use crate::dialplan::{Caller, Number, Run};
 use crate::event::{Cause, Direction, Side, Turned, What};
-use crate::ids::{CallId, LegId, OperatorId, Pseudonym, TrunkName};
+use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::private::Private;
-use crate::records::pseudonym;
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::flow::Flow;
 use crate::sip::headers::NameAddr;
@@ -145,14 +146,13 @@ impl Switch {
             Origin::Operator(operator) => (operators(), Some(operator), None),
             Origin::Colleague(operator, other) => (operators(), Some(operator), Some(other)),
         };
-        let caller = match &colleague {
+        let who = match &colleague {
             // No caller of the helpline.
-            Some(_) => (None, Caller::default()),
+            Some(_) => Who::default(),
             None => self.caller(&request, operator.is_none()),
         };
         let number = match operator {
             Some(_) => None,
-            None if !self.plan.calls_back() => None,
             None => self.number_with(&request, true),
         };
         let owner = (Owner::Call(call), Side::Caller);
@@ -164,7 +164,7 @@ impl Switch {
         };
         self.refusals.taken += 1;
         if let Some(colleague) = colleague {
-            let who = (caller, Some(&colleague));
+            let who = (&who, Some(&colleague));
             self.begin(call, leg, (&request, &did), who, trunk, now);
             self.answer_invite(leg, now);
             if self.legs.get(&leg).is_some_and(|leg| leg.is_up()) {
@@ -173,10 +173,11 @@ impl Switch {
             }
             return;
         }
-        self.begin(call, leg, (&request, &did), (caller, None), trunk, now);
+        self.begin(call, leg, (&request, &did), (&who, None), trunk, now);
         if let Some(call) = self.calls.get_mut(&call) {
             call.number = number;
         }
+        self.keep_identity(call, who, is_carried, now);
         if must_ring_reliably(&request) {
             self.ring_reliably(leg, &request, now);
         } else {
@@ -190,12 +191,13 @@ impl Switch {
         call: CallId,
         leg: LegId,
         (request, did): (&Request, &Uri),
-        ((caller, known), colleague): ((Option<Pseudonym>, Caller), Option<&OperatorId>),
+        (who, colleague): (&Who, Option<&OperatorId>),
         trunk: TrunkName,
         now: Now,
     ) {
         let number = number_of(did);
         let plan = self.plan.clone();
+        let caller = who.named.as_ref().map(|named| named.caller.clone());
         if let Some(caller) = &caller {
             self.recent.note(caller, now.wall);
         }
@@ -203,7 +205,7 @@ impl Switch {
         let arrival = Arrival {
             dialled: number.as_ref(),
             trunk: Some(&trunk),
-            caller: known,
+            caller: who.known.clone(),
         };
         let (run, note) = Run::start(&plan, arrival, &facts);
         let known = number
@@ -358,14 +360,48 @@ impl Switch {
     /// Who calls (DOMAIN: identity): asserted by a trunk, or else From; hidden wins over both.
     /// Of the number nothing stays but the pseudonym and what the dialplan asks for, and where it offers
     /// callbacks, the number itself for as long as the call lasts.
-    fn caller(&self, request: &Request, trusted: bool) -> (Option<Pseudonym>, Caller) {
+    fn caller(&mut self, request: &Request, trusted: bool) -> Who {
         let Some((number, name)) = identity(request, trusted) else {
-            return (None, Caller::hidden());
+            return Who {
+                known: Caller::hidden(),
+                ..Who::default()
+            };
         };
         let identity = number.as_ref().map(ToString::to_string).unwrap_or(name);
-        let who = pseudonym(&self.settings.pseudonym_key, &Private::new(identity));
-        (Some(who), Caller::known(&self.plan, number.as_ref()))
+        let identity = Private::new(identity);
+        Who {
+            named: Some(self.name(&identity)),
+            known: Caller::known(&self.plan, number.as_ref()),
+            identity: Some(identity),
+        }
     }
+
+    /// A carried caller's number is kept for a while, sealed; a new name of the caller is told.
+    fn keep_identity(&mut self, call: CallId, who: Who, is_carried: bool, now: Now) {
+        let (Some(named), Some(number)) = (who.named, who.identity) else {
+            return;
+        };
+        self.tell_renamed(call, &named, now);
+        if is_carried {
+            let caller = named.caller;
+            self.outputs.push_back(Output::Number {
+                call,
+                caller,
+                number,
+            });
+        }
+    }
+}
+
+/// Who calls, as far as that is told.
+#[derive(Default)]
+struct Who {
+    /// By the keys; `None`: no identity.
+    named: Option<Named>,
+    /// The number or the name, as it came.
+    identity: Option<Private<String>>,
+    /// What the dialplan may decide by.
+    known: Caller,
 }
 
 /// The caller's number, or the name with its host; `None`: hidden.

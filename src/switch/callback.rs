@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::input::Output;
 use super::lines::{queue_settings, wants};
 use super::pbx::{PlannedCall, Switch, Timer};
 use crate::call::callback::{Callback, Phase};
@@ -19,7 +20,6 @@ use crate::ids::{CallId, LegId, PromptName, Pseudonym, QueueName};
 use crate::media::{Clip, Command};
 use crate::private::Private;
 use crate::queue::{Input, Joining, QueueSettings, Wants};
-use crate::records::pseudonym;
 use crate::speech::callback::{IN_VAIN, NEUTRAL, OPERATOR};
 use crate::time::{Now, Wall};
 
@@ -129,12 +129,13 @@ impl Switch {
         due: Option<Wall>,
         now: Now,
     ) {
+        let named = self.name(&number);
         let Some(former) = self.calls.get(&asker) else {
             return;
         };
         let joined = former.joined.get(&queue).or(former.waits_since.as_ref());
         let joined = joined.copied().unwrap_or(now.wall);
-        let caller = pseudonym(&self.settings.pseudonym_key, &number);
+        let caller = named.caller.clone();
         let (asker_is, typed) = (
             former.caller.clone(),
             former.number.as_ref() != Some(&number),
@@ -159,6 +160,12 @@ impl Switch {
             operator: None,
         };
         self.emit(Some(id), what, now);
+        self.tell_renamed(id, &named, now);
+        self.outputs.push_back(Output::Number {
+            call: id,
+            caller: caller.clone(),
+            number: number.clone(),
+        });
         let leg = self.leg_of_nobody();
         let mut call = PlannedCall::new((id, leg), Some(caller), dialled, trunk, (plan, run), hops);
         call.joined.insert(queue.clone(), joined);

@@ -165,6 +165,12 @@ impl Switch {
     }
 
     /// Journals the call's stable state.
+    pub(super) fn save_all(&mut self) {
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.save(call);
+        }
+    }
+
     pub(super) fn save(&mut self, id: CallId) {
         let snapshot = self.snapshot_of(id).map(Box::new);
         if snapshot.is_some() {

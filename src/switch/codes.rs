@@ -28,6 +28,8 @@ pub struct FeatureCodes {
     pub messages: String,
     /// Pressed in a talk: its recording pauses, or goes on.
     pub pause_recording: String,
+    /// Keyed in during a talk: the caller's number is told to the operator, and to the audit log that it was.
+    pub reveal: String,
     /// Before an operator's id or a number: into the talk with them.
     pub bring: String,
     /// Before 101, 102, 103 or 112: into the talk with them, whatever caps there are.
@@ -59,6 +61,7 @@ impl Default for FeatureCodes {
             extend_by: Duration::from_secs(300),
             messages: "*97".into(),
             pause_recording: "*5".into(),
+            reveal: "*90".into(),
             bring: "*3".into(),
             help: "*".into(),
             listen: "*21".into(),

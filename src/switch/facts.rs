@@ -46,6 +46,19 @@ impl Recent {
         }
     }
 
+    /// A caller has another name from now on.
+    pub(super) fn rename(&mut self, former: &Pseudonym, caller: &Pseudonym) {
+        let Some(calls) = self.calls.remove(former) else {
+            return;
+        };
+        if let Some(last) = calls.last() {
+            self.by_last.remove(&(*last, former.clone()));
+        }
+        for at in calls {
+            self.note(caller, at);
+        }
+    }
+
     fn of(&self, caller: Option<&Pseudonym>) -> Vec<Wall> {
         let calls = caller.and_then(|caller| self.calls.get(caller));
         calls.cloned().unwrap_or_default()

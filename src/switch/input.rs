@@ -10,6 +10,7 @@ use crate::dialplan::webhook::{NoAnswer, Url};
 use crate::event::{Change, Event, Recording};
 use crate::ids::{CallId, Language, LegId, OperatorId, Pseudonym, RecordingId, TrunkName};
 use crate::media;
+use crate::private::Private;
 use crate::registrar::Binding;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::locate;
@@ -189,6 +190,15 @@ pub enum Command {
         /// Whether it is, as far as the shell can tell.
         synchronised: bool,
     },
+    /// The keys of pseudonyms were changed.
+    PseudonymKeys {
+        /// The present one.
+        key: Private<[u8; 32]>,
+        /// The one before it, while that is not over.
+        former: Option<Private<[u8; 32]>>,
+    },
+    /// All calls are to be sealed again, under a new key.
+    SealAgain,
     /// This dialplan from now on; calls in progress finish on theirs.
     Apply(Arc<Plan>),
     /// Whoever asked is not to be called back.
@@ -211,6 +221,15 @@ pub enum Output {
         call: CallId,
         /// Its state.
         snapshot: Option<Box<CallSnapshot>>,
+    },
+    /// Keep a caller's number for a while, sealed.
+    Number {
+        /// Of which call.
+        call: CallId,
+        /// Whose.
+        caller: Pseudonym,
+        /// The number, or another name with its host, as it came.
+        number: Private<String>,
     },
     /// Send these bytes.
     Send {

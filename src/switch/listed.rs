@@ -39,6 +39,20 @@ impl Lists {
     }
 }
 
+impl Lists {
+    /// A caller has another name from now on.
+    pub(super) fn rename(&mut self, former: &Pseudonym, caller: &Pseudonym) {
+        let Some(lists) = self.by_caller.remove(former) else {
+            return;
+        };
+        let all = self.by_caller.entry(caller.clone()).or_default();
+        for (list, until) in lists {
+            let known = all.entry(list).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+}
+
 impl Switch {
     /// All entries there are; what differs from before is told, so that each block can be reviewed.
     pub(super) fn set_lists(&mut self, all: Vec<OnList>, now: Now) {

@@ -400,6 +400,8 @@ impl Switch {
                     .for_each(|(caller, at)| self.recent.note(caller, *at));
             }
             Command::Lists(all) => self.set_lists(all, now),
+            Command::PseudonymKeys { key, former } => self.name_by(key, former),
+            Command::SealAgain => self.save_all(),
             Command::Clock { synchronised } => self.clock_found(synchronised, now),
             Command::Apply(plan) => {
                 self.emit(

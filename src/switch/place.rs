@@ -14,7 +14,6 @@ use crate::event::{Cause, Direction, Side, What};
 use crate::ids::{CallId, LegId, OperatorId, TrunkName};
 use crate::media::Command;
 use crate::private::Private;
-use crate::records::pseudonym;
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::flow::Flow;
 use crate::sip::headers::quote;
@@ -196,12 +195,13 @@ impl Switch {
         now: Now,
     ) {
         let number = permit.number.to_string();
+        let mut named = None;
         let (caller, dialled) = match permit.number.is_emergency() {
             true => (None, number),
             false => {
-                let number = Private::new(number);
-                let callee = pseudonym(&self.settings.pseudonym_key, &number);
-                (Some(callee), permit.class.clone())
+                named = Some(self.name(&Private::new(number)));
+                let callee = named.as_ref().map(|named| named.caller.clone());
+                (callee, permit.class.clone())
             }
         };
         let plan = self.plan.clone();
@@ -220,6 +220,9 @@ impl Switch {
             operator: Some(operator),
         };
         self.emit(Some(call), what, now);
+        if let Some(named) = named {
+            self.tell_renamed(call, &named, now);
+        }
         let until = now.at + RING_FOR;
         self.timers.set(Timer::Call(call), until);
         let hops = request.headers.max_forwards().unwrap_or(None);

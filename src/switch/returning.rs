@@ -54,6 +54,20 @@ impl Returning {
         self.expected.insert(cut.caller.clone(), cut);
     }
 
+    /// A caller has another name from now on.
+    pub(super) fn rename(&mut self, former: &Pseudonym, caller: &Pseudonym) {
+        if let Some(cut) = self.expected.remove(former) {
+            let cut = CutOff {
+                caller: caller.clone(),
+                ..cut
+            };
+            self.expected.entry(caller.clone()).or_insert(cut);
+        }
+        if let Some(owner) = self.cases.remove(former) {
+            self.cases.entry(caller.clone()).or_insert(owner);
+        }
+    }
+
     /// Each comes back once: who calls for a third time was not cut off the second.
     fn take(&mut self, caller: &Pseudonym, now: Wall) -> Option<CutOff> {
         let found = self.expected.remove(caller);

@@ -37,6 +37,8 @@ pub struct Settings {
     pub listeners: Vec<(Transport, SocketAddr)>,
     /// Keys callers' pseudonyms.
     pub pseudonym_key: Private<[u8; 32]>,
+    /// Keyed them before, while callers are known by it who have not called since.
+    pub former_key: Option<Private<[u8; 32]>>,
     /// What digest offers, in this order (RFC 8760 §2.4).
     pub digest: Vec<Algorithm>,
     /// What operators dial.
@@ -150,6 +152,7 @@ impl Settings {
             media_shards: 1,
             listeners: Vec::new(),
             pseudonym_key: Private::new([0; 32]),
+            former_key: None,
             digest: vec![Algorithm::Sha256, Algorithm::Md5],
             codes: FeatureCodes::default(),
             max_calls: 10,

@@ -93,6 +93,7 @@ pub(crate) fn settings() -> Settings {
         media_shards: 1,
         listeners: vec![(Transport::Udp, listener), (Transport::Tcp, listener)],
         pseudonym_key: Private::new([7; 32]),
+        former_key: None,
         digest: vec![Algorithm::Sha256, Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 10,
@@ -316,6 +317,7 @@ impl House {
                     };
                 }
                 Output::Expect { .. }
+                | Output::Number { .. }
                 | Output::Resolve { .. }
                 | Output::Servers { .. }
                 | Output::Slow { .. }

@@ -557,3 +557,28 @@ fn who_holds_a_talk_of_three_leaves_the_two_together_and_the_last_one_with_music
     house.receive(PHONE, &phone.ack(phone.cseq, ""));
     hears(&house, &[(0, "1"), (1, "0")]);
 }
+
+#[test]
+fn alone_at_night_an_operator_hears_the_number_and_nobody_else_does() {
+    let (mut house, ..) = talking();
+    keys(&mut house, 1, "*90#");
+    let broken =
+        |what: &What| matches!(what, What::GlassBroken { operator } if operator.as_str() == "101");
+    assert!(house.events.iter().any(broken), "{:?}", house.events);
+    let told = house.media.iter().filter_map(|command| match command {
+        Command::Over { leg, clips, .. } => Some((*leg, clips.clone())),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let [(heard_by, clips)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(*heard_by, leg(&house, 1), "the operator alone");
+    let digits: String = clips
+        .iter()
+        .map(|clip| clip.name.as_str().trim_start_matches("number-"))
+        .collect();
+    assert_eq!(digits, "994501234567");
+    let journalled = serde_json::to_string(&house.events).unwrap();
+    assert!(!journalled.contains("501234567"), "{journalled}");
+}

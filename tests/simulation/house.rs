@@ -123,6 +123,7 @@ pub(crate) fn settings() -> Settings {
         media_shards: 1,
         listeners: vec![(Transport::Udp, server())],
         pseudonym_key: Private::new([7; 32]),
+        former_key: None,
         digest: vec![Algorithm::Sha256, Algorithm::Md5],
         codes: FeatureCodes::default(),
         max_calls: 200,

@@ -437,6 +437,7 @@ impl World {
                 }
                 Output::Resolve { .. }
                 | Output::Erase { .. }
+                | Output::Number { .. }
                 | Output::Expect { .. }
                 | Output::Servers { .. }
                 | Output::Slow { .. }

@@ -61,6 +61,11 @@ impl Process {
         self.said.lock().unwrap().join("\n")
     }
 
+    /// What it says, also when it is over.
+    pub(crate) fn ear(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.said)
+    }
+
     /// The first line with `part`, once it is said.
     pub(crate) fn says(&mut self, part: &str, within: Duration) -> String {
         self.says_after(0, part, within).1

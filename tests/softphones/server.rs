@@ -4,6 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -263,6 +264,7 @@ impl Setup {
             media: self.media,
             ports,
             host: self.host,
+            ears: Vec::new(),
             _media: media,
         };
         place.write_config();
@@ -314,7 +316,43 @@ pub(crate) struct Place {
     media: String,
     ports: (u16, u16),
     host: Option<Host>,
+    /// What its servers say.
+    ears: Vec<Arc<Mutex<Vec<String>>>>,
     _media: Vec<UdpSocket>,
+}
+
+/// Who calls in these tests, however it may be written.
+const CALLERS: [&str; 5] = [
+    "501234567",
+    "50 123 45 67",
+    "50-123-45-67",
+    "551234567",
+    "55 123 45 67",
+];
+
+/// Where a number stands.
+fn told<'a>(written: &'a [(String, Vec<u8>)], number: &str) -> Option<&'a str> {
+    let holds = |bytes: &[u8]| {
+        bytes
+            .windows(number.len())
+            .any(|part| part == number.as_bytes())
+    };
+    let found = written.iter().find(|(_, bytes)| holds(bytes));
+    found.map(|(name, _)| name.as_str())
+}
+
+/// After each test: no caller's number stands in anything that a server of it wrote.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.ears.is_empty() {
+            return;
+        }
+        let written = self.written();
+        for number in CALLERS {
+            let found = told(&written, number);
+            assert!(found.is_none(), "{number} is in {found:?}");
+        }
+    }
 }
 
 impl Place {
@@ -330,6 +368,26 @@ impl Place {
             self.media, self.listen, self.config
         );
         std::fs::write(self.config_file(), text).unwrap();
+    }
+
+    /// All that its servers wrote: logs and files of data, by name.
+    fn written(&self) -> Vec<(String, Vec<u8>)> {
+        let ears = self.ears.iter().map(|ear| ear.lock().unwrap().join("\n"));
+        let mut written: Vec<_> = ears
+            .map(|said| ("the log".to_owned(), said.into_bytes()))
+            .collect();
+        let mut files = vec![self.path().join("data")];
+        while let Some(path) = files.pop() {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).into_iter().flatten();
+                files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+            } else if path.is_file() {
+                // Files of a database come and go.
+                let bytes = std::fs::read(&path).unwrap_or_default();
+                written.push((path.display().to_string(), bytes));
+            }
+        }
+        written
     }
 
     /// Adds sections to the configuration.
@@ -394,6 +452,7 @@ impl Place {
             command = host.command(&command);
         }
         let mut process = Process::start("cargo build", &mut command);
+        self.ears.push(process.ear());
         process.says("; ready", SOON);
         let said = process.said();
         let lines = said.lines().filter_map(|line| line.strip_prefix("SIP on "));
@@ -533,25 +592,11 @@ impl Server {
 
     /// What the server wrote holds none of these numbers, in any of its files and in its log.
     pub(crate) fn tells_nobody(&self, numbers: &[&str]) {
-        let mut files = vec![self.place.path().join("data")];
-        let mut written = vec![("the log".to_owned(), self.process.said().into_bytes())];
-        while let Some(path) = files.pop() {
-            if path.is_dir() {
-                let entries = std::fs::read_dir(&path).unwrap();
-                files.extend(entries.map(|entry| entry.unwrap().path()));
-            } else if path.is_file() {
-                let bytes = std::fs::read(&path).unwrap();
-                written.push((path.display().to_string(), bytes));
-            }
-        }
+        let written = self.place.written();
         assert!(written.len() > 3, "the data folder is elsewhere");
-        for (name, bytes) in written {
-            for number in numbers {
-                let found = bytes
-                    .windows(number.len())
-                    .any(|part| part == number.as_bytes());
-                assert!(!found, "{number} is in {name}");
-            }
+        for number in numbers {
+            let found = told(&written, number);
+            assert!(found.is_none(), "{number} is in {found:?}");
         }
     }
 

@@ -43,6 +43,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, Trouble> {
     connection.set_prepared_statement_cache_capacity(READY);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What goes from a page is written over, as far as that page is written anyway.
+    connection.pragma_update(None, "secure_delete", "FAST")?;
     Ok(connection)
 }
 
