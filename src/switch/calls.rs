@@ -164,13 +164,14 @@ impl Switch {
         }
     }
 
-    /// Journals the call's stable state.
+    /// Journals the stable state of each call, to be sealed by a new key.
     pub(super) fn save_all(&mut self) {
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.save(call);
         }
     }
 
+    /// Journals the call's stable state.
     pub(super) fn save(&mut self, id: CallId) {
         let snapshot = self.snapshot_of(id).map(Box::new);
         if snapshot.is_some() {

@@ -404,13 +404,8 @@ impl Switch {
             Command::SealAgain => self.save_all(),
             Command::Clock { synchronised } => self.clock_found(synchronised, now),
             Command::Apply(plan) => {
-                self.emit(
-                    None,
-                    What::Applied {
-                        plan: plan.hash.clone(),
-                    },
-                    now,
-                );
+                let hash = plan.hash.clone();
+                self.emit(None, What::Applied { plan: hash }, now);
                 self.plan = plan;
                 self.configure_queues(now);
             }

@@ -23,33 +23,48 @@ fn with_operator(config: &str) -> House {
     house
 }
 
+/// None of the ways to write the number is in any file.
+fn is_nowhere(house: &House) {
+    for digits in DIGITS {
+        assert_eq!(house.holding(digits), Vec::<String>::new(), "{digits}");
+    }
+}
+
+/// A call of the child, and how 201 asks for the number.
+fn called(house: &House) -> String {
+    let server = house.serve();
+    server.call(CHILD);
+    let call = house.calls(1)[0]["call"].as_str().unwrap().to_owned();
+    is_nowhere(house);
+    server.stop();
+    call
+}
+
+fn reveal(house: &House, call: &str, more: &[&str]) -> (bool, String) {
+    let asked = [
+        "reveal",
+        call,
+        "--as",
+        "201",
+        "--reason",
+        "a child in danger",
+    ];
+    house.attempt(&[&asked, more].concat())
+}
+
 #[test]
 fn a_number_is_nowhere_to_be_read_but_by_who_says_why() {
     let house = with_operator("");
     let server = house.serve();
     server.call(CHILD);
     let call = house.calls(1)[0]["call"].as_str().unwrap().to_owned();
-    for digits in DIGITS {
-        assert_eq!(house.holding(digits), Vec::<String>::new(), "{digits}");
-    }
-    let reveal = |more: &[&'static str]| {
-        let mut arguments = vec![
-            "reveal",
-            &call,
-            "--as",
-            "201",
-            "--reason",
-            "a child in danger",
-        ];
-        arguments.extend(more);
-        house.attempt(&arguments)
-    };
-    let (shown, told) = reveal(&[]);
+    is_nowhere(&house);
+    let (shown, told) = reveal(&house, &call, &[]);
     assert!(!shown && told.contains("--break-glass"), "{told}");
-    let (shown, told) = eventually("the number", || {
-        Some(reveal(&["--break-glass"])).filter(|(shown, _)| *shown)
+    let (_, told) = eventually("the number", || {
+        Some(reveal(&house, &call, &["--break-glass"])).filter(|(shown, _)| *shown)
     });
-    assert!(shown && told.starts_with("+994501234567\n"), "{told}");
+    assert!(told.starts_with("+994501234567\n"), "{told}");
     assert!(told.contains("a supervisor reviews it"), "{told}");
     let told = house.refused(&["reveal", &call, "--as", "999", "--reason", "curious"]);
     assert!(told.contains("is nobody here"), "{told}");
@@ -57,14 +72,9 @@ fn a_number_is_nowhere_to_be_read_but_by_who_says_why() {
     assert!(told.contains("say in a few words why"), "{told}");
 
     let list = house.json(&["audit", "list", "--json"]);
-    let deeds: Vec<&str> = list["rows"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["deed"].as_str().unwrap())
-        .collect();
-    assert_eq!(deeds.first(), Some(&"refused"));
-    assert_eq!(deeds.last(), Some(&"broke_glass"));
+    let rows = list["rows"].as_array().unwrap().iter();
+    let deeds: Vec<&str> = rows.map(|row| row["deed"].as_str().unwrap()).collect();
+    assert_eq!(deeds, ["refused", "broke_glass"]);
     let pending = house.json(&["audit", "list", "--pending", "--json"]);
     let number = pending["rows"][0]["number"].to_string();
     let own = house.refused(&[
@@ -77,25 +87,31 @@ fn a_number_is_nowhere_to_be_read_but_by_who_says_why() {
         "all is well",
     ]);
     assert!(own.contains("review"), "{own}");
-    for digits in DIGITS {
-        assert_eq!(house.holding(digits), Vec::<String>::new(), "{digits}");
-    }
+    is_nowhere(&house);
     server.stop();
-    // Without a server it can be read too, and without a database: at night a machine may be broken.
-    assert!(reveal(&["--break-glass"]).0);
+}
+
+#[test]
+fn at_night_the_server_and_the_database_may_be_broken() {
+    let house = with_operator("");
+    let call = called(&house);
+    assert!(
+        reveal(&house, &call, &["--break-glass"]).0,
+        "without a server"
+    );
     let data = house.path().join("data");
     let database = std::fs::read(data.join("qaynar.db")).unwrap();
     for file in ["qaynar.db-wal", "qaynar.db-shm"] {
         let _ = std::fs::remove_file(data.join(file));
     }
-    std::fs::write(data.join("qaynar.db"), "no database at all ".repeat(200)).unwrap();
-    let (shown, told) = reveal(&["--break-glass"]);
+    std::fs::write(data.join("qaynar.db"), "no database ".repeat(200)).unwrap();
+    let (shown, told) = reveal(&house, &call, &["--break-glass"]);
     assert!(shown && told.starts_with("+994501234567\n"), "{told}");
     assert!(told.contains("beside the audit log"), "{told}");
     // When it is back, what was done meanwhile is in it.
     std::fs::write(data.join("qaynar.db"), database).unwrap();
     let pending = house.json(&["audit", "list", "--pending", "--json"]);
-    assert_eq!(pending["rows"].as_array().unwrap().len(), 3, "{pending}");
+    assert_eq!(pending["rows"].as_array().unwrap().len(), 2, "{pending}");
 }
 
 #[test]
