@@ -184,7 +184,15 @@ fn a_password_stands_nowhere_in_the_database() {
         .unwrap();
     let names = columns.query_map([], |row| row.get::<_, String>(0));
     let names: Vec<String> = names.unwrap().map(Result::unwrap).collect();
-    let wanted = ["id", "name", "realm", "ha1_md5", "ha1_sha256", "created"];
+    let wanted = [
+        "id",
+        "name",
+        "realm",
+        "ha1_md5",
+        "ha1_sha256",
+        "created",
+        "screen_pop",
+    ];
     assert_eq!(names, wanted);
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
