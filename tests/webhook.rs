@@ -384,16 +384,14 @@ fn whoever_hangs_up_is_asked_about_no_more() {
 #[test]
 fn a_phone_is_told_which_page_of_the_house_shows_the_call_that_rings() {
     let mut house = House::new(RINGS).with_phone();
-    let mut known = house.known.clone();
-    for command in &mut known {
-        if let switch::Command::Operators(accounts) = command {
-            let page = "https://crm.example/{contact}?who={caller}&of={operator}";
-            accounts[0].screen_pop = ScreenPop::parse(page).ok();
-        }
-    }
-    for command in known {
-        house.tell(Input::Command(command));
-    }
+    let accounts = house.known.iter().find_map(|command| match command {
+        switch::Command::Operators(accounts) => Some(accounts.clone()),
+        _ => None,
+    });
+    let mut accounts = accounts.unwrap();
+    let page = "https://crm.example/{contact}?who={caller}&of={operator}";
+    accounts[0].screen_pop = ScreenPop::parse(page).ok();
+    house.tell(Input::Command(switch::Command::Operators(accounts)));
     house.standing_call("");
     let invite = house.request(Method::Invite);
     let info = invite.headers.text(Name::from("Call-Info")).unwrap();
