@@ -283,7 +283,7 @@ pub enum Operator {
         /// Whose.
         id: String,
         /// The page's address, in which {call}, {caller}, {contact}, {operator}, {dialled}, {queue} and
-        /// {language} stand for those of the call: "https://crm.example/?contact={contact}". Empty: none.
+        /// {language} stand for those of the call: `https://crm.example/?contact={contact}`. Empty: none.
         #[arg(long, value_name = "URL")]
         screen_pop: String,
     },

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::CliError;
-use super::figures::{Time, gather};
 use crate::config::Settings;
 use crate::report::account::Report;
 use crate::report::document::Document;
@@ -16,6 +15,7 @@ use crate::report::language::Language;
 use crate::report::period::{Period, PeriodError, baku, day_of};
 use crate::report::{compose, csv, html, json, pdf, text, xlsx};
 use crate::server::clock::Clock;
+use crate::store::figures::Calls;
 use crate::store::report;
 use crate::time::Wall;
 
@@ -78,7 +78,7 @@ pub(super) fn run(
             let counts = &settings.report.counts;
             let report = report::report(&settings.storage.database, period, counts, now)?;
             let made = day_of(now, &baku());
-            let calls = gather(settings, &calls_of(period))?;
+            let calls = calls_of(settings, period).figures(now)?;
             let calls = compose::calls::sections(&calls, asked.lang);
             let document = compose::document(&report, asked.lang, made, calls);
             render(&report, &document, format)?
@@ -96,13 +96,9 @@ pub(super) fn run(
 }
 
 /// Calls that arrived in a period.
-fn calls_of(period: Period) -> Time {
+fn calls_of(settings: &Settings, period: Period) -> Calls {
     let (from, to) = period.bounds();
-    Time {
-        from: Some(from),
-        to: Some(to),
-        zone: baku(),
-    }
+    Calls::new(settings, (Some(from), Some(to)), baku())
 }
 
 fn format(asked: &Arguments) -> Result<Format, CliError> {
@@ -145,7 +141,7 @@ fn ids(
     if let Some(key) = figure.strip_prefix(compose::calls::PREFIX) {
         let key = key.parse::<Key>();
         let key = key.map_err(|fault| CliError::Arguments(fault.to_string()))?;
-        let calls = super::figures::ids(settings, &calls_of(period), &key)?;
+        let calls = calls_of(settings, period).behind(&key)?;
         found.extend(calls.iter().map(ToString::to_string));
     } else {
         report::ids(at, period, counts, now, figure, |id| {

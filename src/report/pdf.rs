@@ -1,6 +1,6 @@
 //! The report on paper: A4 pages with text that can be copied and read aloud, and charts that stay sharp.
 //!
-//! [`layout`] says what stands where; here it is written down. The structure (headings, paragraphs, tables with
+//! `layout` says what stands where; here it is written down. The structure (headings, paragraphs, tables with
 //! their headings, figures with what they show) goes along for screen readers, and headings are the outline. The
 //! same report is the same file, octet by octet.
 

@@ -20,6 +20,7 @@ pub mod database;
 pub mod deliveries;
 pub mod disk;
 pub mod escalations;
+pub mod figures;
 pub mod folder;
 pub mod forget;
 pub mod health;

@@ -28,6 +28,7 @@ use crate::records::contact::ContactType;
 use crate::server::clock::Clock;
 use crate::server::control::Asked;
 use crate::server::run::Running;
+use crate::store::figures::Calls;
 use crate::time::Instant;
 
 pub use serve::Serving;
@@ -42,6 +43,8 @@ pub(crate) struct Api(Arc<Parts>);
 pub(crate) struct Parts {
     tables: tables::Tables,
     database: Location,
+    /// All calls; a request asks for those of its time.
+    calls: Calls,
     /// Which contacts a report counts.
     counts: BTreeSet<ContactType>,
     /// Moments are told in it.
@@ -74,6 +77,7 @@ pub fn start(settings: &Settings, running: &Running, zone: TimeZone) -> Web {
     let api = Api(Arc::new(Parts {
         tables: tables::Tables::new(&settings.storage.database),
         database: settings.storage.database.clone(),
+        calls: Calls::new(settings, (None, None), zone.clone()),
         counts: settings.report.counts.clone(),
         zone,
         clock,

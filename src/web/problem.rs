@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use crate::store::calls::CallsError;
 use crate::store::trouble::DatabaseError;
 
 /// The media type of problem details.
@@ -71,6 +72,15 @@ impl Problem {
     /// Whether the connection to the database may be of no use any more.
     pub(super) fn is_ours(&self) -> bool {
         self.status.is_server_error()
+    }
+}
+
+impl From<CallsError> for Problem {
+    fn from(fault: CallsError) -> Self {
+        match fault {
+            CallsError::Database(fault) => fault.into(),
+            CallsError::Journal { .. } => Self::ours(&fault),
+        }
     }
 }
 

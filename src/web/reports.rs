@@ -52,7 +52,10 @@ pub(super) async fn get(
     let (now, parts) = (api.clock.now().wall, api.clone());
     let told = api.tables.with(move |_| {
         let report = report::report(&parts.database, period, &parts.counts, now)?;
-        let document = compose::document(&report, language, day_of(now, &baku()), Vec::new());
+        let (from, to) = period.bounds();
+        let calls = parts.calls.within(from, to, baku());
+        let calls = compose::calls::sections(&calls.figures(now)?, language);
+        let document = compose::document(&report, language, day_of(now, &baku()), calls);
         Ok(json::render(&report, &document))
     });
     let json = HeaderValue::from_static("application/json");

@@ -40,7 +40,7 @@ pub struct Exported {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Count by the columns, without identities and words; cells of few are hidden, and others with them so that
-    /// no total tells them ([privacy] smallest_cell).
+    /// no total tells them (`[privacy] smallest_cell`).
     #[arg(long)]
     pub publish: bool,
 }

@@ -31,7 +31,7 @@ pub struct Forecast {
     /// Learn from calls that arrived before this; a day alone is meant with its whole length.
     #[arg(long, value_name = "MOMENT")]
     pub to: Option<String>,
-    /// Percent of callers to answer, and within how many seconds; left out: [report] service_level.
+    /// Percent of callers to answer, and within how many seconds; left out: `[report] service_level`.
     #[arg(long, value_name = "X/Y")]
     pub target: Option<Target>,
     /// What if so many operators were on shift? May be given several times.

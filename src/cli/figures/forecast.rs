@@ -9,12 +9,12 @@ use super::super::CliError;
 use super::super::calls::{between, zone_of};
 use super::arguments::Forecast as Asked;
 use super::text::{WEEKDAYS, length, words};
-use super::{Time, basis, columns, each, json};
+use super::{Time, columns, json};
 use crate::config::Settings;
 use crate::report::figures::{Calendar, Hour, Shifts, Tally};
 use crate::report::staffing::{self, Forecast, HourForecast, Met, Range, Service, WhatIf, what_if};
 use crate::server::clock::Clock;
-use crate::store::calls;
+use crate::store::calls::state_log;
 
 /// What must be known to read the numbers.
 const NOTES: [&str; 4] = [
@@ -57,12 +57,13 @@ fn learn(
     time: &Time,
     target: crate::report::figures::Target,
 ) -> Result<(Forecast, Time), CliError> {
-    let basis = basis(settings, time)?;
+    let calls = super::calls(settings, time);
+    let basis = calls.basis()?;
     let (mut tally, mut first, mut last) = (Tally::new(&basis), None, None);
-    each(settings, time, |record| {
+    calls.each(|record| {
         first.get_or_insert(record.arrived);
         last = Some(record.arrived);
-        tally.add(record);
+        tally.add(&record);
     })?;
     let now = Clock::start().now().wall;
     let calendar = Calendar::new(time.zone.clone());
@@ -72,7 +73,7 @@ fn learn(
     let to = time.to.or(end).unwrap_or(now).min(now).max(from);
     let mut shifts = Shifts::new(from, to);
     let (database, journal) = (&settings.storage.database, settings.storage.journal());
-    for row in calls::state_log(database, &journal, from, to)? {
+    for row in state_log(database, &journal, from, to)? {
         shifts.add(&row.operator, row.state, row.at);
     }
     let figures = tally.finish(shifts.finish());

@@ -5,7 +5,6 @@ mod columns;
 mod forecast;
 mod text;
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
 use jiff::tz::TimeZone;
@@ -13,11 +12,8 @@ use jiff::tz::TimeZone;
 use super::CliError;
 use super::calls::{between, zone_of};
 use crate::config::Settings;
-use crate::event::What;
-use crate::ids::CallId;
-use crate::report::figures::{Basis, Calendar, CallFigures, Key, Listing, Shifts, Tally};
 use crate::server::clock::Clock;
-use crate::store::calls;
+use crate::store::figures::Calls;
 use crate::time::Wall;
 
 pub(super) use forecast::run as forecast;
@@ -35,7 +31,7 @@ pub(super) fn run(
     let (from, to) = between(&asked.from, &asked.to, &zone)?;
     let time = Time::new(from, to, zone)?;
     if let Some(key) = &asked.ids {
-        let found = ids(settings, &time, key)?;
+        let found = calls(settings, &time).behind(key)?;
         return match asked.json {
             true => json(out, &found),
             false => found
@@ -43,7 +39,7 @@ pub(super) fn run(
                 .try_for_each(|call| Ok(writeln!(out, "{call}")?)),
         };
     }
-    let found = gather(settings, &time)?;
+    let found = calls(settings, &time).figures(Clock::start().now().wall)?;
     match asked.json {
         true => json(out, &found),
         false => Ok(text::print(out, &found, &time)?),
@@ -74,62 +70,9 @@ impl Time {
     }
 }
 
-/// All calls of a time, and what operators did in it.
-///
-/// # Errors
-/// They cannot be read.
-pub(super) fn gather(settings: &Settings, time: &Time) -> Result<CallFigures, CliError> {
-    let basis = basis(settings, time)?;
-    let mut tally = Tally::new(&basis);
-    each(settings, time, |record| tally.add(record))?;
-    let now = Clock::start().now().wall;
-    let from = time.from.unwrap_or(Wall(0));
-    let to = time.to.map_or(now, |to| to.min(now));
-    let mut shifts = Shifts::new(from, to);
-    let (database, journal) = (&settings.storage.database, settings.storage.journal());
-    for row in calls::state_log(database, &journal, from, to)? {
-        shifts.add(&row.operator, row.state, row.at);
-    }
-    Ok(tally.finish(shifts.finish()))
-}
-
-/// The calls behind a figure, by arrival.
-///
-/// # Errors
-/// They cannot be read.
-pub(super) fn ids(settings: &Settings, time: &Time, key: &Key) -> Result<Vec<CallId>, CliError> {
-    let basis = basis(settings, time)?;
-    let mut listing = Listing::new(&basis, key);
-    each(settings, time, |record| listing.add(record))?;
-    Ok(listing.finish())
-}
-
-fn each(
-    settings: &Settings,
-    time: &Time,
-    mut tell: impl FnMut(&crate::event::CallRecord),
-) -> Result<(), CliError> {
-    let (database, journal) = (&settings.storage.database, settings.storage.journal());
-    calls::each_without_media(database, &journal, time.from, time.to, |record| {
-        tell(&record);
-    })?;
-    Ok(())
-}
-
-fn basis(settings: &Settings, time: &Time) -> Result<Basis, CliError> {
-    let (database, journal) = (&settings.storage.database, settings.storage.journal());
-    // Who came before the end may have asked after it.
-    let asked = calls::events(database, &journal, "callback_asked", time.from, None)?;
-    let asked_back: BTreeSet<CallId> = asked
-        .into_iter()
-        .filter(|event| matches!(event.what, What::CallbackAsked { .. }))
-        .filter_map(|event| event.call)
-        .collect();
-    Ok(Basis {
-        rules: settings.report.figures,
-        calendar: Calendar::new(time.zone.clone()),
-        asked_back,
-    })
+/// The calls of a time.
+pub(super) fn calls(settings: &Settings, time: &Time) -> Calls {
+    Calls::new(settings, (time.from, time.to), time.zone.clone())
 }
 
 fn json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<(), CliError> {
