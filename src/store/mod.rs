@@ -4,7 +4,6 @@
 //! [`database`] follows the journal on a thread of its own. Nothing here ever stops a call: what goes
 //! wrong while the server runs is told to [`health`], and made good when the fault is gone.
 
-#[allow(dead_code, reason = "the import reads it")]
 pub mod activities;
 pub mod audit;
 pub mod backup;
@@ -12,10 +11,8 @@ pub mod bans;
 pub mod bindings;
 pub mod calls;
 pub mod cases;
-#[allow(dead_code, reason = "the import reads it")]
 pub mod contacts;
 pub mod cursor;
-#[allow(dead_code, reason = "reports read it")]
 pub mod database;
 pub mod deliveries;
 pub mod disk;

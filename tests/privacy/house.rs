@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use qaynar::store::signal::Signal;
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -218,11 +219,12 @@ impl Drop for Served {
 
 /// Looks again and again until it is there.
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let bell = Signal::default();
     for _ in 0..2_400 {
         if let Some(found) = look() {
             return found;
         }
-        std::thread::sleep(Duration::from_millis(50));
+        bell.wait(Duration::from_millis(50));
     }
     panic!("never came: {what}");
 }

@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::{Backup, BackupError, KEYS, Kind, Manifest, RECORDS, list, tables};
 use crate::config::{Location, Settings};
 use crate::store::cursor::segments;
+use crate::store::ring;
 use crate::time::Wall;
 
 /// The tables.
@@ -19,8 +20,6 @@ pub(super) const DIALPLANS: &str = "dialplans";
 pub(super) const SETTINGS: &str = "qaynar.toml";
 /// What they name: patterns of scanners.
 const SCANNERS: &str = "scanners.toml";
-/// The folder of keys that are made to be dropped: a copy of them would undo it.
-const ERASABLE: &str = "erasable";
 /// How often the journal is copied anew when it moves on meanwhile.
 const TRIES: usize = 3;
 
@@ -62,7 +61,8 @@ pub fn keys(settings: &Settings, to: &Path, now: Wall) -> Result<Backup, BackupE
     let mut draft = Draft::begin(to, KEYS, Manifest::new(Kind::Keys, now))?;
     let own = to.canonicalize().unwrap_or_else(|_| to.to_owned());
     let apart = |path: &Path| {
-        path.ends_with(ERASABLE) || path.canonicalize().is_ok_and(|path| path.starts_with(&own))
+        // Keys that are made to be dropped: a copy would undo it.
+        path.ends_with(ring::FOLDER) || path.canonicalize().is_ok_and(|path| path.starts_with(&own))
     };
     draft.tree(folder, "keys", &apart)?;
     draft.finish()
