@@ -169,8 +169,9 @@ fn the_report_of_a_period_is_told() {
     let server = house.serve();
     let client = Client::new(&server, &text);
     let report = client.get("/api/report?from=2021-06&lang=en").done(200);
-    let figures = &report.body["figures"];
-    assert_eq!(figures["total"]["count"], 0, "{figures}");
+    let period = &report.body["period"];
+    assert_eq!(period["from"], "2021-06-01", "{}", report.body);
+    assert_eq!(period["to"], "2021-06-30", "{}", report.body);
     client
         .get("/api/report?from=2021&lang=de")
         .refused(400, "az, ru or en");
